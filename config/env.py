@@ -1,0 +1,77 @@
+"""Reads settings from the environment, each as NAME or, for a mounted secret, as NAME_FILE. Standard library only."""
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message is one line and says what to do."""
+
+
+def read(name: str, default: str | None = None) -> str:
+    """Return NAME, else the content of the file named by NAME_FILE, else `default`.
+
+    Raises ConfigurationError when it is set twice, unreadable, or missing without a default."""
+    value, path = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if value is not None and path is not None:
+        raise ConfigurationError(f"Both {name} and {name}_FILE are set. Remove one of them.")
+    if path is not None:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{name}_FILE cannot be read: {type(error).__name__}.") from None
+    if value is not None:
+        return value
+    if default is None:
+        raise ConfigurationError(f"{name} is not set. Set {name} or {name}_FILE; README lists every setting.")
+    return default
+
+
+def read_list(name: str) -> list[str]:
+    """Comma- or space-separated values; empty when unset."""
+    return [part for part in read(name, "").replace(",", " ").split() if part]
+
+
+def read_bool(name: str, default: bool = False) -> bool:
+    value = read(name, "yes" if default else "no").strip().lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off", ""):
+        return False
+    raise ConfigurationError(f"{name} is neither yes nor no.")
+
+
+def database(url: str, name: str) -> dict[str, object]:
+    """A Django DATABASES entry from `postgres://user:password@host:port/db?sslmode=...` or `sqlite:////path`."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        # `secure_delete`: a dropped data key must not linger in free pages.
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": parts.path[1:] if parts.path.startswith("//") else parts.path,
+            "OPTIONS": {
+                "timeout": 10,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=DELETE; PRAGMA secure_delete=ON; PRAGMA synchronous=FULL;",
+            },
+        }
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ConfigurationError(f"{name} must start with postgres:// (or sqlite:// for the key store).")
+    query = dict(parse_qsl(parts.query))
+    host = query.pop("host", "") or unquote(parts.hostname or "")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{name} has a port that is no number.") from None
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(port or query.pop("port", "")),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, **query},
+    }

@@ -1,0 +1,185 @@
+"""Every setting of the product, from the environment (README lists them). Wiring only: no rules here."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_DIR = BASE_DIR / ".local"
+
+# --- Who we are -----------------------------------------------------------------------------------
+SECRET_KEY = env.read("SECRET_KEY")
+PUBLIC_URL = env.read("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+TRUSTED_PROXIES = env.read_list("TRUSTED_PROXIES")
+SIGN_UP = env.read("SIGN_UP", "open")
+DEBUG = False
+
+_public = urlsplit(PUBLIC_URL)
+IS_HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = [_public.hostname or "localhost"]
+
+# --- Keys: one each, none shared (vault.md 2.3) ----------------------------------------------------
+VAULT_KEK = env.read("VAULT_KEK", "")
+AUDIT_KEY = env.read("AUDIT_KEY", "")
+
+# --- Providers ------------------------------------------------------------------------------------
+SALESFORCE_ORIGINS = env.read_list("SALESFORCE_ORIGINS")
+SALESFORCE_CLIENT_ID = env.read("SALESFORCE_CLIENT_ID", "")
+SALESFORCE_CLIENT_SECRET = env.read("SALESFORCE_CLIENT_SECRET", "")
+SALESFORCE_API_VERSION = env.read("SALESFORCE_API_VERSION", "62.0")
+OUTBOUND_CA_BUNDLE = env.read("OUTBOUND_CA_BUNDLE", "")
+OUTBOUND_PROXY = env.read("OUTBOUND_PROXY", "")
+
+# --- The demo mailbox at `/`: a folder of .eml files; off when unset --------------------------------
+DEMO_MAILBOX = env.read("DEMO_MAILBOX", "")
+
+# --- Django ---------------------------------------------------------------------------------------
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "organizations.Member"
+AUTHENTICATION_BACKENDS = ["organizations.authentication.MemberBackend"]
+LOGIN_URL = "/connect/salesforce/"
+LOGIN_REDIRECT_URL = "/dashboard/"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "oauth2_provider",
+    "rest_framework",
+    "drf_spectacular",
+    "config",
+    "organizations",
+    "vault",
+    "sidebar",
+    "dashboard",
+]
+
+# Sessions and CSRF serve pages only; the API and the hot path never touch them (middleware.py says how).
+MIDDLEWARE = [
+    "config.middleware.Envelope",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.PagesOnly",
+]
+PAGE_MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": env.database(env.read("DATABASE_URL"), "DATABASE_URL"),
+    # Wrapped data keys live apart from the data, so that backups of the two can age differently (vault.md 2.2).
+    "keys": env.database(
+        env.read("KEY_STORE_URL", f"sqlite:///{LOCAL_DIR / 'keys' / 'keys.sqlite3'}"), "KEY_STORE_URL"
+    ),
+}
+DATABASE_ROUTERS = ["vault.routers.KeyStoreRouter"]
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 3600
+_COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+SECURE_HSTS_SECONDS = 63_072_000 if IS_HTTPS else 0  # two years (C7)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REFERRER_POLICY = "no-referrer"
+# W021 preload: one does not preload a customer's domain. W001-W003: config.middleware does what
+# SecurityMiddleware, CsrfViewMiddleware (on pages) and XFrameOptionsMiddleware (as CSP frame-ancestors) do.
+SILENCED_SYSTEM_CHECKS = ["security.W021", "security.W001", "security.W002", "security.W003"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+# Nothing is ever uploaded to a file (wire.md, trap 3).
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# --- API ------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["organizations.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["config.rendering.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.rendering.JsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.errors.problem_response",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Sidebar",
+    "DESCRIPTION": "What a mail client's sidebar may ask. Errors are RFC 9457 problem details.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Our OAuth server: every RFC 9700 switch on (hardening.md finding 9) ----------------------------
+OAUTH2_PROVIDER_APPLICATION_MODEL = "organizations.Application"
+OAUTH2_PROVIDER = {
+    "OAUTH2_VALIDATOR_CLASS": "organizations.oauth.validator.Validator",
+    "ACCESS_TOKEN_GENERATOR": "organizations.oauth.tokens.new_access_token",
+    "SCOPES": {"sidebar": "See and change your Salesforce records beside your mail"},
+    "DEFAULT_SCOPES": ["sidebar"],
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 600,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "ROTATE_REFRESH_TOKEN": True,
+    "PKCE_REQUIRED": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "ALLOWED_SCHEMES": ["https"],
+    "OIDC_ENABLED": False,
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "refresh_token"],
+    "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["none"],
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+}
+
+# --- Queue: ids only, nothing kept (wire.md, trap 2) ------------------------------------------------
+REDIS_URL = env.read("REDIS_URL")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_SEND_TASK_EVENTS = False
+
+LOGGING_CONFIG = "config.logging.configure"
+LOGGING: dict[str, object] = {}

@@ -1,0 +1,18 @@
+"""Which door leads to which room."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("sidebar.demo.urls")),
+    path("api/v1/", include("config.api")),
+    path("o/", include("organizations.oauth.urls")),
+    path(".well-known/", include("organizations.oauth.wellknown")),
+    path("connect/", include("vault.urls")),
+    path("addins/outlook/", include("sidebar.outlook.urls")),
+    path("dashboard/", include("dashboard.urls")),
+    path("", include("config.health")),
+]
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

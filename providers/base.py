@@ -1,0 +1,222 @@
+"""Shapes and narrow protocols that every provider adapter speaks. No behaviour, no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+
+class Secret:
+    """A string that cannot be printed, logged, pickled, compared by accident or put into JSON.
+
+    `reveal()` is the one way out; grep for it to find every place a secret leaves its wrapper.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret cannot be pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """What a token endpoint answered, with what we add. `expires_at` is None where the provider says nothing
+    (Salesforce never sends expires_in). `identity` is the provider's stable id of the person."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    scopes: tuple[str, ...]
+    api_url: str
+    expires_at: datetime | None = None
+    identity: str = ""
+    id_token: Secret | None = None
+
+
+class TokenSource(Protocol):
+    """Hands out the access token of one connection. Implemented by `vault.tokens`, nowhere else."""
+
+    def access(self, *, rejected: Secret | None = None) -> "Access":
+        """Return a usable token and its API host; `rejected` is one the provider just refused, so renew.
+
+        Raises NeedsReconnect, Transient."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    token: Secret
+    api_url: str
+
+
+class Priority(Enum):
+    """Who is waiting. The API budget sheds from the bottom; a user's click is never shed.
+
+    The value is the share of the organization's daily calls up to which this kind may still call."""
+
+    INTERACTIVE = 1.0
+    BACKGROUND = 0.80
+    POLLING = 0.75
+    PREFETCH = 0.70
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record as this person sees it. `type` is the provider's (string, email, phone, picklist ...)."""
+
+    name: str
+    label: str
+    value: Any
+    type: str
+    editable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A CRM record as this person may see it. `url` opens it in the CRM's own pages."""
+
+    object: str
+    id: str
+    name: str
+    url: str
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records related to a person (Account, Opportunity, Case, Activity). `more`: there are others we left out."""
+
+    object: str
+    label: str
+    records: tuple[Record, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A Contact, Lead or Person Account with what is related to it."""
+
+    record: Record
+    kind: str  # "Contact" | "Lead" | "PersonAccount"
+    editable: bool
+    groups: tuple[Group, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonMatch:
+    """All that was found for one address. `notes` are plain sentences on what this person may not see."""
+
+    address: str
+    people: tuple[Person, ...] = ()
+    notes: tuple[str, ...] = ()
+    creatable: tuple[str, ...] = ()  # objects this person may create: "Contact", "Lead"
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One input of a create or edit form, from describe and the person's own rights."""
+
+    name: str
+    label: str
+    type: str
+    required: bool
+    max_length: int | None = None
+    options: tuple[tuple[str, str], ...] = ()  # (value, label) of active picklist entries
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    object: str
+    label: str
+    fields: tuple[FormField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed in at the provider, as the provider itself says (C11, C23, C24)."""
+
+    salesforce_org_id: str  # 18 characters
+    salesforce_user_id: str  # 18 characters
+    username: str
+    name: str
+    email: str
+    organization_name: str
+    is_sandbox: bool
+    is_administrator: bool  # may modify all data or customise the application
+    user_type: str = ""
+    profile: str = ""
+    permission_sets: tuple[str, ...] = ()
+    language: str = ""
+    locale: str = ""
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """API calls of an organization in the rolling 24 hours, as the provider last said."""
+
+    used: int
+    limit: int
+    seen_at: datetime
+
+
+class Crm(Protocol):
+    """What the sidebar needs of a CRM, already authorised as one person.
+
+    Every method raises from `providers.errors`; nothing else escapes."""
+
+    def find_people(
+        self, addresses: Sequence[str], *, priority: Priority = Priority.INTERACTIVE
+    ) -> Mapping[str, PersonMatch]:
+        """All people behind `addresses` (normalised addr-specs, at most 100) in one API call, keyed by address."""
+        ...
+
+    def search(self, text: str, *, limit: int = 20) -> Sequence[Record]:
+        """Free-text search over every searchable object this person may see."""
+        ...
+
+    def form_for(self, object_name: str, record_id: str | None = None) -> Form:
+        """The form to create (no id) or edit a record. Raises PermissionMissing where the person has no such right."""
+        ...
+
+    def create(self, object_name: str, values: Mapping[str, Any]) -> Record:
+        """Create a record; Salesforce's own validation is the authority (Rejected, PermissionMissing)."""
+        ...
+
+    def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None: ...
+
+    def open_url(self, record_id: str) -> Secret:
+        """A one-time link that opens the record in the browser without another sign-in (scope `web`)."""
+        ...
+
+    def usage(self) -> Usage | None:
+        """What the last answer said of the API allowance; None before the first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeRequest:
+    """Where to send the person's browser, and what must come back with it."""
+
+    url: str = field(repr=False)
+    state: Secret
+    code_verifier: Secret
+    redirect_uri: str

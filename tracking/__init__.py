@@ -1,0 +1,1 @@
+"""Opens and clicks. Empty until the first tracking feature is built; the name is the owner's."""

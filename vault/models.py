@@ -1,0 +1,144 @@
+"""Grants at providers and their sealed secrets. Other rooms see `Connection`; only the vault reads the rest."""
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from organizations.models import Member, Organization
+
+
+class State(models.TextChoices):
+    """States of vault.md 2.6. Only a definite verdict of the provider leads to NEEDS_RECONNECT (I6)."""
+
+    CONNECTING = "connecting", "Connecting"
+    HEALTHY = "healthy", "Healthy"
+    REFRESHING = "refreshing", "Refreshing"
+    DEGRADED = "degraded", "Degraded"
+    NEEDS_RECONNECT = "needs_reconnect", "Needs reconnect"
+    REVOKING = "revoking", "Revoking"
+    SHREDDED = "shredded", "Shredded"
+
+
+class Connection(models.Model):
+    """One member's grant at one provider. One row per (organization, provider, subject), many consumers (V15)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="connections")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="connections")
+    provider = models.CharField(max_length=20)  # "salesforce", "google", "microsoft"
+    subject = models.CharField(max_length=255)  # the provider's own id of the person
+    login_url = models.URLField(max_length=500)  # where the person signed in; refreshes go to the same host (C5)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.CONNECTING)
+    reason = models.CharField(max_length=200, blank=True)  # why it is not healthy, in plain words
+    scopes = ArrayField(models.CharField(max_length=120), default=list)  # as granted (C10)
+    #: Fencing token of vault.md 2.5: every stored change of the secret bumps it.
+    generation = models.BigIntegerField(default=0)
+    lease_by = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    connected_at = models.DateTimeField(default=timezone.now)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_for = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "provider", "subject"], name="grant_once")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Credential(models.Model):
+    """The sealed token set of a connection (format: cipher.py). The blob opens only in this row (I5)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="+")
+    generation = models.BigIntegerField(default=0)
+    sealed = models.BinaryField()
+    #: The provider's raw answer to a refresh, sealed and committed before it is parsed (vault.md 2.6, step 2).
+    sealed_answer = models.BinaryField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Attempt(models.Model):
+    """One refresh at a provider, written before the call. `outcome` empty = nobody knows whether it arrived."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    generation = models.BigIntegerField()
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=40, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ClientRegistration(models.Model):
+    """An organization's own client id for a login host (an External Client App in the customer's org)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, blank=True)
+    provider = models.CharField(max_length=20)
+    login_url = models.URLField(max_length=500)
+    client_id = models.CharField(max_length=512)
+    sealed_secret = models.BinaryField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "login_url"], name="one_client_per_login_url")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ObjectAccess(models.Model):
+    """What this person may see and do, from describe: objects, fields, labels; never a record (C24).
+
+    Fetched at connect, refreshed daily and when a query names a field that is no longer there."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="+")
+    objects_json = models.BinaryField()  # zlib-compressed JSON of providers.salesforce.access.ObjectAccess
+    fetched_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class DataKey(models.Model):
+    """A wrapped data key. Lives in the key store, a database of its own with its own, shorter backups (vault.md 2.2)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization_id = models.UUIDField(db_index=True)
+    kek_id = models.CharField(max_length=64)
+    wrapped = models.BinaryField()
+    is_primary = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization_id"], condition=models.Q(is_primary=True), name="one_primary_data_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class KekCanary(models.Model):
+    """A known text wrapped by each KEK: a wrong key is noticed at start, not at the first look-up (V17)."""
+
+    kek_id = models.CharField(max_length=64, primary_key=True)
+    wrapped = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.kek_id
