@@ -1,0 +1,51 @@
+"""For machines that watch us: alive, ready, counters. No login, no data of anyone."""
+
+from django.db import connections
+from django.db.utils import Error as DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from organizations import epochs
+from sidebar import cache
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """This process can do its work: both databases answer and the epoch poll runs."""
+    state = {alias: _answers(alias) for alias in ("default", "keys")}
+    state["epochs"] = epochs.is_fresh()
+    return JsonResponse(state, status=200 if all(state.values()) else 503)
+
+
+def _answers(alias: str) -> bool:
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text format. Figures of this process only; label them by worker in the scraper."""
+    lines = [f"sidebar_card_cache_{name} {value}" for name, value in cache.figures().items()]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+
+
+def no_such_api(request: HttpRequest, unknown: str) -> HttpResponse:
+    raise Http404
+
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
+]

@@ -1,0 +1,36 @@
+"""What every process of ours does first: no core dumps, checked settings, and the epoch poll."""
+
+import ctypes
+import resource
+import sys
+
+from django.core import checks
+
+PR_SET_DUMPABLE = 4
+
+
+def harden() -> None:
+    """Keep cached cards and tokens out of core files and away from other processes of the same user (C57)."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def refuse_bad_configuration() -> None:
+    """Print each failed system check as a line and leave: better not started than started wrong."""
+    failed = [message for message in checks.run_checks() if message.is_serious()]
+    for message in failed:
+        print(f"Not started: {message.msg} {message.hint or ''}".strip(), file=sys.stderr)  # noqa: T201
+    if failed:
+        raise SystemExit(3)
+
+
+def start() -> None:
+    """For web and worker processes, after Django's set-up."""
+    from organizations import epochs
+    from vault import keys
+
+    harden()
+    refuse_bad_configuration()
+    keys.verify_kek()
+    epochs.start_polling()

@@ -1,0 +1,36 @@
+"""Runs a management command under settings as a production host would have them: `python -m tests.production_settings`.
+
+Nothing is connected to: the databases named here do not exist."""
+
+import base64
+import os
+import runpy
+import secrets
+import sys
+
+
+def key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def main() -> None:
+    os.environ.update(
+        {
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "SECRET_KEY": secrets.token_urlsafe(64),
+            "VAULT_KEK": key(),
+            "AUDIT_KEY": key(),
+            "PUBLIC_URL": "https://sidebar.example.com",
+            "DATABASE_URL": "postgres://sidebar:sidebar@db.example.com/sidebar?sslmode=verify-full",
+            "KEY_STORE_URL": "postgres://keys:keys@keys.example.com/keys?sslmode=verify-full",
+            "REDIS_URL": "rediss://queue.example.com:6379/0",
+            "SALESFORCE_CLIENT_ID": "client",
+            "SALESFORCE_CLIENT_SECRET": "secret",
+        }
+    )
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
