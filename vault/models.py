@@ -38,6 +38,9 @@ class Connection(models.Model):
     generation = models.BigIntegerField(default=0)
     lease_by = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    #: Back-off while DEGRADED: no refresh at the provider before this time.
+    retry_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
     connected_at = models.DateTimeField(default=timezone.now)
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -57,10 +60,10 @@ class Credential(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="+")
+    #: Changes with every sign-in: tells a late refresh of the same grant from one of a grant since replaced (V6, V14).
+    grant_id = models.UUIDField(default=uuid.uuid4)
     generation = models.BigIntegerField(default=0)
     sealed = models.BinaryField()
-    #: The provider's raw answer to a refresh, sealed and committed before it is parsed (vault.md 2.6, step 2).
-    sealed_answer = models.BinaryField(null=True)
 
     def __str__(self) -> str:
         return str(self.id)
@@ -71,10 +74,33 @@ class Attempt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    grant_id = models.UUIDField()
     generation = models.BigIntegerField()
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=40, blank=True)
+    #: The provider's raw answer, sealed and committed before it is parsed (vault.md 2.6, step 2); emptied when settled.
+    sealed_answer = models.BinaryField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["connection"], condition=models.Q(ended_at__isnull=True), name="attempt_open")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class PendingSignIn(models.Model):
+    """A sign-in under way: single use, ten minutes, bound to the browser session that began it (C1).
+
+    Holds the state only as a hash; the code verifier is inside the sealed facts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state_hash = models.BinaryField(max_length=32, unique=True)
+    session_hash = models.BinaryField(max_length=32)
+    sealed_facts = models.BinaryField()
+    started_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:
         return str(self.id)

@@ -1,0 +1,83 @@
+"""The one door for products: an authorised client for a member's connection, never a token."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+
+from organizations import epochs
+from organizations.models import Member
+from organizations.ramcache import RamCache
+from providers.base import Crm
+from providers.errors import NeedsReconnect
+from vault.errors import ConnectRequired
+from vault.models import Connection, State
+
+SALESFORCE = "salesforce"
+#: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
+USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRef:
+    """Names a live grant without holding any of it. `can_renew` is false where the person granted no refresh_token:
+    background work is off then (C10)."""
+
+    id: UUID
+    organization_id: UUID
+    member_id: UUID
+    scopes: tuple[str, ...]
+
+    @property
+    def can_renew(self) -> bool:
+        return "refresh_token" in self.scopes or "offline_access" in self.scopes
+
+
+_refs: RamCache[UUID, ConnectionRef] = RamCache(maxsize=50_000, ttl=300)
+
+
+def salesforce_connection_of(member: Member) -> ConnectionRef:
+    """The member's live Salesforce grant; no query when warm.
+
+    Raises ConnectRequired when there is none, NeedsReconnect when only connecting again helps."""
+    return _refs.get_or_load(member.pk, lambda: _load_ref(member.pk))
+
+
+def _load_ref(member_id: UUID) -> ConnectionRef:
+    row = (
+        Connection.objects.filter(member_id=member_id, provider=SALESFORCE, member__is_active=True)
+        .order_by("-connected_at")
+        .first()
+    )
+    if row is None or (row.state not in USABLE and row.state != State.NEEDS_RECONNECT):
+        raise ConnectRequired(SALESFORCE)
+    if row.state == State.NEEDS_RECONNECT:
+        raise NeedsReconnect(row.reason or "Salesforce no longer accepts this connection.", provider=SALESFORCE)
+    return ConnectionRef(row.id, row.organization_id, row.member_id, tuple(row.scopes))
+
+
+def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
+    """A CRM client that acts as this connection's person. `purpose` (`sidebar.lookup`) goes into the audit log."""
+    from vault.salesforce import crm
+
+    return crm(connection.id, connection.organization_id, purpose)
+
+
+def reconnect_url(provider: str, next: str = "") -> str:  # noqa: A002  the query parameter's own name
+    """The absolute address where the person connects (again); `next` is a same-site path to come back to."""
+    query = f"?{urlencode({'next': next})}" if next else ""
+    return f"{settings.PUBLIC_URL}/connect/{provider}/{query}"
+
+
+def _drop(kind: str, key: str) -> None:
+    if key == "*":
+        _refs.clear()
+    else:
+        wanted = UUID(key)
+        _refs.drop(lambda _, ref: getattr(ref, f"{kind}_id" if kind != "connection" else "id") == wanted)
+
+
+epochs.on_change("connection", lambda key: _drop("connection", key))
+epochs.on_change("member", lambda key: _drop("member", key))
+epochs.on_change("organization", lambda key: _drop("organization", key))

@@ -1,0 +1,28 @@
+"""Keeps wrapped data keys in the key store and everything else out of it (vault.md 2.2). Decides, queries nothing."""
+
+from typing import Any
+
+from django.db.models import Model
+
+KEY_STORE = "keys"
+_KEPT_APART = frozenset({"datakey", "kekcanary"})
+
+
+def _is_kept_apart(app_label: str, model_name: str | None) -> bool:
+    return app_label == "vault" and model_name in _KEPT_APART
+
+
+class KeyStoreRouter:
+    """Sends DataKey and KekCanary to the `keys` database, and no other model there."""
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+        return KEY_STORE if _is_kept_apart(model._meta.app_label, model._meta.model_name) else None
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
+        apart = [_is_kept_apart(obj._meta.app_label, obj._meta.model_name) for obj in (obj1, obj2)]
+        return None if apart == [False, False] else all(apart)
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+        return (db == KEY_STORE) == _is_kept_apart(app_label, model_name)
