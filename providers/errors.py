@@ -78,3 +78,7 @@ class Transient(ProviderError):
         self.retry_after = retry_after
         #: True when a write may have happened although no answer arrived.
         self.outcome_unknown = outcome_unknown
+
+
+class HostNotAllowed(ProviderError):
+    """A host that is neither the provider's own nor one of the operator's; nothing was sent to it."""

@@ -1,0 +1,167 @@
+"""The only HTTP sessions: time-outs, TLS, pooling, allowed hosts, no cookies, no redirects, no environment.
+
+A session never holds a token: it is shared by all clients of a process, and tokens travel with one request."""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+
+from providers import pinning
+from providers.errors import HostNotAllowed
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+TOTAL_SECONDS = 12.0
+LARGEST_ANSWER = 10 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set. `origins`: his own hosts (`https://localhost:8101`), matched exactly, which alone may
+    have private addresses. `host_suffixes`: the providers' own domains; any other host is refused."""
+
+    origins: frozenset[str] = frozenset()
+    host_suffixes: tuple[str, ...] = ()
+    ca_bundle: str = ""
+    proxy: str = ""
+    connect_seconds: float = CONNECT_SECONDS
+    read_seconds: float = READ_SECONDS
+    total_seconds: float = TOTAL_SECONDS
+    largest_answer: int = LARGEST_ANSWER
+    pool_size: int = field(default=32)
+
+    def may_be_private(self, host: str, port: int) -> bool:
+        """The connection policy: True for the operator's own origins, False for provider hosts, else HostNotAllowed."""
+        if _origin(host, port) in {origin.lower().rstrip("/") for origin in self.origins}:
+            return True
+        if port == 443 and host.lower().endswith(self.host_suffixes):
+            return False
+        raise HostNotAllowed("This host is not one of the provider's; nothing was sent.")
+
+
+class AnswerTooLargeError(requests.RequestException):
+    """The answer passed the size limit; the connection was closed."""
+
+
+class Session(requests.Session):
+    """A requests.Session bound to one Settings. https only; raises requests' own exceptions and HostNotAllowed."""
+
+    def __init__(self, settings: Settings, resolver: pinning.Resolver = pinning.resolve) -> None:
+        super().__init__()
+        self.trust_env = False  # no netrc, no proxy or CA variables: they would change who hears the token
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # one person's cookie is not the next one's
+        self.headers["User-Agent"] = "sidebar"
+        self.adapters.clear()
+        self.mount("https://", _Adapter(settings, resolver))
+        if settings.proxy:
+            self.proxies = {"https": _checked_proxy(settings.proxy)}
+
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["allow_redirects"] = False
+        return super().request(method, url, *args, **kwargs)
+
+
+_sessions: dict[tuple[int, Settings], Session] = {}
+_sessions_lock = threading.Lock()
+
+
+def session(settings: Settings) -> Session:
+    """The process' one session for these settings: keep-alive connections are shared by all clients of a host."""
+    key = (os.getpid(), settings)  # a forked child must not share its parent's sockets
+    with _sessions_lock:
+        if key not in _sessions:
+            _sessions[key] = Session(settings)
+        return _sessions[key]
+
+
+class _Adapter(HTTPAdapter):
+    """Applies the time-outs, the pinned connections, the TLS context and the size limit to every request."""
+
+    def __init__(self, settings: Settings, resolver: pinning.Resolver) -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._context = pinning.tls_context(settings.ca_bundle)
+        super().__init__(pool_connections=settings.pool_size, pool_maxsize=settings.pool_size)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
+        manager: PoolManager = self.poolmanager
+        pinned = pinning.pool_class(self._settings.may_be_private, self._resolver)
+        manager.pool_classes_by_scheme = {"https": pinned}
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        # The proxy resolves names then; which hosts may be asked for is still checked in send().
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **proxy_kwargs)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing to do: the context verifies, with its own certificates, whatever the caller says."""
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
+        return host, {}
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        limits = self._settings
+        self._check_host(request)
+        with pinning.deadline(limits.total_seconds, limits.read_seconds):
+            response = super().send(
+                request, True, (limits.connect_seconds, limits.read_seconds), verify, None, dict(proxies or {})
+            )
+            _read(response, limits.largest_answer)
+        return response
+
+    def _check_host(self, request: requests.PreparedRequest) -> None:
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
+        if host["scheme"] != "https":
+            raise HostNotAllowed("Only https is spoken to a provider.")
+        self._settings.may_be_private(host["host"], host["port"] or 443)
+
+
+def _read(response: requests.Response, limit: int) -> None:
+    """Read the whole (decompressed) body while the deadline runs; no body is ever left on the wire."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        for part in response.iter_content(_CHUNK):
+            size += len(part)
+            if size > limit:
+                raise AnswerTooLargeError("the answer is too large")
+            pinning.remaining()
+            parts.append(part)
+    except TimeoutError:
+        response.close()
+        raise requests.ReadTimeout("deadline passed") from None
+    except BaseException:
+        response.close()
+        raise
+    # requests offers no public way to hand over a body that was read with limits.
+    response._content = b"".join(parts)  # noqa: SLF001
+
+
+def _origin(host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"https://{name.lower()}" + ("" if port == 443 else f":{port}")
+
+
+def _checked_proxy(proxy: str) -> str:
+    if not proxy.startswith("http://"):
+        raise ValueError("OUTBOUND_PROXY must be an http:// proxy (it tunnels TLS and sees no content)")
+    return proxy
