@@ -24,7 +24,7 @@ class Organization(models.Model):
 
 
 class Domain(models.Model):
-    """An e-mail domain of the organization's own people; its addresses are left out of look-ups. A-label, lower case."""
+    """An e-mail domain of the organization's own people; left out of look-ups. A-label, lower case."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="domains")
     name = models.CharField(max_length=253)
@@ -160,7 +160,8 @@ class PolicyValue(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     member = models.ForeignKey(Member, on_delete=models.CASCADE, null=True, blank=True)
     key = models.CharField(max_length=80)
-    value = models.JSONField()
+    value = models.JSONField(null=True)
+    is_set = models.BooleanField(default=True)  # false: only `users_can_modify` is stored; null is a value of its own
     users_can_modify = models.BooleanField(null=True, blank=True)  # organization rows only; null = as declared
     changed_at = models.DateTimeField(default=timezone.now)
 
@@ -200,6 +201,18 @@ class AuditEntry(models.Model):
         return f"{self.organization_id}#{self.sequence}"
 
 
+class AuditHead(models.Model):
+    """The end of an organization's chain, under its own MAC: without it the last rows could be cut off unseen."""
+
+    organization_id = models.UUIDField(primary_key=True)
+    sequence = models.BigIntegerField()
+    digest = models.BinaryField(max_length=32)
+    mac = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}#{self.sequence}"
+
+
 class Epoch(models.Model):
     """A counter that rooms bump and every process polls, to drop what it keeps in RAM. See `epochs.py`."""
 
@@ -220,3 +233,21 @@ class Application(AbstractApplication):
 
     class Meta(AbstractApplication.Meta):
         swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
+
+    def get_allowed_schemes(self) -> list[str]:
+        """What a redirect may start with. `organizations.oauth.redirects` narrows http down to loopback hosts."""
+        return ["https", "http"]
+
+
+class UsedCode(models.Model):
+    """An authorization code that has been redeemed, as a hash, and the family of tokens that came of it.
+
+    Its second use is a theft seen: the family dies (RFC 6749 4.1.2). Kept as long as the family may live."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
+    family = models.UUIDField()
+    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)

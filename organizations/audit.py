@@ -1,0 +1,182 @@
+"""The audit log: a hash chain per organization, h_n = HMAC(AUDIT_KEY, h_(n-1) | row). Never holds a secret or content.
+
+A record is part of the caller's transaction: what cannot be recorded does not happen (vault.md 2.7)."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import BinaryField, OuterRef, Subquery
+
+from organizations.models import AuditEntry, AuditHead, Member
+
+Fact = str | int | bool | None | list[str]
+_GENESIS = b"\0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBad:
+    """The first row that is not as it was written, and why we know."""
+
+    organization_id: UUID
+    sequence: int
+    reason: str
+
+
+def key_bytes(text: str) -> bytes:
+    """AUDIT_KEY as bytes: base64 of at least 32 bytes, else the text itself."""
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode()
+    return decoded if len(decoded) >= 32 else text.encode()
+
+
+@lru_cache(maxsize=4)
+def _key(text: str) -> bytes:
+    return hashlib.sha256(b"audit chain v1" + key_bytes(text)).digest()
+
+
+def _mac(*parts: bytes) -> bytes:
+    framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return hmac.digest(_key(settings.AUDIT_KEY), framed, "sha256")
+
+
+def _row_digest(previous: bytes, entry: AuditEntry) -> bytes:
+    facts = json.dumps(entry.facts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    texts = (str(entry.organization_id), str(entry.sequence), at, entry.actor, entry.action, entry.target)
+    return _mac(previous, *(text.encode() for text in (*texts, entry.result, facts)))
+
+
+def _head_digest(organization_id: UUID, sequence: int, digest: bytes) -> bytes:
+    return _mac(b"head", organization_id.bytes, str(sequence).encode(), digest)
+
+
+def _clean(text: str, length: int) -> str:
+    """PostgreSQL takes neither NUL nor a lone surrogate; an audit row must not fail over a name."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:length]
+
+
+def _clean_fact(value: Fact) -> Fact:
+    if isinstance(value, str):
+        return _clean(value, 500)
+    if isinstance(value, list):
+        return [_clean(item, 500) for item in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    raise TypeError(f"an audit fact is a string, an integer, a bool, None or a list of strings, not {type(value)}")
+
+
+def actor_name(actor: Member | str) -> str:
+    return f"member:{actor.pk}" if isinstance(actor, Member) else actor
+
+
+def _lock(organization_id: UUID) -> datetime:
+    """One writer per organization until the transaction ends; returns the database's time, taken under the lock."""
+    number = int.from_bytes(hashlib.sha256(b"audit" + organization_id.bytes).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    at: datetime = row[0]
+    return at
+
+
+def record(
+    organization_id: UUID, actor: Member | str, action: str, target: object = "", result: str = "ok", **facts: Fact
+) -> AuditEntry:
+    """Append one entry in the caller's transaction.
+
+    `actor`: a Member, "task:<name>" or "operator"; `action`: dotted verb. Facts are plain values, never content."""
+    with transaction.atomic():
+        at = _lock(organization_id)
+        head = AuditHead.objects.filter(organization_id=organization_id).first()
+        entry = AuditEntry(
+            organization_id=organization_id,
+            sequence=head.sequence + 1 if head else 1,
+            at=at,
+            actor=_clean(actor_name(actor), 80),
+            action=_clean(action, 80),
+            target=_clean(str(target), 120),
+            result=_clean(result, 40),
+            facts={name: _clean_fact(value) for name, value in facts.items()},
+        )
+        entry.digest = _row_digest(bytes(head.digest) if head else _GENESIS, entry)
+        entry.save(force_insert=True)
+        _move_head(entry)
+    return entry
+
+
+def _move_head(entry: AuditEntry) -> None:
+    mac = _head_digest(entry.organization_id, entry.sequence, entry.digest)
+    AuditHead.objects.update_or_create(
+        organization_id=entry.organization_id,
+        defaults={"sequence": entry.sequence, "digest": entry.digest, "mac": mac},
+    )
+
+
+def verify(organization_id: UUID) -> FirstBad | None:
+    """Walk the chain in one snapshot; None when every row and the head are as they were written."""
+    previous, expected, last = _GENESIS, 1, None
+    for entry in _entries_with_head(organization_id):
+        reason = _fault(entry, previous, expected)
+        if reason:
+            return FirstBad(organization_id, min(entry.sequence, expected), reason)
+        previous, expected, last = bytes(entry.digest), expected + 1, entry
+    return _fault_at_head(organization_id, last)
+
+
+def _entries_with_head(organization_id: UUID) -> Iterator[AuditEntry]:
+    """Rows and head come from one statement, hence one snapshot: an entry written meanwhile is no fault."""
+    head = AuditHead.objects.filter(organization_id=OuterRef("organization_id"))
+    rows = AuditEntry.objects.filter(organization_id=organization_id).order_by("sequence", "id")
+    return rows.annotate(
+        head_sequence=Subquery(head.values("sequence")[:1]),
+        head_mac=Subquery(head.values("mac")[:1], output_field=BinaryField()),
+    ).iterator(chunk_size=1000)
+
+
+def _fault(entry: AuditEntry, previous: bytes, expected: int) -> str:
+    if entry.sequence != expected:
+        return "missing" if entry.sequence > expected else "inserted"
+    if not hmac.compare_digest(_row_digest(previous, entry), bytes(entry.digest)):
+        return "changed"
+    return ""
+
+
+def _fault_at_head(organization_id: UUID, last: AuditEntry | None) -> FirstBad | None:
+    if last is None:
+        return FirstBad(organization_id, 1, "missing") if _ought_to_exist(organization_id) else None
+    head_sequence = getattr(last, "head_sequence", None)
+    mac = _head_digest(organization_id, last.sequence, bytes(last.digest))
+    if head_sequence == last.sequence and hmac.compare_digest(mac, bytes(getattr(last, "head_mac", b""))):
+        return None
+    cut_off = head_sequence is not None and head_sequence > last.sequence
+    return FirstBad(organization_id, last.sequence + 1 if cut_off else last.sequence, "missing" if cut_off else "head")
+
+
+def _ought_to_exist(organization_id: UUID) -> bool:
+    """An organization's founding is its first entry, so one without any has lost its log."""
+    from organizations.models import Organization
+
+    known = Organization.objects.filter(pk=organization_id).exists()
+    return known or AuditHead.objects.filter(organization_id=organization_id).exists()
+
+
+def organization_ids() -> list[UUID]:
+    """Every organization that has, or ought to have, a chain."""
+    from organizations.models import Organization
+
+    found: set[UUID] = set(AuditEntry.objects.values_list("organization_id", flat=True).distinct())
+    found |= set(AuditHead.objects.values_list("organization_id", flat=True))
+    return sorted(found | set(Organization.objects.values_list("id", flat=True)))

@@ -1,0 +1,68 @@
+"""Refuse to start on settings that would not keep our promises. Run by `manage.py check` and at process start."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+MIN_KEY = 32
+_SAMPLES = ("changeme", "change-me", "example", "insecure", "secret-key", "sample", "placeholder", "password")
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _fault_of_key(value: str) -> str:
+    if len(value.encode()) < MIN_KEY:
+        return f"is shorter than {MIN_KEY} bytes" if value else "is not set"
+    if len(set(value)) < 8 or any(sample in value.lower() for sample in _SAMPLES):
+        return "is a sample, not a random value"
+    return ""
+
+
+@register()
+def keys_are_real(**_: Any) -> list[CheckMessage]:
+    """SECRET_KEY and AUDIT_KEY are long and random, and no key serves two purposes (vault.md 2.3)."""
+    found: list[CheckMessage] = []
+    for number, name in enumerate(("SECRET_KEY", "AUDIT_KEY"), start=1):
+        fault = _fault_of_key(getattr(settings, name, ""))
+        if fault:
+            hint = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            found.append(Error(f"{name} {fault}.", hint=hint, id=f"organizations.E00{number}"))
+    values = [value for name in ("SECRET_KEY", "AUDIT_KEY", "VAULT_KEK") if (value := getattr(settings, name, ""))]
+    if len(set(values)) != len(values):
+        message = "Two of SECRET_KEY, AUDIT_KEY and VAULT_KEK are the same. Give each its own value."
+        found.append(Error(message, id="organizations.E003"))
+    return found
+
+
+@register()
+def sign_up_is_known(**_: Any) -> list[CheckMessage]:
+    if settings.SIGN_UP in ("open", "invited"):
+        return []
+    return [Error("SIGN_UP is neither open nor invited.", id="organizations.E004")]
+
+
+@register()
+def public_url_is_safe(**_: Any) -> list[CheckMessage]:
+    """Plain http and DEBUG are for loopback only."""
+    parts = urlsplit(settings.PUBLIC_URL)
+    host, found = parts.hostname or "", list[CheckMessage]()
+    if parts.scheme not in ("http", "https") or not host or parts.path or parts.query or parts.fragment:
+        message = "PUBLIC_URL is not an origin such as https://sidebar.example.com."
+        found.append(Error(message, id="organizations.E005"))
+    elif parts.scheme == "http" and not is_loopback(host):
+        message = "PUBLIC_URL is plain http off loopback: tokens would travel in clear. Use https."
+        found.append(Error(message, id="organizations.E006"))
+    real = [name for name in (host, *settings.ALLOWED_HOSTS) if name and name != "testserver" and not is_loopback(name)]
+    if settings.DEBUG and real:
+        found.append(Error("DEBUG is on with a real host.", id="organizations.E007"))
+    return found

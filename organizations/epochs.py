@@ -1,0 +1,141 @@
+"""Counters that tell every process what to drop from its RAM. Works with the queue down; never carries data.
+
+Kinds: "connection" (key: connection id), "member" (member id), "organization" (organization id),
+"token" (a member's OAuth tokens; key: member id)."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, connection, transaction
+
+logger = logging.getLogger(__name__)
+
+KINDS = ("connection", "member", "organization", "token")
+#: A transaction that bumps may commit this many seconds after its statement ran and is still seen.
+OVERLAP = 30.0
+#: After this many seconds without a poll nobody knows what was missed, so everything is dropped.
+BLIND_AFTER = 10.0
+
+Listener = Callable[[str], None]
+_listeners: dict[str, list[Listener]] = {kind: [] for kind in KINDS}
+
+_BUMP = """
+INSERT INTO organizations_epoch (kind, key, version, changed_at) VALUES (%s, %s, 1, clock_timestamp())
+ON CONFLICT (kind, key) DO UPDATE SET version = organizations_epoch.version + 1, changed_at = clock_timestamp()
+"""
+_POLL = """
+SELECT kind, key, version FROM organizations_epoch WHERE changed_at > clock_timestamp() - make_interval(secs => %s)
+"""
+
+
+def bump(kind: str, key: object) -> None:
+    """Tell every process that what it keeps for `key` is stale, once the current transaction commits.
+
+    This process hears of it twice: now, so that the rest of the transaction reads its own writes, and on commit,
+    since another thread may have read the old value in between."""
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of epoch: {kind}")
+    text = str(key)
+    with connection.cursor() as cursor:
+        cursor.execute(_BUMP, [kind, text])
+    notify(kind, text)
+    transaction.on_commit(lambda: notify(kind, text))
+
+
+def on_change(kind: str, listener: Listener) -> None:
+    """Call `listener(key)` when an epoch of `kind` changes; key "*" means: drop everything."""
+    _listeners[kind].append(listener)
+
+
+def notify(kind: str, key: str) -> None:
+    """Call this process' listeners. One that fails is logged and does not keep the others from hearing."""
+    for listener in list(_listeners[kind]):
+        try:
+            listener(key)
+        except Exception as error:  # noqa: BLE001  a listener belongs to another room; all must hear
+            logger.error("an epoch listener failed: %s", type(error).__name__)
+
+
+class Poller:
+    """Reads the epochs that changed lately and tells the listeners. One per process; see `start_polling`."""
+
+    def __init__(self, interval: float = 1.0) -> None:
+        self.interval = interval
+        self.pid = os.getpid()
+        self._seen: dict[tuple[str, str], int] = {}
+        self._last_success = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="epochs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=10)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def poll(self) -> None:
+        """One indexed query. Raises DatabaseError when the database does not answer."""
+        with connection.cursor() as cursor:
+            cursor.execute(_POLL, [OVERLAP])
+            rows = {(kind, key): version for kind, key, version in cursor.fetchall()}
+        was_blind = time.monotonic() - self._last_success > BLIND_AFTER
+        self._last_success = time.monotonic()
+        changed = [name for name, version in rows.items() if self._seen.get(name) != version]
+        self._seen = rows
+        for kind, key in [(kind, "*") for kind in KINDS] if was_blind else changed:
+            notify(kind, key)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.wait(self.interval):
+                self._poll_safely()
+        finally:
+            connection.close()
+
+    def _poll_safely(self) -> None:
+        try:
+            connection.close_if_unusable_or_obsolete()
+            self.poll()
+        except Exception as error:  # noqa: BLE001  a dead poller would leave revoked cards in RAM
+            level = logging.WARNING if isinstance(error, DatabaseError) else logging.ERROR
+            logger.log(level, "epochs could not be polled: %s", type(error).__name__)
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        try:
+            connection.close()
+        except Exception as error:  # noqa: BLE001  closing a broken connection may fail in any way
+            logger.warning("a broken connection would not close: %s", type(error).__name__)
+
+
+_poller: Poller | None = None
+_start = threading.Lock()
+
+
+def start_polling(interval: float = 1.0) -> None:
+    """Start this process' poller; again and again does no harm. A fork has no threads, so it starts its own."""
+    global _poller
+    with _start:
+        if _poller is None or _poller.pid != os.getpid() or not _poller.is_alive:
+            _poller = Poller(interval)
+            _poller.start()
+
+
+def stop_polling() -> None:
+    """End the poller and close its connection (tests, and a process that ends in good order)."""
+    global _poller
+    with _start:
+        if _poller is not None and _poller.pid == os.getpid():
+            _poller.stop()
+        _poller = None
+
+
+os.register_at_fork(after_in_child=lambda: globals().update(_start=threading.Lock(), _poller=None))

@@ -1,0 +1,72 @@
+"""Leave to join, for one Salesforce username. No mail is sent: the person signs in at Salesforce as usual."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from organizations import audit
+from organizations.models import Invitation, Member, Organization, Role
+
+LIFETIME = timedelta(days=14)
+
+
+def normalise(username: str) -> str:
+    """Salesforce usernames are case-insensitive. Raises ValueError for what cannot be one."""
+    name = username.strip().lower()
+    at = name.find("@")
+    if not 0 < at < len(name) - 1 or len(name) > 255 or any(ord(char) < 33 for char in name):
+        raise ValueError("This is not a Salesforce username; those look like an e-mail address.")
+    return name
+
+
+def open_for(username: str, organization: Organization | None) -> Invitation | None:
+    """The unused, unexpired invitation of this username; `organization` None: one to found an organization."""
+    return (
+        Invitation.objects.select_for_update()
+        .filter(
+            organization=organization,
+            salesforce_username=username.strip().lower(),
+            accepted_at=None,
+            expires_at__gt=timezone.now(),
+        )
+        .first()
+    )
+
+
+def invite(
+    actor: Member | str, username: str, role: Role = Role.USER, organization: Organization | None = None
+) -> Invitation:
+    """Invite, or renew an invitation. Raises ValueError for what is no username."""
+    with transaction.atomic():
+        invitation, _ = Invitation.objects.update_or_create(
+            organization=organization,
+            salesforce_username=normalise(username),
+            defaults={
+                "role": role,
+                "invited_by": actor if isinstance(actor, Member) else None,
+                "created_at": timezone.now(),
+                "expires_at": timezone.now() + LIFETIME,
+                "accepted_at": None,
+            },
+        )
+        if organization:
+            audit.record(organization.pk, actor, "invitation.made", invitation.pk, role=str(role))
+    return invitation
+
+
+def accept(invitation: Invitation, member: Member) -> None:
+    """Use an invitation up; one that founded an organization belongs to it from now on."""
+    Invitation.objects.filter(
+        ~Q(pk=invitation.pk), organization=member.organization, salesforce_username=invitation.salesforce_username
+    ).delete()
+    invitation.organization = member.organization
+    invitation.accepted_at = timezone.now()
+    invitation.save(update_fields=["organization", "accepted_at"])
+
+
+def withdraw(actor: Member, invitation: Invitation) -> None:
+    with transaction.atomic():
+        audit.record(actor.organization_id, actor, "invitation.withdrawn", invitation.pk)
+        invitation.delete()

@@ -1,0 +1,33 @@
+"""`manage.py invite`: the operator's leave to join, for an existing organization or to found a new one."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from organizations import invitations
+from organizations.models import Organization, Role
+
+
+class Command(BaseCommand):
+    help = "Invite a Salesforce username; without --organization the invitation may found a new organization."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username", help="Salesforce username, such as jane@acme.example")
+        parser.add_argument("--organization", default="", help="Salesforce org id (18 characters)")
+        parser.add_argument("--role", default=Role.USER.value, choices=[role.value for role in Role][1:])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = self._organization(options["organization"])
+        try:
+            invitations.invite("operator", options["username"], Role(options["role"]), organization)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Invited for {invitations.LIFETIME.days} days. The person signs in at Salesforce as usual.")
+
+    def _organization(self, salesforce_org_id: str) -> Organization | None:
+        if not salesforce_org_id:
+            return None
+        found = Organization.objects.filter(salesforce_org_id=salesforce_org_id).first()
+        if found is None:
+            raise CommandError("There is no organization with this Salesforce org id.")
+        return found

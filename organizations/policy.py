@@ -1,0 +1,213 @@
+"""The policy registry: toggles declared in code, values set by administrators and members, merged and kept in RAM."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from organizations import audit, epochs
+from organizations.models import Member, PolicyValue
+from organizations.ramcache import RamCache
+from organizations.toggles import Merge, PolicyRefused, Scope, Toggle, Type
+
+__all__ = [
+    "Merge",
+    "PolicyRefused",
+    "Scope",
+    "Toggle",
+    "Type",
+    "declare",
+    "declared",
+    "describe_for",
+    "set_member_value",
+    "set_organization_value",
+    "value_of",
+]
+
+_toggles: dict[str, Toggle] = {}
+
+
+def declare(toggle: Toggle) -> Toggle:
+    """Add a toggle; called once per key, at import. A key taken by another raises ValueError."""
+    if _toggles.setdefault(toggle.key, toggle) != toggle:
+        raise ValueError(f"{toggle.key} is declared twice")
+    return toggle
+
+
+def declared() -> list[Toggle]:
+    return [_toggles[key] for key in sorted(_toggles)]
+
+
+def toggle_named(key: str) -> Toggle:
+    if key not in _toggles:
+        raise PolicyRefused(key, "unknown-key", "There is no such setting.")
+    return _toggles[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database holds for one organization, or for one member of it: key -> value, key -> may modify."""
+
+    values: dict[str, Any]
+    users_can_modify: dict[str, bool]
+
+
+_cache: RamCache[tuple[str, str], Stored] = RamCache(maxsize=50_000, ttl=60)
+
+
+def _forget(kind_index: int) -> epochs.Listener:
+    def forget(key: str) -> None:
+        if key == "*":
+            _cache.clear()
+        else:
+            _cache.drop(lambda entry, _: entry[kind_index] == key)
+
+    return forget
+
+
+epochs.on_change("organization", _forget(0))
+epochs.on_change("member", _forget(1))
+
+
+def _stored(organization_id: str, member_id: str = "") -> Stored:
+    """`member_id` empty: the organization's own values."""
+    key = (organization_id, member_id)
+    return _cache.get_or_load(key, lambda: _read(*key))
+
+
+def _read(organization_id: str, member_id: str) -> Stored:
+    rows = PolicyValue.objects.filter(organization_id=organization_id, member_id=member_id or None)
+    values: dict[str, Any] = {}
+    may_modify: dict[str, bool] = {}
+    for row in rows:
+        if row.is_set:
+            values[row.key] = row.value
+        if row.users_can_modify is not None:
+            may_modify[row.key] = row.users_can_modify
+    return Stored(values, may_modify)
+
+
+def _may_modify(toggle: Toggle, organization: Stored) -> bool:
+    return toggle.for_members and organization.users_can_modify.get(toggle.key, toggle.users_can_modify)
+
+
+def value_of(key: str, member: Member) -> Any:
+    """The value in force for this member; from RAM when warm (bool, int, str, list of str, or None for off)."""
+    toggle, organization_id = toggle_named(key), str(member.organization_id)
+    organization = _stored(organization_id)
+    own = _stored(organization_id, str(member.pk)) if toggle.for_members else None
+    return toggle.merge(
+        organization.values.get(key),
+        own.values.get(key) if own else None,
+        may_modify=_may_modify(toggle, organization),
+    )
+
+
+def organization_value_of(key: str, organization_id: object) -> Any:
+    """The value in force for the organization as a whole, whatever its members chose."""
+    toggle = toggle_named(key)
+    return toggle.merge(_stored(str(organization_id)).values.get(key), None, may_modify=False)
+
+
+def describe_for(member: Member) -> list[dict[str, Any]]:
+    """Every toggle with its value in force, where that came from, and what this member may do about it."""
+    organization = _stored(str(member.organization_id))
+    own = _stored(str(member.organization_id), str(member.pk))
+    return [_describe(toggle, member, organization, own) for toggle in declared()]
+
+
+def _describe(toggle: Toggle, member: Member, organization: Stored, own: Stored) -> dict[str, Any]:
+    may_modify = _may_modify(toggle, organization)
+    theirs, mine = organization.values.get(toggle.key), own.values.get(toggle.key)
+    return {
+        "key": toggle.key,
+        "label": toggle.label,
+        "help": toggle.help,
+        "type": toggle.type.value,
+        "merge": toggle.kind.value,
+        "scope": toggle.scope.value,
+        "choices": list(toggle.choices),
+        "minimum": toggle.minimum,
+        "maximum": toggle.maximum,
+        "value": toggle.merge(theirs, mine, may_modify=may_modify),
+        "default": toggle.default,
+        "organization_value": theirs,
+        "member_value": mine,
+        "source": _source(toggle, organization, own, may_modify=may_modify),
+        "users_can_modify": may_modify,
+        #: Stored values of the member stay but are ignored once an administrator locks the setting.
+        "overridden": mine is not None and not may_modify,
+        "can_change": may_modify,
+        "can_change_organization": toggle.for_organizations and member.is_administrator,
+    }
+
+
+def _source(toggle: Toggle, organization: Stored, own: Stored, *, may_modify: bool) -> str:
+    if toggle.key in own.values and may_modify:
+        return "member"
+    return "organization" if toggle.key in organization.values else "default"
+
+
+def set_organization_value(
+    actor: Member | str, organization_id: object, key: str, value: Any, *, users_can_modify: bool | None = None
+) -> None:
+    """Set the organization's value and, where given, whether members may modify it. Raises PolicyRefused."""
+    toggle = toggle_named(key)
+    if not toggle.for_organizations:
+        raise toggle.refuse("not-for-organizations", "Each person sets this for themselves.")
+    cleaned = toggle.clean(value)
+    refusal = toggle.guard(actor, cleaned) if toggle.guard else ""
+    if refusal:
+        raise toggle.refuse("refused", refusal)
+    _store(actor, organization_id, None, toggle, {"value": cleaned, "is_set": True})
+    if users_can_modify is not None:
+        set_users_can_modify(actor, organization_id, key, users_can_modify)
+
+
+def set_users_can_modify(actor: Member | str, organization_id: object, key: str, allowed: bool) -> None:
+    """Say whether members may modify; their stored values stay, and are shown as overridden. Raises PolicyRefused."""
+    toggle = toggle_named(key)
+    if not (toggle.for_members and toggle.for_organizations):
+        raise toggle.refuse("not-for-both", "This setting cannot be opened to members or closed to them.")
+    _store(actor, organization_id, None, toggle, {"users_can_modify": allowed})
+
+
+def set_member_value(member: Member, key: str, value: Any) -> None:
+    """Set a member's own value. Raises PolicyRefused, also where an administrator has locked the setting."""
+    toggle = toggle_named(key)
+    if not toggle.for_members:
+        raise toggle.refuse("not-for-members", "Only an administrator sets this, for everybody.")
+    if not _may_modify(toggle, _stored(str(member.organization_id))):
+        raise toggle.refuse("locked", "An administrator has locked this setting.")
+    _store(member, member.organization_id, member, toggle, {"value": toggle.clean(value), "is_set": True})
+
+
+def reset(actor: Member, key: str, *, member: Member | None) -> None:
+    """Forget the organization's value (`member` None) or the member's, so that what lies beneath shows again."""
+    toggle = toggle_named(key)
+    _store(actor, actor.organization_id, member, toggle, {"value": None, "is_set": False})
+
+
+def _store(
+    actor: Member | str, organization_id: object, member: Member | None, toggle: Toggle, change: dict[str, Any]
+) -> None:
+    with transaction.atomic():
+        row, _ = PolicyValue.objects.select_for_update().get_or_create(
+            organization_id=organization_id, member=member, key=toggle.key, defaults={"value": None, "is_set": False}
+        )
+        for name, value in change.items():
+            setattr(row, name, value)
+        row.changed_at = timezone.now()
+        row.save()
+        _tell(actor, row, member, change)
+
+
+def _tell(actor: Member | str, row: PolicyValue, member: Member | None, change: dict[str, Any]) -> None:
+    facts = {name: value for name, value in change.items() if isinstance(value, bool | int) or value is None}
+    level = "member" if member else "organization"
+    audit.record(row.organization_id, actor, "policy.changed", row.key, level=level, **facts)
+    if member:
+        epochs.bump("member", member.pk)
+    else:
+        epochs.bump("organization", row.organization_id)

@@ -1,0 +1,8 @@
+"""Signals that rooms below send and rooms above receive. Sent inside the transaction that changes things."""
+
+from django.dispatch import Signal
+
+#: kwargs: member. A new person has joined; the first of an organization has founded it.
+member_joined = Signal()
+#: kwargs: member. Access has been ended by an administrator.
+member_deactivated = Signal()

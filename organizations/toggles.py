@@ -1,0 +1,160 @@
+"""What a toggle is: its type, its merge kind, and which values it takes. Pure rules, no database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from organizations import domains
+from organizations.models import Member
+
+
+class Merge(StrEnum):
+    """How the organization's and the member's value become one (product.md B).
+
+    OVERRIDE: the member's value where members may modify, else the organization's, else the default.
+    UNION: lists that restrict; a member may add to the organization's, never loosen it.
+    CAP: organization AND member (numbers: the smaller); an organization's "off" stands."""
+
+    OVERRIDE = "override"
+    UNION = "union"
+    CAP = "cap"
+
+
+class Type(StrEnum):
+    BOOL = "bool"
+    INT = "int"
+    CHOICE = "choice"
+    DOMAINS = "domains"  # list of e-mail domains, kept as lower-case A-labels
+    USERNAMES_OR_OFF = "usernames_or_off"  # list of Salesforce usernames, or null for off
+
+
+class Scope(StrEnum):
+    """Where a value may be set."""
+
+    ORGANIZATION = "organization"
+    MEMBER = "member"
+    BOTH = "both"
+
+
+class PolicyRefused(ValueError):
+    """A key or value is not accepted. `message` is a plain sentence; `code` is for programs."""
+
+    def __init__(self, key: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.code = code
+        self.message = message
+
+
+MAX_LIST = 1000
+#: (who sets it, the value) -> a sentence that refuses it, or "".
+Guard = Callable[[Member | str, Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """One setting that administrators or members may change. Declared once, beside the feature that reads it."""
+
+    key: str
+    kind: Merge
+    type: Type
+    default: Any
+    scope: Scope = Scope.BOTH
+    users_can_modify: bool = True
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    label: str = ""
+    help: str = ""
+    guard: Guard | None = None
+
+    def __post_init__(self) -> None:
+        lists = self.type is Type.DOMAINS
+        if (self.kind is Merge.UNION) != lists:
+            raise ValueError(f"{self.key}: lists of domains merge as a union, and nothing else does")
+        if self.kind is Merge.CAP and self.type not in (Type.BOOL, Type.INT):
+            raise ValueError(f"{self.key}: only a bool or a number can be capped")
+        if self.clean(self.default) != self.default:
+            raise ValueError(f"{self.key}: the default is not a value of its own type")
+
+    @property
+    def for_members(self) -> bool:
+        return self.scope is not Scope.ORGANIZATION
+
+    @property
+    def for_organizations(self) -> bool:
+        return self.scope is not Scope.MEMBER
+
+    def clean(self, value: Any) -> Any:
+        """The value as it is stored. Raises PolicyRefused."""
+        return _CLEANERS[self.type](self, value)
+
+    def refuse(self, code: str, message: str) -> PolicyRefused:
+        return PolicyRefused(self.key, code, message)
+
+    def merge(self, organization: Any, member: Any, *, may_modify: bool) -> Any:
+        """The value in force. `None` for "nothing stored"; `may_modify`: whether the member's value counts."""
+        base = self.default if organization is None else organization
+        if member is None or not (may_modify and self.for_members):
+            return base
+        if self.kind is Merge.UNION:
+            return sorted({*base, *member})
+        if self.kind is Merge.CAP:
+            return min(base, member)
+        return member
+
+
+def _bool(toggle: Toggle, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise toggle.refuse("not-a-bool", "Give true or false.")
+    return value
+
+
+def _int(toggle: Toggle, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise toggle.refuse("not-an-integer", "Give a whole number.")
+    low, high = toggle.minimum, toggle.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise toggle.refuse("out-of-range", f"Give a whole number from {low} to {high}.")
+    return value
+
+
+def _choice(toggle: Toggle, value: Any) -> str:
+    if not isinstance(value, str) or value not in toggle.choices:
+        raise toggle.refuse("not-a-choice", f"Give one of: {', '.join(toggle.choices)}.")
+    return value
+
+
+def _texts(toggle: Toggle, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise toggle.refuse("not-a-list", "Give a list of texts.")
+    if len(value) > MAX_LIST:
+        raise toggle.refuse("too-long", f"Give at most {MAX_LIST} entries.")
+    return value
+
+
+def _domains(toggle: Toggle, value: Any) -> list[str]:
+    try:
+        return sorted({domains.normalise(item) for item in _texts(toggle, value)})
+    except domains.DomainRefused as error:
+        raise toggle.refuse("not-a-domain", str(error)) from None
+
+
+def _usernames_or_off(toggle: Toggle, value: Any) -> list[str] | None:
+    if value is None:
+        return None
+    names = sorted({item.strip().lower() for item in _texts(toggle, value)})
+    for name in names:
+        if "@" not in name or len(name) > 255 or any(ord(char) < 33 for char in name):
+            raise toggle.refuse("not-a-username", "Give Salesforce usernames, which look like an e-mail address.")
+    return names
+
+
+_CLEANERS: dict[Type, Callable[[Toggle, Any], Any]] = {
+    Type.BOOL: _bool,
+    Type.INT: _int,
+    Type.CHOICE: _choice,
+    Type.DOMAINS: _domains,
+    Type.USERNAMES_OR_OFF: _usernames_or_off,
+}
