@@ -1,0 +1,74 @@
+// Talks to /api/v1/ with a bearer token, and turns every failure into a Problem that can be shown. Keeps nothing.
+
+import { accessToken, Offline, SignedOut } from "./oauth.js";
+
+const BASE = "/api/v1/";
+const TIMEOUT = 20_000;
+
+/** A failure in words: RFC 9457 problem details, or the same shape for a connection that failed. */
+export class Problem extends Error {
+  constructor({ status = 0, slug = "offline", detail = "", errors = [], retryAfter = 0, reconnectUrl = "" }) {
+    super(detail || wordsFor(slug, status));
+    Object.assign(this, { status, slug, errors, retryAfter, reconnectUrl });
+  }
+
+  /** Trying again later, unchanged, may help. */
+  get passing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
+  get needsConnection() {
+    return this.status === 409 && Boolean(this.reconnectUrl);
+  }
+}
+
+/** The parsed answer, or null for none. `key`: the Idempotency-Key of a write. Throws Problem, SignedOut, AbortError. */
+export async function call(method, path, { body, key, signal } = {}) {
+  try {
+    const token = await accessToken();
+    let response = await send(method, path, { body, key, signal, token });
+    if (response.status === 401) {
+      response = await send(method, path, { body, key, signal, token: await accessToken(token) });
+    }
+    if (response.status === 401) throw new SignedOut();
+    if (!response.ok) throw await problemOf(response);
+    return response.status === 204 ? null : await response.json();
+  } catch (error) {
+    if (error instanceof Offline || error instanceof TypeError) throw new Problem({});
+    if (error.name === "TimeoutError") throw new Problem({ slug: "slow" });
+    throw error;
+  }
+}
+
+function send(method, path, { body, key, signal, token }) {
+  const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (key) headers["Idempotency-Key"] = key;
+  const ends = AbortSignal.timeout(TIMEOUT);
+  return fetch(BASE + path, {
+    method, headers, credentials: "omit", cache: "no-store",
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal: signal ? AbortSignal.any([signal, ends]) : ends,
+  });
+}
+
+async function problemOf(response) {
+  const body = await response.json().catch(() => ({}));
+  return new Problem({
+    status: response.status,
+    slug: String(body.type ?? "").split("/").pop() || "server-error",
+    detail: body.detail,
+    errors: Array.isArray(body.errors) ? body.errors : [],
+    retryAfter: Number(response.headers.get("Retry-After")) || 0,
+    reconnectUrl: body.reconnect_url ?? "",
+  });
+}
+
+function wordsFor(slug, status) {
+  if (slug === "offline") return "The sidebar cannot reach its server. Check your connection.";
+  if (slug === "slow") return "The answer is taking too long. Salesforce may be slow right now.";
+  if (status >= 500) return "Something went wrong on our side. Please try again.";
+  return "That did not work.";
+}
+
+export const path = (...parts) => `${parts.map(encodeURIComponent).join("/")}/`;

@@ -1,0 +1,78 @@
+// What a person does to one record: open it in Salesforce, create it, edit it or one field of it.
+
+import { call, path, Problem } from "./api.js";
+import { announce, el, replace, safeUrl } from "./dom.js";
+import { focusFirst, recordForm } from "./forms.js";
+
+const ARTICLE = (object) => (/^[AEIOU]/.test(object) ? `an ${object}` : `a ${object}`);
+
+/**
+ * Opens the record without another sign-in, by a one-time link made on this click (C14). The window opens before
+ * anything is awaited, else the browser takes it for a pop-up nobody asked for.
+ */
+export async function openRecord(record, fail) {
+  const target = window.open("about:blank", "_blank");
+  try {
+    const { url } = await call("POST", `sidebar/records/${path(record.object, record.id, "open")}`);
+    go(target, url);
+  } catch (error) {
+    const plain = error instanceof Problem && error.status === 403 ? safeUrl(record.url) : "";
+    if (plain) { go(target, plain); return; } // no right to one-time links: Salesforce asks them to sign in
+    target?.close();
+    fail(error, null);
+  }
+}
+
+function go(target, url) {
+  if (!target) return;
+  target.opener = null;
+  target.location.replace(safeUrl(url));
+}
+
+/** Shows the form for a new record in place of the cards; `back()` draws them again. */
+export async function createRecord(object, initial, { show, fail, back }) {
+  try {
+    const form = await call("GET", `sidebar/forms/${path(object)}`);
+    const node = recordForm(form, {
+      initial, action: `Create ${form.label}`, cancel: back,
+      send: (values, key) => call("POST", `sidebar/records/${path(object)}`, { body: { values }, key }),
+      done: () => { announce(`${form.label} created`); back(); },
+    });
+    show(el("div", { class: "view-head" }, el("h2", {}, `Create ${ARTICLE(form.label)}`)), node);
+    focusFirst(node);
+  } catch (error) {
+    fail(error, null);
+  }
+}
+
+/** Opens the whole edit form of a record in `place`. */
+export async function editRecord(record, place, { fail, saved }) {
+  if (place.childElementCount) return;
+  const origin = document.activeElement;
+  const close = () => { replace(place); origin?.focus(); };
+  await openEdit(record, place, { fail, saved, close, only: null });
+}
+
+/** Turns one field into an input where it stands. */
+export async function editField(record, field, place, { fail, saved }) {
+  const before = [...place.childNodes];
+  const close = () => { replace(place, before); place.querySelector("button")?.focus(); };
+  await openEdit(record, place, { fail, saved, close, only: [field.name] });
+}
+
+async function openEdit(record, place, { fail, saved, close, only }) {
+  try {
+    const form = await call("GET", `sidebar/forms/${path(record.object, record.id)}`);
+    const missing = only?.find((name) => !form.fields.some((field) => field.name === name));
+    if (missing) { announce("Salesforce does not let you change this field."); return; }
+    const node = recordForm(form, {
+      only, action: "Save", cancel: close, compact: Boolean(only),
+      send: (values, key) => call("PATCH", `sidebar/records/${path(record.object, record.id)}`, { body: { values }, key }),
+      done: () => { announce("Saved"); close(); saved(); },
+    });
+    replace(place, node);
+    focusFirst(node);
+  } catch (error) {
+    fail(error, null);
+  }
+}
