@@ -97,6 +97,7 @@ class Record:
     name: str
     url: str
     fields: tuple[Field, ...] = ()
+    label: str = ""  # the object's label, where records of several objects stand together (search)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class FormField:
     max_length: int | None = None
     options: tuple[tuple[str, str], ...] = ()  # (value, label) of active picklist entries
     help: str = ""
+    value: Any = None  # what the record holds now (edit forms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3 import PoolManager
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from providers import pinning
-from providers.errors import HostNotAllowed
+from providers.base import Secret
+from providers.errors import HostNotAllowed, Transient
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -56,6 +60,7 @@ class Session(requests.Session):
 
     def __init__(self, settings: Settings, resolver: pinning.Resolver = pinning.resolve) -> None:
         super().__init__()
+        self.settings = settings
         self.trust_env = False  # no netrc, no proxy or CA variables: they would change who hears the token
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # one person's cookie is not the next one's
         self.headers["User-Agent"] = "sidebar"
@@ -67,6 +72,59 @@ class Session(requests.Session):
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["allow_redirects"] = False
         return super().request(method, url, *args, **kwargs)
+
+
+class Bearer(AuthBase):
+    """Puts the token on the one prepared request, so that no frame, session or keyword holds it in clear."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return request
+
+
+class SecretForm(AuthBase):
+    """Form fields of a token request; secrets are revealed only into the prepared body."""
+
+    def __init__(self, fields: Mapping[str, str | Secret]) -> None:
+        self._fields = dict(fields)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        pairs = [(key, value.reveal() if isinstance(value, Secret) else value) for key, value in self._fields.items()]
+        request.body = urlencode(pairs)
+        request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return request
+
+
+def ask(http: Session, method: str, url: str, *, is_write: bool = True, **kwargs: Any) -> requests.Response:
+    """One request; every failure of the network becomes Transient, with `outcome_unknown` where a write may have
+    arrived. The answer no longer carries the Authorization header."""
+    try:
+        response = http.request(method, url, **kwargs)
+    except (requests.RequestException, HTTPError, OSError) as error:
+        failure = _transient(error, is_write)
+    else:
+        response.request.headers.pop("Authorization", None)
+        response.request.body = None
+        return response
+    raise failure  # outside the handler: the original names URL and host, and would ride along as __context__
+
+
+def _transient(error: Exception, is_write: bool) -> Transient:
+    if isinstance(error, requests.exceptions.SSLError):
+        return Transient("The provider's TLS certificate could not be verified; nothing was sent.", retry_after=60.0)
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)) or _never_connected(error):
+        return Transient("The provider could not be reached.", retry_after=10.0)
+    if isinstance(error, AnswerTooLargeError):
+        return Transient("The provider's answer was too large.", outcome_unknown=is_write, retry_after=60.0)
+    return Transient("The provider did not answer in time, or broke off.", outcome_unknown=is_write)
+
+
+def _never_connected(error: Exception) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 
 _sessions: dict[tuple[int, Settings], Session] = {}
@@ -105,7 +163,10 @@ class _Adapter(HTTPAdapter):
         """Nothing to do: the context verifies, with its own certificates, whatever the caller says."""
 
     def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+        self,
+        request: requests.PreparedRequest,
+        verify: Any,  # noqa: ARG002 - ours is always the context's
+        cert: Any = None,  # noqa: ARG002
     ) -> Any:
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {}
@@ -113,10 +174,10 @@ class _Adapter(HTTPAdapter):
     def send(
         self,
         request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
+        stream: bool = False,  # noqa: ARG002 - the body is always read here, with its limits
+        timeout: Any = None,  # noqa: ARG002 - ours always apply
         verify: Any = True,
-        cert: Any = None,
+        cert: Any = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         limits = self._settings

@@ -1,0 +1,255 @@
+"""OAuth 2.0 as a client: discover, authorize (PKCE S256), exchange, refresh, revoke (C1, C10, RFC 9700).
+
+Stores nothing but discovery metadata. A refresh's raw answer comes back unparsed, so that it can be sealed first."""
+
+import hmac
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from providers.base import AuthorizeRequest, Secret, TokenSet
+from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Rejected, Transient
+from providers.http import SecretForm, Session, ask
+from providers.salesforce import hosts, ids
+
+SCOPES = ("id", "api", "refresh_token", "web")  # exactly these (C10)
+METADATA_SECONDS = 3600.0
+_WELL_KNOWN = ("openid-configuration", "oauth-authorization-server")
+_IDENTITY = re.compile(r"(?P<host>https://[^/?#\\@\s]+)(?:/[A-Za-z0-9_-]+)?/id/(?P<org>\w{15,18})/(?P<user>\w{15,18})")
+
+#: What Salesforce says in error_description -> what we tell the person. The text itself is never echoed.
+_REASONS = (
+    ("expired authorization code", "The sign-in took too long or was used twice; please start again."),
+    ("code verifier", "The sign-in could not be matched to this browser; please start again."),
+    ("inactive user", "Your Salesforce user is not active."),
+    ("inactive org", "Your Salesforce organization is not active."),
+    ("ip restricted", "Salesforce does not allow this sign-in from our network address."),
+    ("approved this consumer", "Salesforce asks for your approval again."),
+    ("not approved", "Salesforce asks for your approval again."),
+    ("authentication failure", "Salesforce no longer accepts the connection (password changed or user switched off)."),
+    ("expired", "The connection was revoked or has expired at Salesforce."),
+)
+
+
+class ForeignTokenError(Rejected):
+    """The token endpoint answered with somebody else's token. Never store it (vault.md V11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Our registration at a login host. A public client has no secret."""
+
+    client_id: str
+    client_secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Endpoints of one login host, all on allowed origins. `announces_iss`: callbacks carry `iss` (RFC 9207)."""
+
+    login_url: str
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    revocation_endpoint: str
+    announces_iss: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A token endpoint's answer before anybody parsed it."""
+
+    status: int
+    body: Secret
+
+
+_metadata: dict[tuple[str, frozenset[str]], tuple[float, Server]] = {}
+_metadata_lock = threading.Lock()
+
+
+def discover(login_url: str, http: Session) -> Server:
+    """The endpoints below a checked login URL, from its metadata or, where it has none, Salesforce's standard paths.
+
+    Kept for an hour. Raises HostNotAllowed, Transient."""
+    origins = http.settings.origins
+    key = (hosts.login_url(login_url, origins), origins)
+    with _metadata_lock:
+        kept = _metadata.get(key)
+    if kept and time.monotonic() - kept[0] < METADATA_SECONDS:
+        return kept[1]
+    server = _server(key[0], _fetch_metadata(key[0], http), origins)
+    with _metadata_lock:
+        _metadata[key] = (time.monotonic(), server)
+    return server
+
+
+def authorize(
+    server: Server, client: Client, redirect_uri: str, *, scopes: Sequence[str] = SCOPES, prompt: str = ""
+) -> AuthorizeRequest:
+    """Where to send the browser, with fresh `state` and PKCE verifier (256 bits each)."""
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    extra = {"prompt": prompt} if prompt else {}
+    url = prepare_grant_uri(
+        server.authorization_endpoint,
+        client_id=client.client_id,
+        response_type="code",
+        redirect_uri=redirect_uri,
+        scope=" ".join(scopes),
+        state=state,
+        code_challenge=create_s256_code_challenge(verifier),
+        code_challenge_method="S256",
+        **extra,
+    )
+    return AuthorizeRequest(url, Secret(state), Secret(verifier), redirect_uri)
+
+
+def is_expected_issuer(server: Server, iss: str | None) -> bool:
+    """The callback's `iss` (RFC 9207): must be the server's own if given, and must be given if announced (BI-B15)."""
+    if iss is None:
+        return not server.announces_iss
+    return hmac.compare_digest(iss.encode(), server.issuer.encode())
+
+
+def exchange(
+    server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
+) -> tuple[TokenSet, RawAnswer]:
+    """The authorization code for tokens. Raises NeedsReconnect (code refused), PermissionMissing, Transient."""
+    grant: dict[str, str | Secret] = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier}
+    grant["redirect_uri"] = redirect_uri
+    raw = _post(server.token_endpoint, client, grant, http)
+    return parse_token_answer(raw, http.settings.origins), raw
+
+
+def refresh(server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:
+    """Ask for a new access token, once. Raises Transient only; what the answer means says `parse_token_answer`."""
+    return _post(server.token_endpoint, client, {"grant_type": "refresh_token", "refresh_token": refresh_token}, http)
+
+
+def revoke(server: Server, token: Secret, http: Session) -> None:
+    """Tell the provider that a token is no longer wanted. A token it does not know (any 4xx) is already gone."""
+    response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}))
+    if response.status_code == 429 or not (200 <= response.status_code < 300 or 400 <= response.status_code < 500):
+        raise Transient("Salesforce could not revoke the connection just now.", provider="salesforce")
+
+
+def parse_token_answer(raw: RawAnswer, origins: Collection[str] = (), *, previous: TokenSet | None = None) -> TokenSet:
+    """What a token endpoint answered. A missing refresh token keeps `previous`' (vault.md V10).
+
+    Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), ForeignTokenError,
+    HostNotAllowed (V12), RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
+    fields = _json_object(raw.body.reveal())
+    if raw.status != 200 or not isinstance(fields.get("access_token"), str):
+        raise _failure(raw.status, fields)
+    tokens = _token_set(fields, origins)
+    if previous is None:
+        return tokens
+    if previous.identity and tokens.identity and _ids_of(previous.identity) != _ids_of(tokens.identity):
+        raise ForeignTokenError("Salesforce answered with another person's token.", provider="salesforce")
+    return replace(
+        tokens,
+        refresh_token=tokens.refresh_token or previous.refresh_token,
+        scopes=tokens.scopes or previous.scopes,
+        identity=tokens.identity or previous.identity,
+    )
+
+
+def identity_ids(identity: str, origins: Collection[str] = ()) -> tuple[str, str]:
+    """(organization id, user id), 18 characters each, of an identity URL on an allowed host (C11)."""
+    match = _IDENTITY.fullmatch(identity)
+    if match is None:
+        raise Rejected("Salesforce named no valid identity.", provider="salesforce")
+    hosts.api_url(match["host"], origins)
+    return ids.record_id(match["org"], "00D"), ids.record_id(match["user"], "005")
+
+
+def _ids_of(identity: str) -> tuple[str, ...]:
+    match = _IDENTITY.fullmatch(identity)
+    return (match["org"][:15], match["user"][:15]) if match else (identity,)
+
+
+def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], http: Session) -> RawAnswer:
+    form: dict[str, str | Secret] = {**fields, "client_id": client.client_id}
+    if client.client_secret:
+        form["client_secret"] = client.client_secret
+    response = ask(http, "POST", endpoint, auth=SecretForm(form), headers={"Accept": "application/json"})
+    return RawAnswer(response.status_code, Secret(response.content.decode("utf-8", "replace")))
+
+
+def _fetch_metadata(login_url: str, http: Session) -> Mapping[str, Any]:
+    for name in _WELL_KNOWN:
+        response = ask(http, "GET", f"{login_url}/.well-known/{name}", is_write=False)
+        if response.status_code == 200:
+            found = _json_object(response.text)
+            if found:
+                return found
+        elif response.status_code >= 500 or response.status_code == 429:
+            raise Transient("Salesforce's login host does not answer properly.", provider="salesforce")
+    return {}
+
+
+def _server(login_url: str, metadata: Mapping[str, Any], origins: Collection[str]) -> Server:
+    def endpoint(name: str, path: str) -> str:
+        return str(metadata.get(name) or f"{login_url}/services/oauth2/{path}")
+
+    return Server(
+        login_url=login_url,
+        issuer=str(metadata.get("issuer") or login_url),
+        authorization_endpoint=hosts.browser_url(endpoint("authorization_endpoint", "authorize"), origins),
+        token_endpoint=hosts.endpoint_url(endpoint("token_endpoint", "token"), origins),
+        revocation_endpoint=hosts.endpoint_url(endpoint("revocation_endpoint", "revoke"), origins),
+        announces_iss=metadata.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _token_set(fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
+    lifetime = fields.get("expires_in")
+    known = isinstance(lifetime, int) and 0 < lifetime < 10**8
+    return TokenSet(
+        access_token=Secret(str(fields["access_token"])),
+        refresh_token=_secret(fields.get("refresh_token")),
+        scopes=tuple(str(fields.get("scope") or "").split()),
+        api_url=hosts.api_url(str(fields.get("instance_url") or ""), origins),
+        expires_at=datetime.now(UTC) + timedelta(seconds=lifetime) if known and lifetime else None,
+        identity=str(fields.get("id") or ""),
+        id_token=_secret(fields.get("id_token")),
+    )
+
+
+def _secret(value: object) -> Secret | None:
+    return Secret(value) if isinstance(value, str) and value else None
+
+
+def _failure(status: int, fields: Mapping[str, Any]) -> ProviderError:
+    error, description = str(fields.get("error") or ""), str(fields.get("error_description") or "").lower()
+    if status == 429:
+        return RateLimited("Salesforce asks us to sign in less often.", provider="salesforce")
+    if not 400 <= status < 500:
+        return Transient("Salesforce's token endpoint gave no usable answer.", provider="salesforce")
+    if error == "invalid_grant":
+        return NeedsReconnect(_reason(description), provider="salesforce")
+    if error in {"invalid_client", "invalid_client_id", "invalid_client_credentials", "unauthorized_client"}:
+        text = "Salesforce does not accept this product's client id; an administrator must check the app's set-up."
+        return PermissionMissing(text, provider="salesforce")
+    return Transient("Salesforce's token endpoint gave no usable answer.", provider="salesforce")
+
+
+def _reason(description: str) -> str:
+    default = "Salesforce no longer accepts the connection."
+    return next((plain for part, plain in _REASONS if part in description), default)
