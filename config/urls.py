@@ -10,6 +10,7 @@ urlpatterns = [
     path("connect/", include("vault.urls")),
     path("addins/outlook/", include("sidebar.outlook.urls")),
     path("dashboard/", include("dashboard.urls")),
+    path("problems/", include("dashboard.problems")),
     path("", include("config.health")),
 ]
 handler400 = "config.errors.bad_request"

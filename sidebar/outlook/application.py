@@ -11,6 +11,7 @@ SCOPE = "sidebar"
 CALLBACK_PATH = "/addins/outlook/callback/"
 
 
-def register(**_: Any) -> None:
+def register(using: str = "default", **_: Any) -> None:
     """Receiver of `post_migrate`: every deployment knows the task pane under its own PUBLIC_URL."""
-    ensure_first_party(CLIENT_ID, "Outlook task pane", [settings.PUBLIC_URL + CALLBACK_PATH])
+    if using == "default":
+        ensure_first_party(CLIENT_ID, "Outlook task pane", [settings.PUBLIC_URL + CALLBACK_PATH])

@@ -11,10 +11,10 @@ from sidebar.outlook.application import CALLBACK_PATH, CLIENT_ID, SCOPE
 def task_pane(request: HttpRequest) -> HttpResponse:
     """The pane itself: an empty frame that its ES modules fill. Sets and reads no cookie (C43)."""
     context = {"client_id": CLIENT_ID, "scope": SCOPE, "callback_path": CALLBACK_PATH}
-    return render(None, "sidebar/outlook/taskpane.html", context)
+    return render(request, "sidebar/outlook/taskpane.html", context)
 
 
 @require_safe
 def callback(request: HttpRequest) -> HttpResponse:
     """Where our OAuth server sends the pop-up: its script hands code, state and iss to the pane, and closes it."""
-    return render(None, "sidebar/outlook/callback.html")
+    return render(request, "sidebar/outlook/callback.html")

@@ -1,0 +1,80 @@
+"""What we hold about a person, said in words: profile, scopes, uses, cookies. Reads; changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from organizations.models import Member
+
+_SCOPES = {
+    "id": "Tells us who you are: your Salesforce user and organization.",
+    "api": "Looks up, creates and changes records with your own rights, when you ask.",
+    "refresh_token": "Keeps the connection alive, so that you need not sign in every two hours.",
+    "offline_access": "Keeps the connection alive, so that you need not sign in every two hours.",
+    "web": "Opens a record in Salesforce without asking you to sign in again.",
+}
+_USES = {
+    "sidebar.lookup": "Looking up the people of a message",
+    "sidebar.prefetch": "Getting the people of the messages in view ready",
+    "sidebar.search": "Searching Salesforce",
+    "sidebar.forms": "Showing a form",
+    "sidebar.records": "Creating or changing a record",
+    "sidebar.create": "Creating a record",
+    "sidebar.update": "Changing a record",
+    "sidebar.open": "Opening a record in Salesforce",
+    "vault.connect": "Connecting",
+    "vault.refresh": "Renewing the connection",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One thing we hold. `why` says what it is used for."""
+
+    label: str
+    value: object
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    name: str
+    purpose: str
+    lifetime: str
+
+
+def scope_purpose(scope: str) -> str:
+    return _SCOPES.get(scope, "Granted by your Salesforce, not used by us.")
+
+
+def use_in_words(purpose: str) -> str:
+    return _USES.get(purpose, purpose.replace(".", ": ").replace("_", " "))
+
+
+def about(member: Member) -> Sequence[Held]:
+    """The member's profile and Salesforce configuration, as copied at sign-in and daily (C23, C24)."""
+    return (
+        Held("Name", member.name, "Shown to you and to your administrators"),
+        Held("E-mail", member.email, "To know which domain is your own; nobody is identified by it"),
+        Held("Salesforce user name", member.username, "Invitations and the whitelist name people by it"),
+        Held("Salesforce user", member.salesforce_user_id, "Identifies you, together with your Salesforce org"),
+        Held("User type", member.user_type, "Says what your licence can see"),
+        Held("Profile", member.profile, "Explains what you may not see"),
+        Held("Permission sets", ", ".join(member.permission_sets), "Explain what you may not see"),
+        Held("Language", member.language, "Labels in your language"),
+        Held("Locale", member.locale, "Dates and amounts as you are used to"),
+        Held("Time zone", member.time_zone, "Times in your own zone"),
+    )
+
+
+def cookies() -> Sequence[Cookie]:
+    hours = settings.SESSION_COOKIE_AGE // 3600
+    return (
+        Cookie(
+            settings.SESSION_COOKIE_NAME,
+            "Keeps you signed in on the dashboard.",
+            f"{hours} hours, or until you sign out",
+        ),
+        Cookie(settings.CSRF_COOKIE_NAME, "Proves that a form you send came from our own page.", "One year"),
+    )

@@ -1,0 +1,123 @@
+"""A page for each problem type of the API (RFC 9457): what it means and what to do. Words only."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    title: str
+    meaning: str
+    advice: str
+
+
+PROBLEMS = {
+    "bad-request": Problem(
+        "The request cannot be understood",
+        "The body is no JSON, is nested too deep, or a header that is needed is missing or malformed.",
+        "Compare the request with the schema at /api/v1/schema/. The member detail says what was wrong.",
+    ),
+    "invalid": Problem(
+        "Some values are not valid",
+        "The request was understood, but a value in it cannot be right.",
+        "The member errors lists each field with what is wrong about it.",
+    ),
+    "not-authenticated": Problem(
+        "Sign in first",
+        "There was no access token, or it has run out or been revoked.",
+        "Get a new access token with the refresh token; if that is refused too, sign in again.",
+    ),
+    "forbidden": Problem(
+        "You may not do this",
+        "Your role in your organization, or what the access token was issued for, does not allow this.",
+        "Ask an administrator of your organization.",
+    ),
+    "not-found": Problem(
+        "Not found",
+        "There is no such record or address, or you may not see it. The two are not told apart.",
+        "Look it up again; it may have been deleted, merged or hidden from you in Salesforce.",
+    ),
+    "method-not-allowed": Problem(
+        "This address does not take that method",
+        "The address exists, but not for this HTTP method.",
+        "The Allow header lists the methods it takes.",
+    ),
+    "not-acceptable": Problem(
+        "Only JSON is answered here", "The Accept header rules JSON out.", "Accept application/json."
+    ),
+    "conflict": Problem(
+        "Something else was first",
+        "The same request is still being worked on, or what you change has changed meanwhile.",
+        "Wait a moment, look at the present state, then decide whether to send it again.",
+    ),
+    "unsupported-media-type": Problem(
+        "Send JSON", "The body is of a type that is not read here.", "Send application/json, in UTF-8."
+    ),
+    "unsupported-encoding": Problem(
+        "Compressed bodies are not taken", "The body was compressed.", "Send it without Content-Encoding."
+    ),
+    "too-large": Problem(
+        "The body is too large", "Bodies are limited to 1 MiB.", "Ask for fewer things in one request."
+    ),
+    "too-many-requests": Problem(
+        "Too many requests",
+        "More requests came from you than one person needs.",
+        "Wait as many seconds as the Retry-After header says.",
+    ),
+    "connect-required": Problem(
+        "Connect to Salesforce first",
+        "You are signed in, but have not allowed us to ask Salesforce on your behalf, or have ended that.",
+        "Open the address in reconnect_url. Nothing is read from Salesforce before.",
+    ),
+    "needs-reconnect": Problem(
+        "Connect to Salesforce again",
+        "Salesforce no longer accepts the connection: it was revoked, ran out, or your password or your organization's"
+        " rules have changed.",
+        "Open the address in reconnect_url and sign in at Salesforce. Your settings stay as they are.",
+    ),
+    "permission-missing": Problem(
+        "Salesforce does not let you do this",
+        "Your Salesforce profile or permission sets do not allow this. We never do more than you may.",
+        "Ask your Salesforce administrator; the member errors holds Salesforce's own words.",
+    ),
+    "rejected": Problem(
+        "Salesforce refused this",
+        "A validation rule, a missing value or a duplicate stopped the change. Nothing was written.",
+        "The member errors holds Salesforce's own words and the fields it names.",
+    ),
+    "rate-limited": Problem(
+        "Salesforce allows no more calls for now",
+        "Your organization has used up its Salesforce API calls, or sent too many at once.",
+        "Wait as many seconds as Retry-After says. Background work stops well before, to leave room for people.",
+    ),
+    "provider-unavailable": Problem(
+        "Salesforce does not answer",
+        "Salesforce was too slow, broke off, or answered nonsense.",
+        "Try again in a few seconds. A write is safe to repeat with the same Idempotency-Key.",
+    ),
+    "database-unavailable": Problem(
+        "We cannot answer right now",
+        "Our own database did not answer.",
+        "Try again in a few seconds; Retry-After says how many.",
+    ),
+    "server-error": Problem(
+        "Something went wrong on our side",
+        "This is a fault of ours, and it has been logged without any of your data.",
+        "Try again. If it stays, tell your administrator the request_id.",
+    ),
+}
+
+
+@require_safe
+def problem_page(request: HttpRequest, slug: str) -> HttpResponse:
+    if slug not in PROBLEMS:
+        raise Http404
+    return render(request, "dashboard/problem.html", {"problem": PROBLEMS[slug], "slug": slug})
+
+
+app_name = "problems"
+urlpatterns = [path("<slug:slug>", problem_page, name="problem"), path("<slug:slug>/", problem_page)]
