@@ -9,18 +9,23 @@ import os
 import secrets
 import shutil
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
-from config.embedded import NotStarted
+from config.embedded import NotStartedError
 from config.embedded.postgres import Postgres
 from config.embedded.processes import Supervisor
 from config.embedded.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / ".local" / "test"
+
+#: The servers that were given from outside; empty when this run brought its own.
+GIVEN: dict[str, str] = {}
 
 _supervisor = Supervisor()
 _held: list[int | None] = []
@@ -47,22 +52,38 @@ def prepare_environment() -> None:
         os.environ[name] = base64.b64encode(secrets.token_bytes(32)).decode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(64)
     os.environ["PUBLIC_URL"] = "http://localhost:8000"
-    if not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
-        _start_servers(_own_folder())
-    os.environ.setdefault("KEY_STORE_URL", _beside(os.environ["DATABASE_URL"]))
-
-
-def _start_servers(folder: Path) -> None:
-    postgres = Postgres(folder / "postgres", folder / "postgres.log", throw_away=True)
-    valkey = Valkey(folder / "valkey", folder / "valkey.log")
+    os.environ["LOCAL_DIR"] = str(folder())
+    GIVEN.update({name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)})
     try:
-        _supervisor.start(valkey.program(), postgres.program())
-        postgres.provision(may_create=True)
-    except NotStarted as reason:
-        _supervisor.stop()
+        _check_database() if "DATABASE_URL" in GIVEN else _start_postgres()
+        if "REDIS_URL" not in GIVEN:
+            _start_valkey()
+    except NotStartedError as reason:
         pytest.exit(str(reason), returncode=3)
-    os.environ.setdefault("DATABASE_URL", postgres.url("sidebar"))
-    os.environ.setdefault("REDIS_URL", valkey.url())
+    os.environ["KEY_STORE_URL"] = os.environ.get("KEY_STORE_URL") or _beside(os.environ["DATABASE_URL"])
+
+
+def _check_database() -> None:
+    try:
+        with psycopg.connect(GIVEN["DATABASE_URL"], connect_timeout=10) as connection:
+            found = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
+            if found.fetchone() != (True,):
+                raise NotStartedError("The role in DATABASE_URL needs CREATEDB: tests make databases of their own.")
+    except psycopg.Error as error:
+        raise NotStartedError(f"DATABASE_URL cannot be used ({type(error).__name__}).") from None
+
+
+def _start_postgres() -> None:
+    postgres = Postgres(folder() / "postgres", folder() / "postgres.log", throw_away=True)
+    _supervisor.start(postgres.program())
+    postgres.provision(may_create=True)
+    os.environ["DATABASE_URL"] = postgres.url("sidebar")
+
+
+def _start_valkey() -> None:
+    valkey = Valkey(folder() / "valkey", folder() / "valkey.log")
+    _supervisor.start(valkey.program())
+    os.environ["REDIS_URL"] = valkey.url()
 
 
 def _beside(database_url: str) -> str:
@@ -71,7 +92,8 @@ def _beside(database_url: str) -> str:
     return urlunsplit(parts._replace(path=f"{parts.path}_keys"))
 
 
-def _own_folder() -> Path:
+@cache
+def folder() -> Path:
     """One per run, since several may run at once; a lock says which are alive, and dead ones are removed."""
     RUNS.mkdir(parents=True, exist_ok=True)
     gate = os.open(RUNS, os.O_RDONLY)
@@ -79,15 +101,15 @@ def _own_folder() -> Path:
     for leftover in RUNS.iterdir():
         if _lock(leftover) is not None:
             shutil.rmtree(leftover, ignore_errors=True)
-    folder = RUNS / str(os.getpid())
-    folder.mkdir(mode=0o711)
-    _held.append(_lock(folder))
+    own = RUNS / str(os.getpid())
+    own.mkdir(mode=0o711)
+    _held.append(_lock(own))
     os.close(gate)
-    return folder
+    return own
 
 
-def _lock(folder: Path) -> int | None:
-    handle = os.open(folder, os.O_RDONLY)
+def _lock(directory: Path) -> int | None:
+    handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

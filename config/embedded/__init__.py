@@ -3,5 +3,5 @@
 Nothing here changes anything outside the state directory (`.local/`), and no other room imports it."""
 
 
-class NotStarted(Exception):
+class NotStartedError(Exception):
     """Something could not be started; the message is one line and says what to do."""

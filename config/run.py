@@ -1,0 +1,246 @@
+"""`make run`: starts everything on this machine, says where it is, and takes all of it down again.
+
+Without DATABASE_URL and REDIS_URL it brings its own servers; without SALESFORCE_CLIENT_ID a simulated Salesforce and
+a demo mailbox. Everything it makes is in the state directory."""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+
+from config import env
+from config.embedded import NotStartedError, ports, product, state
+from config.embedded.account import PR_SET_PDEATHSIG
+from config.embedded.postgres import Postgres
+from config.embedded.processes import Child, Supervisor, run_to_end
+from config.embedded.valkey import Valkey
+
+KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY")
+MAILBOX = product.ROOT / "simulators" / "mailbox"
+
+
+class Stop(BaseException):
+    """Somebody asked us to end."""
+
+
+class Stack:
+    """All of it, from the servers up to the web process."""
+
+    def __init__(self, held: state.State, port: int, salesforce_port: int) -> None:
+        self.state = held
+        self.port = port
+        self.salesforce_port = salesforce_port
+        self.supervisor = Supervisor(self._tell_guard)
+        self.added: dict[str, str] = {}  # the settings that are ours, not the operator's
+        self.salesforce: dict[str, Any] = {}
+        self.public_url = env.read("PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
+        self.simulates = not _given("SALESFORCE_CLIENT_ID")
+
+    def start(self) -> None:
+        if self.simulates:
+            folder = self.state.directory / "salesforce"
+            self.supervisor.begin(product.salesforce(folder, self.salesforce_port, self.state.log))
+        self._start_servers()
+        self._settle_keys()
+        run_to_end(*product.migrations(self.state.log, self.environment()))
+        if self.simulates:
+            self._meet_salesforce()
+        self._start_product()
+        self.publish()
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.added}
+
+    def _start_servers(self) -> None:
+        directory, log = self.state.directory, self.state.log
+        valkey = None if _given("REDIS_URL") else Valkey(directory / "valkey", log / "valkey.log")
+        postgres = None if _given("DATABASE_URL") else Postgres(directory / "postgres", log / "postgres.log")
+        if valkey:
+            self.supervisor.begin(valkey.program())
+            self.added["REDIS_URL_FILE"] = str(self.state.keep("redis_url", valkey.url()))
+        if postgres:
+            self.supervisor.begin(postgres.program())
+            self.supervisor.await_ready("PostgreSQL")
+            postgres.provision("sidebar")
+            self.added["DATABASE_URL_FILE"] = str(self.state.keep("database_url", postgres.url("sidebar")))
+        if valkey:
+            self.supervisor.await_ready("Valkey")
+
+    def _settle_keys(self) -> None:
+        """Development keys, made once and kept; the operator's own always win."""
+        self.added["LOCAL_DIR"] = str(self.state.directory)
+        self.added["PUBLIC_URL"] = self.public_url
+        store = self.state.directory / "keys" / "keys.sqlite3"
+        if not _given("KEY_STORE_URL"):
+            store.parent.mkdir(mode=0o700, exist_ok=True)
+            self.added["KEY_STORE_URL"] = f"sqlite:///{store}"
+        if not self.simulates and "DATABASE_URL_FILE" not in self.added:
+            return  # a grown-up installation on this machine brings its keys, or refuses to start
+        for name in KEYS:
+            if _given(name):
+                continue
+            if name == "VAULT_KEK" and not self.state.has_secret("vault_kek"):
+                _refuse_new_vault_key_over_sealed_rows(self._setting("DATABASE_URL"))
+            self.added[f"{name}_FILE"] = str(self.state.secret(name.lower()))
+
+    def _setting(self, name: str) -> str:
+        kept = self.added.get(f"{name}_FILE")
+        return Path(kept).read_text() if kept else self.added.get(name) or env.read(name)
+
+    def _meet_salesforce(self) -> None:
+        self.supervisor.await_ready("simulated Salesforce")
+        self.salesforce = product.read_orgs(self.state.directory / "salesforce")
+        self.added.update(product.salesforce_settings(self.salesforce))
+        if not _given("DEMO_MAILBOX"):
+            self.added["DEMO_MAILBOX"] = str(MAILBOX)
+
+    def _start_product(self) -> None:
+        environment, log = self.environment(), self.state.log
+        self.supervisor.start(
+            product.web(self.port, self.public_url, log, environment),
+            product.worker(self.state.directory, log, environment),
+        )
+
+    def publish(self) -> None:
+        """run.json: what the bench, the browser tests and manage.py need to find us. Readable by us only."""
+        pids = {child.program.name: child.process.pid for child in self.supervisor.children}
+        self.state.publish(
+            {
+                "public_url": self.public_url,
+                "port": self.port,
+                "pids": {"owner": os.getpid(), **pids},
+                "database_url": self._setting("DATABASE_URL"),
+                "redis_url": self._setting("REDIS_URL"),
+                "log": str(self.state.log),
+                "environment": self.added,
+                **self.salesforce,
+            }
+        )
+
+    def _tell_guard(self, children: list[Child]) -> None:
+        self.state.watch_over([(child.process.pid, child.program.stop_signal) for child in children])
+
+    def watch(self) -> None:
+        while True:
+            time.sleep(0.3)
+            for line in self.supervisor.revive():
+                print(line, file=sys.stderr, flush=True)
+                self.publish()
+
+    def stop(self) -> None:
+        self.supervisor.stop()
+        self.state.release()
+
+
+def main() -> int:
+    options = _options()
+    _stop_on_signals()
+    began = time.monotonic()
+    try:
+        held = state.State(options.state)
+    except NotStartedError as reason:
+        return _refuse(reason)
+    stack = None
+    try:
+        port = _free_port(options.port)
+        stack = Stack(held, port, options.salesforce_port if options.port else 0)
+        stack.start()
+        _announce(stack, time.monotonic() - began)
+        stack.watch()
+    except (NotStartedError, env.ConfigurationError) as reason:
+        return _refuse(reason)
+    except Stop:
+        print("\nStopping ...", flush=True)
+    finally:
+        _ignore_signals()
+        stack.stop() if stack else held.release()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m config.run", description=__doc__)
+    parser.add_argument("--port", type=int, default=int(env.read("PORT", "8000")), help="0 = any free one")
+    parser.add_argument("--salesforce-port", type=int, help="first port of the simulated Salesforce (PORT + 100)")
+    parser.add_argument("--state", type=Path, default=state.DEFAULT, help="where everything is kept (.local)")
+    options = parser.parse_args()
+    if options.salesforce_port is None:
+        options.salesforce_port = options.port + 100
+    return options
+
+
+def _free_port(wanted: int) -> int:
+    if wanted == 0:
+        return ports.free()
+    if not ports.can_listen(wanted):
+        raise NotStartedError(f"Port {wanted} is in use. Choose another: PORT={wanted + 1} make run")
+    return wanted
+
+
+def _given(name: str) -> bool:
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
+def _refuse_new_vault_key_over_sealed_rows(database_url: str) -> None:
+    with psycopg.connect(database_url, connect_timeout=10) as connection:
+        table = connection.execute("SELECT to_regclass('vault_credential')").fetchone()
+        if table and table[0] and connection.execute("SELECT 1 FROM vault_credential LIMIT 1").fetchone():
+            raise NotStartedError(
+                "The database holds sealed credentials, but their key is gone. Give it back as VAULT_KEK."
+            )
+
+
+def _stop_on_signals() -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Stop
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    if sys.platform == "linux" and _is_make(os.getppid()):
+        # With make killed, nobody is left to press Ctrl-C.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _is_make(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() in ("make", "gmake")
+    except OSError:
+        return False
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _refuse(reason: Exception) -> int:
+    print(reason, file=sys.stderr, flush=True)
+    return 1
+
+
+def _announce(stack: Stack, seconds: float) -> None:
+    lines = ["ready", ""]
+    if _given("DEMO_MAILBOX") or stack.simulates:
+        lines.append(_line("Demo mailbox", f"{stack.public_url}/"))
+    lines.append(_line("Dashboard", f"{stack.public_url}/dashboard/"))
+    lines.append(_line("API", f"{stack.public_url}/api/v1/schema/"))
+    for org in stack.salesforce.get("orgs", []):
+        users = ", ".join(f"{user['username']} / {user['password']}" for user in org["users"])
+        lines += ["", _line(f"Salesforce: {org['name']}", org["pages_url"]), _line("  sign in as", users)]
+        lines.append(_line("  calls seen", f"{org['pages_url']}/_sim/calls"))
+    lines += ["", f"Logs are in {os.path.relpath(stack.state.log)}/. Up in {seconds:.1f} s. Ctrl-C stops everything."]
+    print("\n".join(lines), flush=True)
+
+
+def _line(name: str, value: str) -> str:
+    return f"  {name:<28} {value}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
