@@ -2,6 +2,7 @@
 
 simple-salesforce is imported on first use (it pulls in zeep and lxml: 0.2 s) and never holds a token."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
 T = TypeVar("T")
+
+log = logging.getLogger("sidebar.providers")
 
 #: Stands in simple-salesforce where it wants a host; each request goes to the api_url of its token instead.
 _PLACEHOLDER = "salesforce.invalid"
@@ -95,8 +98,8 @@ class Wire:
             return use(client)
         except ProviderError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-            pass
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            log.warning("an answer of Salesforce was not understood: %s", type(error).__name__)
         raise Transient("Salesforce's answer was cut or garbled.", provider="salesforce", outcome_unknown=is_write)
 
     def composite(self, parts: list[dict[str, Any]]) -> dict[str, tuple[int, Any]]:
@@ -115,6 +118,14 @@ def warm_up() -> None:
     """Import simple-salesforce now rather than in the first person's request; call it from a server's start-up."""
     with _import_lock:
         import simple_salesforce  # noqa: F401
+
+
+def sobject(client: "Salesforce", name: str) -> Any:
+    """simple-salesforce's handle on an object. Not `client.<name>`: an object called "session" would be another thing."""
+    from simple_salesforce.api import SFType
+
+    return SFType(name, client.session_id, client.sf_instance, client.sf_version, session=client.session,
+                  salesforce=client, object_pairs_hook=dict)  # fmt: skip
 
 
 def _client(session: AuthorisedSession, version: str) -> "Salesforce":
