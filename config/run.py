@@ -56,7 +56,8 @@ class Stack:
         self.publish()
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **self.added}
+        """An empty NAME counts as not set, and must not contradict our NAME_FILE."""
+        return {**{name: value for name, value in os.environ.items() if value}, **self.added}
 
     def _start_servers(self) -> None:
         directory, log = self.state.directory, self.state.log

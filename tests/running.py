@@ -35,7 +35,7 @@ _numbers = count(1)
 
 @dataclass
 class Stack:
-    """A running product. `facts` is run.json: public_url, port, pids, database_url, redis_url, environment, ca, orgs."""
+    """A running product. `facts` is run.json: public_url, port, pids, database_url, redis_url, environment, ..."""
 
     process: subprocess.Popen[bytes]
     state: Path
@@ -92,7 +92,7 @@ def start(state: Path, environment: Mapping[str, str], port: int = 0) -> Stack:
             stderr=terminal,
             start_new_session=True,
         )
-    while not (b"ready\n" in output.read_bytes()):
+    while b"ready\n" not in output.read_bytes():
         if process.poll() is not None or time.monotonic() - began > 60:
             process.kill()
             raise AssertionError(f"Not ready: {output.read_text()}")

@@ -1,0 +1,142 @@
+"""What runs besides the servers: the web process, the worker, the simulated Salesforce, and their environment."""
+
+import http.client
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.embedded import ports
+from config.embedded.processes import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+WEB_WORKERS = 2
+#: More than the four that throughput wants: a thread that hangs on one slow Salesforce must not stop the others.
+WEB_THREADS = 16
+WORKER_THREADS = 4
+
+
+def migrations(log: Path, environment: Mapping[str, str]) -> list[Program]:
+    """One for each database; they do not depend on each other."""
+    return [
+        Program(
+            name=f"Migrating the database '{database}'",
+            command=[sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0", "--database", database],
+            log=log / "migrate.log",
+            environment=environment,
+            directory=ROOT,
+        )
+        for database in ("default", "keys")
+    ]
+
+
+def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -> Program:
+    host = urlsplit(public_url).netloc
+    return Program(
+        name="web",
+        command=[
+            *(sys.executable, "-m", "granian", "config.wsgi:application"),
+            *("--interface", "wsgi", "--http", "1", "--no-ws"),
+            *("--host", ports.LOOPBACK, "--port", str(port)),
+            *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
+            *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "2"),
+        ],
+        log=log / "web.log",
+        is_ready=lambda: _answers(port, host, "/healthz"),
+        environment=environment,
+        directory=ROOT,
+    )
+
+
+def worker(state: Path, log: Path, environment: Mapping[str, str]) -> Program:
+    path = log / "worker.log"
+    begins = path.stat().st_size if path.exists() else 0
+    return Program(
+        name="worker",
+        command=[
+            *(sys.executable, "-m", "celery", "--app", "config", "worker", "--beat"),
+            *("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--loglevel", "INFO"),
+            *("--schedule", str(state / "beat-schedule")),
+            *("--without-gossip", "--without-mingle"),
+        ],
+        log=path,
+        is_ready=lambda: _says(path, begins, b" ready."),
+        environment=environment,
+        directory=ROOT,
+        stop_within=3,  # tasks are acknowledged late and due work is in PostgreSQL: a slow one is not lost
+    )
+
+
+def salesforce(directory: Path, first_port: int, log: Path) -> Program:
+    orgs = directory / "orgs.json"
+    directory.mkdir(parents=True, exist_ok=True)
+    return Program(
+        name="simulated Salesforce",
+        command=[
+            *(sys.executable, "-m", "simulators.salesforce"),
+            *("--directory", str(directory), "--ports-from", str(first_port)),
+        ],
+        log=log / "salesforce.log",
+        before=lambda: orgs.unlink(missing_ok=True),
+        is_ready=orgs.exists,
+        environment=_without_secrets(),
+        directory=ROOT,
+        stop_within=2,
+    )
+
+
+def salesforce_settings(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that point the product at the simulated orgs."""
+    first = facts["orgs"][0]
+    return {
+        "SALESFORCE_ORIGINS": " ".join(sorted(set(_origins(facts)))),
+        "SALESFORCE_CLIENT_ID": first["client_id"],
+        "SALESFORCE_CLIENT_SECRET": first["client_secret"],
+        "OUTBOUND_CA_BUNDLE": facts["ca"],
+    }
+
+
+def read_orgs(directory: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((directory / "orgs.json").read_text())
+    return facts
+
+
+def _origins(facts: object) -> Iterator[str]:
+    """Every origin named anywhere in orgs.json: org, login host, site."""
+    if isinstance(facts, str) and facts.startswith(("https://", "http://")):
+        parts = urlsplit(facts)
+        yield f"{parts.scheme}://{parts.netloc}"
+    elif isinstance(facts, dict):
+        for value in facts.values():
+            yield from _origins(value)
+    elif isinstance(facts, list):
+        for value in facts:
+            yield from _origins(value)
+
+
+def _without_secrets() -> dict[str, str]:
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "PYTHONPATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def _answers(port: int, host: str, path: str) -> bool:
+    connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=2)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status < 400
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _says(path: Path, begins: int, words: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(begins)
+            return words in file.read()
+    except OSError:
+        return False
