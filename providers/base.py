@@ -205,6 +205,10 @@ class Crm(Protocol):
 
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None: ...
 
+    def record_url(self, record_id: str) -> str:
+        """The record in the CRM's own pages, for a browser that is signed in there. No call."""
+        ...
+
     def open_url(self, record_id: str) -> Secret:
         """A one-time link that opens the record in the browser without another sign-in (scope `web`)."""
         ...

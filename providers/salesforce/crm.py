@@ -73,7 +73,7 @@ class SalesforceCrm:
         wire = self._wire(Priority.INTERACTIVE)
         answer = wire.call(lambda client: sobject(client, name).create(body), is_write=True)
         record_id = wire.call(lambda _: ids.record_id(answer["id"]), is_write=True)
-        return Record(name, record_id, _name_in(body), f"{self._pages()}/{record_id}")
+        return Record(name, record_id, _name_in(body), self.record_url(record_id))
 
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None:
         name, body = ids.object_name(object_name), forms.checked(values)
@@ -81,6 +81,9 @@ class SalesforceCrm:
         self._wire(Priority.INTERACTIVE).call(
             lambda client: sobject(client, name).update(whole_id, body), is_write=True
         )
+
+    def record_url(self, record_id: str) -> str:
+        return f"{self._pages()}/{record_id}"
 
     def open_url(self, record_id: str) -> Secret:
         """A one-time link (C14), or the record's plain URL where the org or the grant does not offer one."""
