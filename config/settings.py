@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from config import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-LOCAL_DIR = BASE_DIR / ".local"
+LOCAL_DIR = Path(env.read("LOCAL_DIR", str(BASE_DIR / ".local")))
 
 # --- Who we are -----------------------------------------------------------------------------------
 SECRET_KEY = env.read("SECRET_KEY")
@@ -144,6 +144,7 @@ SPECTACULAR_SETTINGS = {
 OAUTH2_PROVIDER_APPLICATION_MODEL = "organizations.Application"
 OAUTH2_PROVIDER = {
     "OAUTH2_VALIDATOR_CLASS": "organizations.oauth.validator.Validator",
+    "OAUTH2_SERVER_CLASS": "organizations.oauth.server.Server",
     "ACCESS_TOKEN_GENERATOR": "organizations.oauth.tokens.new_access_token",
     "SCOPES": {"sidebar": "See and change your Salesforce records beside your mail"},
     "DEFAULT_SCOPES": ["sidebar"],

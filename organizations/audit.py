@@ -118,7 +118,7 @@ def record(
 
 
 def _move_head(entry: AuditEntry) -> None:
-    mac = _head_digest(entry.organization_id, entry.sequence, entry.digest)
+    mac = _head_digest(entry.organization_id, entry.sequence, bytes(entry.digest))
     AuditHead.objects.update_or_create(
         organization_id=entry.organization_id,
         defaults={"sequence": entry.sequence, "digest": entry.digest, "mac": mac},

@@ -124,8 +124,10 @@ class BearerAuthentication(BaseAuthentication):
         self._check_scopes(request, checked)
         return checked.member, checked
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  DRF's signature
-        return REALM
+    def authenticate_header(self, request: Request) -> str:
+        """RFC 6750 3: a reason only where a token was sent."""
+        sent = get_authorization_header(request)[:7].lower() == b"bearer "
+        return InvalidToken.auth_header if sent else REALM
 
     def _check_scopes(self, request: Request, checked: CheckedToken) -> None:
         """A view may name `required_scopes`; without, it needs the sidebar's."""

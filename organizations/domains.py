@@ -1,5 +1,7 @@
 """The organization's own e-mail domains: whose addresses are colleagues, not customers. Exact names, no wildcards."""
 
+from uuid import UUID
+
 import idna
 from django.db import transaction
 
@@ -56,7 +58,7 @@ def own_domains(organization_id: object) -> frozenset[str]:
     return _cache.get_or_load(key, load)
 
 
-def add_domain(actor: Member | str, organization_id: object, text: str) -> tuple[Domain, bool]:
+def add_domain(actor: Member | str, organization_id: UUID | str, text: str) -> tuple[Domain, bool]:
     """Add a domain; returns it and whether it is new. Raises DomainRefused."""
     name = normalise(text)
     if name in PUBLIC_MAIL_DOMAINS:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from organizations import audit, domains, epochs, invitations, policies, signals
 from organizations.models import Invitation, Member, Organization, Role
+from organizations.oauth import families
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def change_active(actor: Member | str, member: Member, is_active: bool) -> None:
         audit.record(member.organization_id, actor, action, member.pk)
         epochs.bump("member", member.pk)
         if not is_active:
+            families.revoke_all_of(member)
             signals.member_deactivated.send(sender=Member, member=member)
 
 

@@ -5,9 +5,12 @@ import uuid
 from typing import ClassVar, Literal
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from oauth2_provider.models import AbstractApplication
+
+from organizations.oauth import redirects
 
 
 class Organization(models.Model):
@@ -234,9 +237,17 @@ class Application(AbstractApplication):
     class Meta(AbstractApplication.Meta):
         swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
 
+    def clean(self) -> None:
+        super().clean()
+        if not all(redirects.is_acceptable(uri) for uri in self.redirect_uris.split()):
+            raise ValidationError({"redirect_uris": "Use https, or http on loopback; no user name, no fragment."})
+
     def get_allowed_schemes(self) -> list[str]:
-        """What a redirect may start with. `organizations.oauth.redirects` narrows http down to loopback hosts."""
-        return ["https", "http"]
+        """http only for an add-in that has registered a loopback redirect; see `oauth.redirects`."""
+        return ["https", "http"] if any(map(redirects.is_plain_http, self.redirect_uris.split())) else ["https"]
+
+    def redirect_uri_allowed(self, uri: str) -> bool:
+        return redirects.is_allowed(uri, self.redirect_uris.split())
 
 
 class UsedCode(models.Model):

@@ -1,6 +1,7 @@
 """The toggles that this room itself reads. Every other room declares its own, beside the feature."""
 
 from typing import Any
+from uuid import UUID
 
 from organizations.models import Member
 from organizations.policy import Merge, Scope, Toggle, Type, declare, organization_value_of
@@ -24,11 +25,12 @@ ACCESS_WHITELIST = declare(
         label="Whitelist",
         help="Only the Salesforce users listed here may use the product; off lets everybody in who may join.",
         guard=_keeps_the_door_open,
+        administrators_only=True,
     )
 )
 
 
-def is_let_in(username: str, organization_id: object) -> bool:
+def is_let_in(username: str, organization_id: UUID | str) -> bool:
     """Whether the whitelist, where there is one, names this Salesforce username."""
     names = organization_value_of("access.whitelist", organization_id)
     return names is None or username.lower() in names

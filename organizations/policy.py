@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -53,6 +54,7 @@ class Stored:
     users_can_modify: dict[str, bool]
 
 
+_NOTHING = Stored({}, {})
 _cache: RamCache[tuple[str, str], Stored] = RamCache(maxsize=50_000, ttl=60)
 
 
@@ -77,7 +79,8 @@ def _stored(organization_id: str, member_id: str = "") -> Stored:
 
 
 def _read(organization_id: str, member_id: str) -> Stored:
-    rows = PolicyValue.objects.filter(organization_id=organization_id, member_id=member_id or None)
+    rows = PolicyValue.objects.filter(organization_id=organization_id)
+    rows = rows.filter(member_id=member_id) if member_id else rows.filter(member=None)
     values: dict[str, Any] = {}
     may_modify: dict[str, bool] = {}
     for row in rows:
@@ -104,17 +107,20 @@ def value_of(key: str, member: Member) -> Any:
     )
 
 
-def organization_value_of(key: str, organization_id: object) -> Any:
+def organization_value_of(key: str, organization_id: UUID | str) -> Any:
     """The value in force for the organization as a whole, whatever its members chose."""
     toggle = toggle_named(key)
     return toggle.merge(_stored(str(organization_id)).values.get(key), None, may_modify=False)
 
 
-def describe_for(member: Member) -> list[dict[str, Any]]:
-    """Every toggle with its value in force, where that came from, and what this member may do about it."""
+def describe_for(member: Member, *, for_organization: bool = False) -> list[dict[str, Any]]:
+    """Every toggle with its value in force, where that came from, and what this member may do about it.
+
+    `for_organization`: the values in force for everybody who has not chosen, whatever this member chose."""
     organization = _stored(str(member.organization_id))
-    own = _stored(str(member.organization_id), str(member.pk))
-    return [_describe(toggle, member, organization, own) for toggle in declared()]
+    own = _NOTHING if for_organization else _stored(str(member.organization_id), str(member.pk))
+    shown = [toggle for toggle in declared() if member.is_administrator or not toggle.administrators_only]
+    return [_describe(toggle, member, organization, own) for toggle in shown]
 
 
 def _describe(toggle: Toggle, member: Member, organization: Stored, own: Stored) -> dict[str, Any]:
@@ -136,7 +142,7 @@ def _describe(toggle: Toggle, member: Member, organization: Stored, own: Stored)
         "member_value": mine,
         "source": _source(toggle, organization, own, may_modify=may_modify),
         "users_can_modify": may_modify,
-        #: Stored values of the member stay but are ignored once an administrator locks the setting.
+        # A member's stored value stays, but is ignored once an administrator locks the setting.
         "overridden": mine is not None and not may_modify,
         "can_change": may_modify,
         "can_change_organization": toggle.for_organizations and member.is_administrator,
@@ -150,7 +156,7 @@ def _source(toggle: Toggle, organization: Stored, own: Stored, *, may_modify: bo
 
 
 def set_organization_value(
-    actor: Member | str, organization_id: object, key: str, value: Any, *, users_can_modify: bool | None = None
+    actor: Member | str, organization_id: UUID | str, key: str, value: Any, *, users_can_modify: bool | None = None
 ) -> None:
     """Set the organization's value and, where given, whether members may modify it. Raises PolicyRefused."""
     toggle = toggle_named(key)
@@ -165,7 +171,7 @@ def set_organization_value(
         set_users_can_modify(actor, organization_id, key, users_can_modify)
 
 
-def set_users_can_modify(actor: Member | str, organization_id: object, key: str, allowed: bool) -> None:
+def set_users_can_modify(actor: Member | str, organization_id: UUID | str, key: str, allowed: bool) -> None:
     """Say whether members may modify; their stored values stay, and are shown as overridden. Raises PolicyRefused."""
     toggle = toggle_named(key)
     if not (toggle.for_members and toggle.for_organizations):
@@ -190,7 +196,7 @@ def reset(actor: Member, key: str, *, member: Member | None) -> None:
 
 
 def _store(
-    actor: Member | str, organization_id: object, member: Member | None, toggle: Toggle, change: dict[str, Any]
+    actor: Member | str, organization_id: UUID | str, member: Member | None, toggle: Toggle, change: dict[str, Any]
 ) -> None:
     with transaction.atomic():
         row, _ = PolicyValue.objects.select_for_update().get_or_create(
@@ -204,9 +210,11 @@ def _store(
 
 
 def _tell(actor: Member | str, row: PolicyValue, member: Member | None, change: dict[str, Any]) -> None:
-    facts = {name: value for name, value in change.items() if isinstance(value, bool | int) or value is None}
+    facts: dict[str, audit.Fact] = {
+        name: value for name, value in change.items() if isinstance(value, bool | int) or value is None
+    }
     level = "member" if member else "organization"
-    audit.record(row.organization_id, actor, "policy.changed", row.key, level=level, **facts)
+    audit.record(row.organization_id, actor, "policy.changed", row.key, "ok", level=level, **facts)
     if member:
         epochs.bump("member", member.pk)
     else:

@@ -48,6 +48,7 @@ class PolicyRefused(ValueError):
 
 
 MAX_LIST = 1000
+_USERNAME_SCHEMA = {"type": "string", "maxLength": 255, "pattern": r"^[^\s@]+@[^\s]+$"}
 #: (who sets it, the value) -> a sentence that refuses it, or "".
 Guard = Callable[[Member | str, Any], str]
 
@@ -68,6 +69,7 @@ class Toggle:
     label: str = ""
     help: str = ""
     guard: Guard | None = None
+    administrators_only: bool = False  # whether members may not even see it
 
     def __post_init__(self) -> None:
         lists = self.type is Type.DOMAINS
@@ -92,6 +94,17 @@ class Toggle:
 
     def refuse(self, code: str, message: str) -> PolicyRefused:
         return PolicyRefused(self.key, code, message)
+
+    def json_schema(self) -> dict[str, Any]:
+        """The values this toggle takes, as JSON Schema."""
+        described: dict[Type, dict[str, Any]] = {
+            Type.BOOL: {"type": "boolean"},
+            Type.INT: {"type": "integer", "minimum": self.minimum, "maximum": self.maximum},
+            Type.CHOICE: {"type": "string", "enum": list(self.choices)},
+            Type.DOMAINS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 253}},
+            Type.USERNAMES_OR_OFF: {"type": ["array", "null"], "maxItems": MAX_LIST, "items": _USERNAME_SCHEMA},
+        }
+        return {name: value for name, value in described[self.type].items() if value is not None}
 
     def merge(self, organization: Any, member: Any, *, may_modify: bool) -> Any:
         """The value in force. `None` for "nothing stored"; `may_modify`: whether the member's value counts."""

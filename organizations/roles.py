@@ -1,0 +1,67 @@
+"""Who may change whom. Primary admin > admin > manager > user; managers only let users in and out (product.md A)."""
+
+from django.db import transaction
+
+from organizations import membership
+from organizations.models import Member, Role
+
+
+class NotAllowed(Exception):
+    """This actor may not. The text is a plain sentence."""
+
+
+class NotPossible(Exception):
+    """Nobody may, as things stand. The text is a plain sentence."""
+
+
+def change_member(actor: Member, member: Member, *, role: Role | None = None, is_active: bool | None = None) -> Member:
+    """Change role, access or both; returns the member as stored. Raises NotAllowed, NotPossible."""
+    with transaction.atomic():
+        actor, member = _locked(actor, member)
+        if role is not None and role != member.role:
+            _judge_role(actor, member, role)
+            _give(actor, member, role)
+        if is_active is not None and is_active != member.is_active:
+            _judge_access(actor, member)
+            membership.change_active(actor, member, is_active)
+    return member
+
+
+def may_invite_as(actor: Member, role: Role) -> bool:
+    """Administrators invite as anything below primary admin, managers as users."""
+    return role == Role.USER if actor.role == Role.MANAGER else actor.is_administrator and role != Role.PRIMARY_ADMIN
+
+
+def _locked(actor: Member, member: Member) -> tuple[Member, Member]:
+    """Both rows as they are now: the caller's own role may have changed since his token was checked."""
+    rows = Member.objects.select_for_update().filter(organization_id=actor.organization_id)
+    found = {row.pk: row for row in rows.filter(pk__in={actor.pk, member.pk}).order_by("pk")}
+    if not found[actor.pk].is_active:
+        raise NotAllowed("Your own access has ended.")
+    return found[actor.pk], found[member.pk]
+
+
+def _judge_role(actor: Member, member: Member, role: Role) -> None:
+    if not actor.is_administrator:
+        raise NotAllowed("Only an administrator gives roles.")
+    if member.role == Role.PRIMARY_ADMIN:
+        raise NotPossible("An organization has a primary admin. Make somebody else primary admin first.")
+    if role == Role.PRIMARY_ADMIN and actor.role != Role.PRIMARY_ADMIN:
+        raise NotAllowed("Only the primary admin hands that role on.")
+    if role == Role.PRIMARY_ADMIN and not member.is_active:
+        raise NotPossible("This person's access has ended; give it back first.")
+
+
+def _give(actor: Member, member: Member, role: Role) -> None:
+    if role == Role.PRIMARY_ADMIN:
+        membership.change_role(actor, actor, Role.ADMIN)
+    membership.change_role(actor, member, role)
+
+
+def _judge_access(actor: Member, member: Member) -> None:
+    if actor.pk == member.pk:
+        raise NotPossible("You cannot end your own access. Ask another administrator.")
+    if member.role == Role.PRIMARY_ADMIN:
+        raise NotPossible("The primary admin's access cannot be ended. Make somebody else primary admin first.")
+    if not actor.is_administrator and not (actor.role == Role.MANAGER and member.role == Role.USER):
+        raise NotAllowed("Managers let users in and out; administrators do so with everybody else.")

@@ -1,0 +1,1 @@
+"""Faces of the API in this room: parse, authorise, call one use case, answer."""
