@@ -52,7 +52,7 @@ PEOPLE: tuple[Someone, ...] = (
     Someone("Contact", "渡辺", "健二", "k.watanabe@kestrel-labs.example", "Kestrel Labs", "プラットフォーム責任者",
             "+81 3 5550 0123", "", "東京", "Japan"),
     # An IDN domain: the address is on record in its A-label form, as most mail systems store it.
-    Someone("Contact", "Jürgen", "Müller", "juergen.mueller@xn--mller-shne-u8ai.example", "Müller & Söhne GmbH",
+    Someone("Contact", "Jürgen", "Müller", "juergen.mueller@xn--mller-shne-kcb9d.example", "Müller & Söhne GmbH",
             "Geschäftsführer", "+49 89 5550 131", "+49 171 555 0131", "München", "Germany", owner="bob"),
     Someone("Contact", "Élodie", "Lefèvre", "elodie.lefevre@atelier-lumiere.example", "Atelier Lumière",
             "Directrice artistique", "+33 1 55 50 01 41", "", "Paris", "France"),
@@ -148,7 +148,7 @@ DEALS: tuple[Deal, ...] = (
          "jane.doe@northwind.example"),
     Deal("Kestrel Labs", "Kestrel: data platform", "Value Proposition", 125_000, 60, "priya.raman@kestrel-labs.example"),
     Deal("Müller & Söhne GmbH", "Müller: Ersatzteil-Portal", "Qualification", 18_900, 90,
-         "juergen.mueller@xn--mller-shne-u8ai.example"),
+         "juergen.mueller@xn--mller-shne-kcb9d.example"),
     Deal("Savannah Foods", "Savannah: cold chain phase 2", "Id. Decision Makers", 210_000, 35,
          "ngozi.okafor@savannah-foods.example"),
     Deal("Atelier Lumière", "Atelier: exposition d'automne", "Prospecting", 9_800, 120,
