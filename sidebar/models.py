@@ -1,4 +1,4 @@
-"""What the mail client's calls leave behind: idempotency keys. No card, address or record value is ever stored (C57)."""
+"""What the mail client's calls leave behind: idempotency keys. No card, address or record value is stored (C57)."""
 
 import uuid
 from typing import ClassVar

@@ -1,0 +1,220 @@
+"""How the sidebar's calls appear in the OpenAPI description. Shapes only: `payloads.py` checks, `render.py` writes."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_field
+from rest_framework import serializers
+
+from organizations.schema import Problem
+from sidebar import payloads
+
+#: NUL is refused in every text.
+_NO_NUL = r"^[^\u0000]*$"
+TEXT = {"type": "string", "pattern": _NO_NUL}
+SCALAR = {"oneOf": [TEXT, {"type": "number"}, {"type": "boolean"}], "nullable": True}
+
+
+@extend_schema_field({"type": "array", "items": TEXT, "minItems": 1, "maxItems": payloads.MOST_STRINGS})
+class Addresses(serializers.ListField):
+    """RFC 5322 strings: bare addresses, `"Doe, Jane" <j@x.example>`, lists, groups."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": payloads.MOST_FIELDS,
+        "additionalProperties": SCALAR,
+        "propertyNames": {"pattern": f"^{payloads.OBJECT}$"},
+    }
+)
+class Values(serializers.DictField):
+    """API name of a field -> its new value."""
+
+
+@extend_schema_field({})
+class Anything(serializers.JSONField):
+    """A field's value as Salesforce gives it: a text, a number, true, false or null."""
+
+
+class PeopleRequest(serializers.Serializer[Any]):
+    addresses = Addresses()
+    refresh = serializers.BooleanField(default=False, help_text="Ask Salesforce again, whatever is in memory.")
+
+
+class PrefetchRequest(serializers.Serializer[Any]):
+    addresses = Addresses()
+
+
+class WriteRequest(serializers.Serializer[Any]):
+    values = Values()
+
+
+class CardField(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = Anything(allow_null=True)
+    type = serializers.CharField(help_text="The provider's own: string, email, phone, picklist, ...")
+    editable = serializers.BooleanField()
+
+
+class RelatedRecord(serializers.Serializer[Any]):
+    object = serializers.CharField()
+    id = serializers.CharField()
+    name = serializers.CharField()
+    url = serializers.CharField()
+    fields = CardField(many=True)  # type: ignore[assignment]
+
+
+class CardGroup(serializers.Serializer[Any]):
+    object = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    more = serializers.BooleanField(help_text="There are others that are left out.")
+    records = RelatedRecord(many=True)
+
+
+class PersonRecord(RelatedRecord):
+    kind = serializers.CharField(help_text="Contact, Lead or PersonAccount.")
+    editable = serializers.BooleanField()
+    groups = CardGroup(many=True)
+
+
+class Card(serializers.Serializer[Any]):
+    address = serializers.CharField(help_text="Lower case, the domain as A-labels.")
+    as_of = serializers.DateTimeField(help_text="When Salesforce was asked.")
+    records = PersonRecord(many=True)
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="Plain sentences on what this person may not see."
+    )
+    creatable = serializers.ListField(child=serializers.CharField(), help_text="Objects this person may create.")
+
+
+class Skipped(serializers.Serializer[Any]):
+    address = serializers.CharField()
+    reason = serializers.ChoiceField(["own_domain"])
+
+
+class Invalid(serializers.Serializer[Any]):
+    input_index = serializers.IntegerField(min_value=0)
+
+
+class PeopleAnswer(serializers.Serializer[Any]):
+    people = Card(many=True)
+    skipped = Skipped(many=True)
+    invalid = Invalid(many=True)
+
+
+class PrefetchAnswer(serializers.Serializer[Any]):
+    prefetched = serializers.IntegerField(help_text="Cards fetched by this call.")
+    already = serializers.IntegerField(help_text="Cards that were there, or on their way.")
+    shed = serializers.BooleanField(help_text="Nothing was fetched: Salesforce's allowance or our room is short.")
+
+
+class Hit(RelatedRecord):
+    label = serializers.CharField()  # type: ignore[assignment]
+
+
+class SearchAnswer(serializers.Serializer[Any]):
+    records = Hit(many=True)
+    as_of = serializers.DateTimeField()
+
+
+class FormOption(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+
+
+class FormInput(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    type = serializers.CharField()
+    required = serializers.BooleanField()  # type: ignore[assignment]
+    max_length = serializers.IntegerField(allow_null=True)
+    options = FormOption(many=True)
+    help = serializers.CharField()
+    value = Anything(allow_null=True)
+
+
+class FormAnswer(serializers.Serializer[Any]):
+    object = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    fields = FormInput(many=True)  # type: ignore[assignment]
+
+
+class SavedAnswer(serializers.Serializer[Any]):
+    object = serializers.CharField()
+    id = serializers.CharField()
+    url = serializers.CharField()
+
+
+class LinkAnswer(serializers.Serializer[Any]):
+    url = serializers.CharField(help_text="Opens the record once, without another sign-in. Do not keep it.")
+
+
+class ProviderDetail(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    fields = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+
+
+class RefusalProblem(Problem):
+    """RFC 9457, with Salesforce's own words."""
+
+    errors = ProviderDetail(many=True, required=False)  # type: ignore[assignment]
+
+
+class ConflictProblem(Problem):
+    """RFC 9457. `reconnect_url` where connecting (again) helps."""
+
+    provider = serializers.CharField(required=False)
+    reconnect_url = serializers.CharField(required=False)
+
+
+_PROBLEM = "application/problem+json"
+CONFLICT = {(409, _PROBLEM): OpenApiResponse(ConflictProblem, description="Connect to Salesforce first.")}
+REFUSALS = {
+    (403, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce does not let this person do this."),
+    (503, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce does not answer; see Retry-After."),
+}
+WRITE_REFUSALS = {
+    **REFUSALS,
+    (409, _PROBLEM): OpenApiResponse(
+        ConflictProblem, description="Not connected; or the key is in use; or nobody knows whether it was saved."
+    ),
+    (422, _PROBLEM): OpenApiResponse(
+        RefusalProblem, description="Salesforce refused the values; or the key belongs to another action."
+    ),
+}
+
+
+def _path(name: str, pattern: str, description: str) -> OpenApiParameter:
+    schema = {"type": "string", "pattern": f"^{pattern}$"}
+    return OpenApiParameter(name, schema, OpenApiParameter.PATH, required=True, description=description)
+
+
+OBJECT = _path("object", payloads.OBJECT, "API name of an object, such as Contact.")
+RECORD_ID = _path("id", payloads.RECORD_ID, "A Salesforce id of 15 or 18 characters.")
+SEARCH_TEXT = OpenApiParameter(
+    "q",
+    {"type": "string", "minLength": 2, "maxLength": payloads.LONGEST_SEARCH, "pattern": _NO_NUL},
+    required=True,
+    description="What to search for.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="A new one for each action. A repeat within 24 hours gets the first answer and writes nothing.",
+)
+PEOPLE_EXAMPLE = OpenApiExample(
+    "A conversation",
+    {"addresses": ['"Doe, Jane" <jane.doe@customer.example>', "joe@customer.example"], "refresh": False},
+    request_only=True,
+)
+CREATE_EXAMPLE = OpenApiExample(
+    "A contact",
+    {"values": {"LastName": "Doe", "FirstName": "Jane", "Email": "jane.doe@customer.example"}},
+    request_only=True,
+)
+UPDATE_EXAMPLE = OpenApiExample("A new title", {"values": {"Title": "Head of Purchasing"}}, request_only=True)

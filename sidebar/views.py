@@ -1,0 +1,149 @@
+"""The sidebar's API: parse, call one use case, answer. Documented in docs and in the OpenAPI description."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from organizations.models import Member
+from organizations.schema import problems
+from sidebar import lookup, payloads, records, render, schema
+from sidebar.refusals import BodyTooLarge
+
+
+class SidebarView(APIView):
+    """What the calls share. Answers are JSON bytes: nothing here is worth content negotiation."""
+
+    def member(self, request: Request) -> Member:
+        assert isinstance(request.user, Member)  # noqa: S101  BearerAuthentication gives nobody else
+        return request.user
+
+    def body(self, request: Request) -> Any:
+        """The parsed JSON. Raises BodyTooLarge, ParseError, UnsupportedMediaType."""
+        if int(request.META.get("CONTENT_LENGTH") or 0) > payloads.LARGEST_BODY:
+            raise BodyTooLarge
+        return request.data
+
+    def answer(self, content: bytes, status: int = 200) -> HttpResponse:
+        return HttpResponse(content, status=status, content_type="application/json")
+
+
+class PeopleView(SidebarView):
+    @extend_schema(
+        operation_id="look_up_people",
+        summary="Who these correspondents are",
+        description="One card per correspondent, in the order asked. At most one Salesforce call; none when warm.",
+        request=schema.PeopleRequest,
+        responses={200: schema.PeopleAnswer, **problems(400, 413, 415), **schema.CONFLICT, **schema.REFUSALS},
+        examples=[schema.PEOPLE_EXAMPLE],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        body = self.body(request)
+        strings, refresh = payloads.addresses(body), payloads.refresh(body)
+        answer = lookup.look_up_people(self.member(request), strings, refresh=refresh)
+        return self.answer(render.people(answer.cards, answer.skipped, answer.invalid))
+
+
+class PrefetchView(SidebarView):
+    @extend_schema(
+        operation_id="prefetch_people",
+        summary="Have cards ready for messages about to be opened",
+        description="One Salesforce call at most, and the first to be shed when Salesforce's allowance is short.",
+        request=schema.PrefetchRequest,
+        responses={202: schema.PrefetchAnswer, **problems(400, 413, 415), **schema.CONFLICT, **schema.REFUSALS},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        done = lookup.prefetch_people(self.member(request), payloads.addresses(self.body(request)))
+        told = {"prefetched": done.prefetched, "already": done.already, "shed": done.shed}
+        return self.answer(render.to_json(told), 202)
+
+
+class SearchView(SidebarView):
+    @extend_schema(
+        operation_id="search_records",
+        summary="Search every object this person may see",
+        parameters=[schema.SEARCH_TEXT],
+        responses={200: schema.SearchAnswer, **problems(400), **schema.CONFLICT, **schema.REFUSALS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        as_of = render.now()
+        hits = records.search_records(self.member(request), payloads.search_text(request.query_params))
+        return self.answer(render.to_json({"records": [render.found(hit) for hit in hits], "as_of": as_of}))
+
+
+class CreateFormView(SidebarView):
+    @extend_schema(
+        operation_id="create_form",
+        summary="The form to create a record",
+        parameters=[schema.OBJECT],
+        responses={200: schema.FormAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
+    )
+    def get(self, request: Request, object: str) -> HttpResponse:  # noqa: A002  the URL's own name
+        form = records.form_for(self.member(request), payloads.object_name(object))
+        return self.answer(render.to_json(render.form(form)))
+
+
+class EditFormView(SidebarView):
+    @extend_schema(
+        operation_id="edit_form",
+        summary="The form to edit a record, with its present values",
+        parameters=[schema.OBJECT, schema.RECORD_ID],
+        responses={200: schema.FormAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
+    )
+    def get(self, request: Request, object: str, id: str) -> HttpResponse:  # noqa: A002
+        name = payloads.object_name(object)
+        form = records.form_for(self.member(request), name, payloads.record_id(name, id))
+        return self.answer(render.to_json(render.form(form)))
+
+
+class CreateView(SidebarView):
+    @extend_schema(
+        operation_id="create_record",
+        summary="Create a record as this person",
+        description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
+        parameters=[schema.OBJECT, schema.IDEMPOTENCY_KEY],
+        request=schema.WriteRequest,
+        responses={201: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
+        examples=[schema.CREATE_EXAMPLE],
+    )
+    def post(self, request: Request, object: str) -> HttpResponse:  # noqa: A002
+        name, values = payloads.object_name(object), payloads.values(self.body(request))
+        key = request.headers.get("Idempotency-Key")
+        saved = records.create_record(self.member(request), name, values, key=key)
+        return self.answer(render.saved(saved.object, saved.id, saved.url), 201)
+
+
+class UpdateView(SidebarView):
+    @extend_schema(
+        operation_id="update_record",
+        summary="Change fields of a record as this person",
+        description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
+        parameters=[schema.OBJECT, schema.RECORD_ID, schema.IDEMPOTENCY_KEY],
+        request=schema.WriteRequest,
+        responses={200: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
+        examples=[schema.UPDATE_EXAMPLE],
+    )
+    def patch(self, request: Request, object: str, id: str) -> HttpResponse:  # noqa: A002
+        name = payloads.object_name(object)
+        record_id, values = payloads.record_id(name, id), payloads.values(self.body(request))
+        key = request.headers.get("Idempotency-Key")
+        saved = records.update_record(self.member(request), name, record_id, values, key=key)
+        return self.answer(render.saved(saved.object, saved.id, saved.url))
+
+
+class OpenView(SidebarView):
+    @extend_schema(
+        operation_id="open_record",
+        summary="A one-time link into Salesforce",
+        parameters=[schema.OBJECT, schema.RECORD_ID],
+        request=None,
+        responses={200: schema.LinkAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
+    )
+    def post(self, request: Request, object: str, id: str) -> HttpResponse:  # noqa: A002
+        record_id = payloads.record_id(payloads.object_name(object), id)
+        link = records.open_record(self.member(request), record_id)
+        response = self.answer(render.to_json({"url": link.reveal()}))
+        response.headers["Cache-Control"] = "no-store"
+        return response
