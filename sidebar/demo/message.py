@@ -124,8 +124,9 @@ def _text_of(part: Message) -> str:
 
 
 def _raw_header(message: Message, name: str) -> str:
-    """All headers of that name in one; raw UTF-8 (RFC 6532) comes out of Python's parser as surrogates."""
-    joined = ", ".join(str(value) for value in message.get_all(name, []))[:100_000]
+    """All headers of that name in one. `get_all` would spoil raw UTF-8 (RFC 6532), kept as surrogates."""
+    values = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+    joined = ", ".join(values)[:100_000]
     return joined.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
