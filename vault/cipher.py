@@ -1,4 +1,4 @@
-"""The sealed format: AES-256-GCM, bound to one place in the database (vault.md 2.2). Knows no key store and no model."""
+"""The sealed format: AES-256-GCM, bound to one place in the database (vault.md 2.2). Knows no key store, no model."""
 
 import os
 from collections.abc import Iterable

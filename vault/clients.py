@@ -10,13 +10,13 @@ from organizations import epochs
 from organizations.models import Member
 from organizations.ramcache import RamCache
 from providers.base import Crm
-from providers.errors import NeedsReconnect
+from vault import access, salesforce, states
 from vault.errors import ConnectRequired
-from vault.models import Connection, State
+from vault.models import Connection
+from vault.tokens import ConnectionTokens
+from vault.watched import Watched, note_refusal
 
-SALESFORCE = "salesforce"
-#: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
-USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED)
+SALESFORCE = salesforce.PROVIDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,20 @@ def _load_ref(member_id: UUID) -> ConnectionRef:
         .order_by("-connected_at")
         .first()
     )
-    if row is None or (row.state not in USABLE and row.state != State.NEEDS_RECONNECT):
+    if row is None:
         raise ConnectRequired(SALESFORCE)
-    if row.state == State.NEEDS_RECONNECT:
-        raise NeedsReconnect(row.reason or "Salesforce no longer accepts this connection.", provider=SALESFORCE)
+    states.require_usable(row)
     return ConnectionRef(row.id, row.organization_id, row.member_id, tuple(row.scopes))
 
 
 def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
-    """A CRM client that acts as this connection's person. `purpose` (`sidebar.lookup`) goes into the audit log."""
-    from vault.salesforce import crm
+    """A CRM client that acts as this connection's person. `purpose` (`sidebar.lookup`) goes into the audit log.
 
-    return crm(connection.id, connection.organization_id, purpose)
+    Raises NeedsReconnect, Transient, ConnectRequired."""
+    tokens = ConnectionTokens(connection.id, purpose)
+    page_url = tokens.lease().page_url
+    crm = salesforce.crm(tokens, access.Store(connection.id), connection.organization_id, page_url)
+    return Watched(crm, lambda error: note_refusal(connection.id, tokens, error))
 
 
 def reconnect_url(provider: str, next: str = "") -> str:  # noqa: A002  the query parameter's own name

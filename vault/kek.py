@@ -1,4 +1,4 @@
-"""Key-encryption keys: who wraps and unwraps data keys. The one here reads settings.VAULT_KEK. Never logs key material."""
+"""Key-encryption keys: who wraps and unwraps data keys; the one here reads VAULT_KEK. Never logs key material."""
 
 import base64
 import binascii

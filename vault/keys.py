@@ -1,4 +1,4 @@
-"""Data keys: one per organization, wrapped, in the key store. Creates no key when sealed rows exist without a canary."""
+"""Data keys: one per organization, wrapped, in the key store. Accepts no new KEK once anything is sealed."""
 
 import os
 import threading

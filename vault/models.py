@@ -91,6 +91,22 @@ class Attempt(models.Model):
         return str(self.id)
 
 
+class DiscardedGrant(models.Model):
+    """A grant that we no longer want and whose provider has not yet confirmed its end: revoked there, then wiped here.
+
+    Written in the transaction that replaces or disconnects, so that no crash leaves a live grant nobody knows of."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    sealed = models.BinaryField()
+    failures = models.PositiveSmallIntegerField(default=0)
+    retry_at = models.DateTimeField(default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class PendingSignIn(models.Model):
     """A sign-in under way: single use, ten minutes, bound to the browser session that began it (C1).
 
@@ -139,7 +155,7 @@ class ObjectAccess(models.Model):
 
 
 class DataKey(models.Model):
-    """A wrapped data key. Lives in the key store, a database of its own with its own, shorter backups (vault.md 2.2)."""
+    """A wrapped data key. Lives in the key store, a database of its own with shorter backups (vault.md 2.2)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization_id = models.UUIDField(db_index=True)

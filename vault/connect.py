@@ -1,0 +1,270 @@
+"""Connecting to Salesforce, which is also signing in: begin, and complete when the browser comes back (C1, C11).
+
+Stores nothing before Salesforce has said who the person is and that the API is open to them."""
+
+import hmac
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from typing import NoReturn
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
+from django.db.models.functions import Now
+
+from organizations import audit, epochs, membership
+from organizations.membership import Arrival, NotWelcome
+from organizations.models import Member
+from providers import oauth
+from providers.base import Identity, Secret
+from providers.errors import (
+    HostNotAllowed,
+    NeedsReconnect,
+    PermissionMissing,
+    ProviderError,
+    RateLimited,
+    Transient,
+)
+from providers.salesforce.access import ObjectAccess
+from vault import access, grants, pending, registrations, revocation, salesforce, states
+from vault.errors import NotAllowedHere
+from vault.grants import Grant
+from vault.models import Connection, State
+from vault.pending import Expected
+
+_NO_CLIENT = "This address has no Salesforce app configured yet."
+_NO_CLIENT_ADVICE = (
+    "An administrator makes an External Client App in Salesforce.",
+    "Its consumer key is then stored here with `manage.py salesforce_app`.",
+)
+_NOT_SALESFORCE = "This is not a Salesforce login address."
+_HOST_ADVICE = (
+    "Use Production or Sandbox, or your My Domain such as acme.my.salesforce.com, or the address of your site.",
+)
+_MIXED_UP = "The answer came from another login host than the one you were sent to. Nothing was connected."
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What came back in the browser's address. `login_key` is the part of the path that names the login host."""
+
+    state: str
+    code: Secret
+    iss: str | None
+    login_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    member: Member
+    next: str
+
+
+def login_key(login_url: str) -> str:
+    """A stable name for a login host, for its own redirect URI. Must never change: customers register it."""
+    return hmac.digest(b"salesforce login host v1", login_url.encode(), "sha256").hex()[:20]
+
+
+def redirect_uri(login_url: str, *, announces_iss: bool = False) -> str:
+    """One for all hosts that name themselves in the answer (RFC 9207), else one per login host (RFC 9700 4.4.2)."""
+    base = f"{settings.PUBLIC_URL}/connect/salesforce/callback/"
+    return base if announces_iss else f"{base}{login_key(login_url)}/"
+
+
+def begin(session: SessionBase, login_text: str, next_path: str) -> str:
+    """Return the address at Salesforce to send the browser to. Raises NotAllowedHere."""
+    try:
+        login_url = salesforce.login_url(login_text)
+        client = registrations.client_at(login_url)
+        if client is None:
+            raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
+        server = salesforce.server_at(login_url)
+    except HostNotAllowed:
+        raise NotAllowedHere(_NOT_SALESFORCE, advice=_HOST_ADVICE) from None
+    except ProviderError as error:
+        raise _unavailable(error) from None
+    uri = redirect_uri(login_url, announces_iss=server.announces_iss)
+    request = oauth.authorize(server, client, uri)
+    expected = Expected(login_url, server.issuer, client.client_id, uri, next_path)
+    pending.remember(session, request.state, request.code_verifier, expected)
+    return request.url
+
+
+def expect(session: SessionBase, callback: Callback) -> tuple[Expected, Secret]:
+    """Use up the state and check that the answer comes from the host we sent the person to (BI-B14, BI-B15)."""
+    expected, verifier = pending.claim(session, callback.state)
+    base = redirect_uri("", announces_iss=True)
+    came_to = f"{base}{callback.login_key}/" if callback.login_key else base
+    if came_to != expected.redirect_uri or not oauth.is_expected_issuer(_server(expected), callback.iss):
+        raise NotAllowedHere(_MIXED_UP)
+    return expected, verifier
+
+
+def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Member | None) -> Completed:
+    """Exchange the code, learn who this is, store the grant. Raises NotAllowedHere with a sentence for the person."""
+    server = _server(expected)
+    try:
+        client = registrations.client_of(expected.login_url, expected.client_id)
+        if client is None:
+            raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
+        tokens, _ = oauth.exchange(
+            server,
+            client,
+            code=code,
+            code_verifier=verifier,
+            redirect_uri=expected.redirect_uri,
+            http=salesforce.session(),
+        )
+    except ProviderError as error:
+        raise _refused(error) from None
+    return _accept(salesforce.grant_from(tokens, server, expected.client_id), expected, signed_in)
+
+
+def _server(expected: Expected) -> oauth.Server:
+    try:
+        server = salesforce.server_at(expected.login_url)
+    except ProviderError as error:
+        raise _unavailable(error) from None
+    if server.issuer != expected.issuer:
+        raise NotAllowedHere(_MIXED_UP)
+    return server
+
+
+def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Completed:
+    """Whatever goes wrong from here on, the fresh tokens are ended at Salesforce: nothing is left behind."""
+    try:
+        identity = salesforce.identify(grant)
+        _require_scopes(grant)
+        _require_same_person(identity, signed_in)
+        seen = salesforce.object_access(grant)
+        member, replaced = _store(grant, identity, seen)
+    except NotWelcome as error:
+        _give_up(grant, NotAllowedHere(error.reason, status=403))
+    except ProviderError as error:
+        _give_up(grant, _refused(error))
+    except Exception as error:  # noqa: BLE001  also a bug or a database that is away must not leave a grant nobody knows of
+        _give_up(grant, error)
+    for discarded_id in replaced:
+        revocation.finish(discarded_id)
+    return Completed(member, expected.next)
+
+
+def _give_up(grant: Grant, error: Exception) -> NoReturn:
+    with suppress(ProviderError):  # the person still sees the app in Salesforce and may end it there; we hold nothing
+        salesforce.revoke(grant)
+    raise error from None
+
+
+def _require_scopes(grant: Grant) -> None:
+    if "api" not in grant.scopes and "full" not in grant.scopes:
+        raise NotAllowedHere("Salesforce gave no API access to this app, so nothing was connected.", status=403)
+
+
+def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
+    if signed_in is None:
+        return
+    here = (signed_in.organization.salesforce_org_id, signed_in.salesforce_user_id)
+    if here[0] != identity.salesforce_org_id:
+        raise NotAllowedHere(
+            f"You are signed in here for {signed_in.organization.name}, but you chose a user of another "
+            f"organization ({identity.organization_name}) at Salesforce. Nothing was changed.",
+            advice=("Sign out here first if you want to change the organization.",),
+            status=409,
+        )
+    if here[1] != identity.salesforce_user_id:
+        raise NotAllowedHere(
+            "You are signed in here as another person of this organization. Nothing was changed.",
+            advice=("Sign out here first, or sign out at Salesforce and choose the right user.",),
+            status=409,
+        )
+
+
+@transaction.atomic
+def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member, list[UUID]]:
+    """Member, connection, sealed grant and what the person may see: all or nothing. Returns the grants to revoke."""
+    member = membership.join(arrival_of(identity))
+    row = _locked_row(member, identity, grant)
+    earlier = grants.load_if_any(row) if row.generation else None
+    grants.store(row, grant)
+    access.save(row.pk, seen)
+    audit.record(
+        member.organization_id,
+        member,
+        "connection.connected",
+        row.pk,
+        provider=row.provider,
+        login_url=row.login_url,
+        scopes=list(grant.scopes),
+        token=grants.fingerprint(grant.access_token),
+        replaced=earlier is not None,
+    )
+    epochs.bump("connection", row.pk)
+    return member, [revocation.discard(row, earlier)] if earlier and earlier.id != grant.id else []
+
+
+def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
+    """The one row of this person's grant (V15), made or taken over. A re-login replaces, never adds (trap 7)."""
+    Connection.objects.get_or_create(
+        organization_id=member.organization_id,
+        provider=salesforce.PROVIDER,
+        subject=identity.salesforce_user_id,
+        defaults={"member": member, "login_url": grant.login_url},
+    )
+    row = Connection.objects.select_for_update().get(
+        organization_id=member.organization_id, provider=salesforce.PROVIDER, subject=identity.salesforce_user_id
+    )
+    row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
+    row.state, row.reason, row.failures, row.retry_at = State.HEALTHY, "", 0, None
+    states.release(row)
+    row.save()
+    Connection.objects.filter(pk=row.pk).update(connected_at=Now(), last_success_at=Now())
+    return row
+
+
+def arrival_of(identity: Identity) -> Arrival:
+    """organizations knows nothing of providers, so the vault translates."""
+    known = asdict(identity)
+    return Arrival(**{field.name: known[field.name] for field in fields(Arrival)})
+
+
+def _unavailable(error: ProviderError) -> NotAllowedHere:
+    if isinstance(error, HostNotAllowed):
+        return NotAllowedHere(str(error))
+    return NotAllowedHere(f"{error} Please try again in a few minutes.", status=503)
+
+
+def _refused(error: ProviderError) -> NotAllowedHere:
+    if isinstance(error, (Transient, RateLimited)):
+        return _unavailable(error)
+    if isinstance(error, NeedsReconnect):
+        return NotAllowedHere(str(error), advice=("Start the sign-in again.",))
+    if isinstance(error, PermissionMissing):
+        advice = ("Ask your Salesforce administrator for the permission “API Enabled”, then sign in again.",)
+        return NotAllowedHere(str(error), advice=advice, status=403)
+    return NotAllowedHere(str(error))
+
+
+def said_by_salesforce(error: str, description: str) -> NotAllowedHere:
+    """The sentence for an error that came back instead of a code. Salesforce's text is shown escaped, and cut."""
+    text = f"{error} {description}".lower()
+    if "blocked" in text or "installed" in text or "app_not_found" in text:
+        return NotAllowedHere(
+            "Your Salesforce organization has not installed this app yet, so Salesforce did not let you in.",
+            advice=(
+                "A Salesforce administrator opens Setup, Connected Apps OAuth Usage (or External Client App Manager).",
+                "There he installs or unblocks the app.",
+                "Or the administrator gives you the permission “Approve Uninstalled Connected Apps”.",
+                "Then sign in here again.",
+            ),
+            status=403,
+        )
+    if "admin_approved" in text or "not admin approved" in text or "app_access_denied" in text:
+        return NotAllowedHere(
+            "Your Salesforce administrator has not yet allowed you to use this app.",
+            advice=("The administrator adds your profile or a permission set to the app's policies.",),
+            status=403,
+        )
+    if error == "access_denied":
+        return NotAllowedHere("You did not allow the access at Salesforce, so nothing was connected.", status=403)
+    return NotAllowedHere(f"Salesforce did not complete the sign-in. It said: {(description or error)[:200]}")

@@ -1,0 +1,128 @@
+"""What is inside a sealed credential, and how it goes in and out of its row. Calls no provider."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from providers.base import Secret
+from vault import sealing
+from vault.cipher import Place
+from vault.errors import KeyGone, TokenTampered
+from vault.models import Connection, Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A token set with the hosts it is for. They are sealed together, so that someone who can only write SQL can
+    point a token neither at another person nor at another host."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    client_id: str
+    login_url: str
+    issuer: str
+    token_endpoint: str
+    revocation_endpoint: str
+    api_url: str
+    page_url: str
+    identity: str  # the provider's stable id of the person; an answer with another one is quarantined (V11)
+    scopes: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    id: UUID = field(default_factory=uuid4)
+
+    def to_json(self) -> bytes:
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        return json.dumps(
+            texts
+            | {
+                "access_token": self.access_token.reveal(),
+                "refresh_token": self.refresh_token.reveal() if self.refresh_token else None,
+                "scopes": self.scopes,
+                "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+                "id": str(self.id),
+            }
+        ).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Grant":
+        values = json.loads(data)
+        return cls(
+            access_token=Secret(values["access_token"]),
+            refresh_token=Secret(values["refresh_token"]) if values["refresh_token"] else None,
+            scopes=tuple(values["scopes"]),
+            expires_at=datetime.fromisoformat(values["expires_at"]) if values["expires_at"] else None,
+            id=UUID(values["id"]),
+            **{name: values[name] for name in _TEXTS},
+        )
+
+    def renewed(self, **changes: object) -> "Grant":
+        """The same grant after a refresh."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+_TEXTS = (
+    "client_id",
+    "login_url",
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "api_url",
+    "page_url",
+    "identity",
+)
+
+
+def _place(connection: Connection, credential_id: UUID, generation: int) -> Place:
+    return Place(
+        organization_id=connection.organization_id,
+        table="vault_credential",
+        row_id=credential_id,
+        column="sealed",
+        provider=connection.provider,
+        generation=generation,
+    )
+
+
+def load(connection: Connection) -> Grant:
+    """Unseal the newest grant. Raises TokenTampered, KeyGone, Credential.DoesNotExist."""
+    credential = Credential.objects.get(connection_id=connection.pk)
+    if credential.generation != connection.generation:
+        raise TokenTampered("A credential is of another generation than its connection.")
+    data = sealing.unseal(bytes(credential.sealed), _place(connection, credential.id, credential.generation))
+    grant = Grant.from_json(data)
+    if grant.id != credential.grant_id:
+        raise TokenTampered("A credential names another grant than it holds.")
+    return grant
+
+
+def load_if_any(connection: Connection) -> Grant | None:
+    """The grant, or None where there is none that opens: for ending it, never for using it."""
+    try:
+        return load(connection)
+    except (Credential.DoesNotExist, TokenTampered, KeyGone):
+        return None
+
+
+def store(connection: Connection, grant: Grant) -> None:
+    """Seal `grant` as the next generation. Call in a transaction that holds the connection's row lock; saves both."""
+    credential = Credential.objects.filter(connection_id=connection.pk).first() or Credential(connection=connection)
+    connection.generation += 1
+    credential.generation, credential.grant_id = connection.generation, grant.id
+    credential.sealed = sealing.seal(grant.to_json(), _place(connection, credential.id, connection.generation))
+    credential.save()
+    connection.save(update_fields=["generation"])
+
+
+def fingerprint(token: Secret) -> str:
+    """Names a token in the audit log without telling it: a keyed hash, as Vault does."""
+    key = hashlib.sha256(b"token fingerprint v1" + settings.AUDIT_KEY.encode()).digest()
+    return hmac.digest(key, token.reveal().encode(), "sha256").hex()[:16]
+
+
+def same(one: Secret, other: Secret) -> bool:
+    return hmac.compare_digest(one.reveal().encode(), other.reveal().encode())

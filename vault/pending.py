@@ -1,0 +1,70 @@
+"""Sign-ins under way: what must come back from Salesforce, bound to the browser session, usable once (C1, BI-B14)."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db.models.functions import Now
+
+from providers.base import Secret
+from vault import keys, sealing
+from vault.cipher import Place
+from vault.errors import NotAllowedHere
+from vault.models import PendingSignIn
+
+LIFETIME = timedelta(minutes=10)
+_SESSION_KEY = "sign_in_binding"
+_STALE = "This sign-in is too old, was used already, or began in another browser. Please start again."
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What we sent and what must match. `next` is the same-site path to go to afterwards."""
+
+    login_url: str
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    next: str
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def _place(row: PendingSignIn) -> Place:
+    return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts")
+
+
+def _binding(session: SessionBase) -> str:
+    """A random value that lives in this browser's session only."""
+    if _SESSION_KEY not in session:
+        session[_SESSION_KEY] = secrets.token_urlsafe(32)
+    return str(session[_SESSION_KEY])
+
+
+def remember(session: SessionBase, state: Secret, code_verifier: Secret, expected: Expected) -> None:
+    row = PendingSignIn(state_hash=_hash(state.reveal()), session_hash=_hash(_binding(session)))
+    facts = asdict(expected) | {"code_verifier": code_verifier.reveal()}
+    row.sealed_facts = sealing.seal(json.dumps(facts).encode(), _place(row))
+    row.save()
+
+
+def claim(session: SessionBase, state: str) -> tuple[Expected, Secret]:
+    """What belongs to this `state`, and its code verifier. Raises NotAllowedHere (400).
+
+    The deletion decides between two callbacks at once; a state tried from another browser is not used up."""
+    mine = PendingSignIn.objects.filter(session_hash=_hash(_binding(session)), started_at__gt=Now() - LIFETIME)
+    row = mine.filter(state_hash=_hash(state)).first()
+    if row is None or not PendingSignIn.objects.filter(pk=row.pk).delete()[0]:
+        raise NotAllowedHere(_STALE)
+    facts = json.loads(sealing.unseal(bytes(row.sealed_facts), _place(row)))
+    return Expected(**{name: facts[name] for name in Expected.__dataclass_fields__}), Secret(facts["code_verifier"])
+
+
+def sweep() -> int:
+    """Delete what nobody came back for."""
+    return PendingSignIn.objects.filter(started_at__lte=Now() - LIFETIME).delete()[0]

@@ -1,0 +1,143 @@
+"""Renews a grant at its provider, once, whatever crashes meanwhile: the algorithm of vault.md 2.5 and 2.6."""
+
+import os
+import random
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
+from vault import answers, grants, salesforce, states
+from vault.flights import Flights
+from vault.grants import Grant
+from vault.models import Attempt, Connection, State
+
+#: Longer than the provider call can take (connect 3 s, read 10 s, total 12 s) and the commit after it.
+LEASE = timedelta(seconds=30)
+#: How long a request waits for someone else's renewal before it answers 503.
+DEADLINE = 10.0
+
+_flights: Flights[UUID, None] = Flights(DEADLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """We hold the lease, and the attempt is on record."""
+
+    connection: Connection
+    attempt: Attempt
+    grant: Grant
+
+
+class Instead(Enum):
+    """Why we do not renew ourselves."""
+
+    ALREADY_NEWER = 1
+    SOMEONE_ELSE_DOES = 2
+
+
+def renew(connection_id: UUID, beyond: int) -> None:
+    """Return once the grant is newer than generation `beyond`; at most one provider call runs at a time (I1).
+
+    Raises NeedsReconnect (a definite verdict), Transient, ConnectRequired."""
+    _flights.run(connection_id, lambda: _renew(connection_id, beyond))
+
+
+def _renew(connection_id: UUID, beyond: int) -> None:
+    until = time.monotonic() + DEADLINE
+    while time.monotonic() < until:
+        answers.settle_pending(connection_id)
+        begun = _begin(connection_id, beyond)
+        if begun is Instead.ALREADY_NEWER:
+            return
+        if isinstance(begun, Begun):
+            _carry_out(begun)
+            return
+        time.sleep(random.uniform(0.02, 0.04))  # noqa: S311  jitter, no secret
+    raise Transient("The connection to Salesforce is being renewed.", provider="salesforce", retry_after=2.0)
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def _begin(connection_id: UUID, beyond: int) -> Begun | Instead:
+    """Take the lease and write the attempt in one commit. Only the database's clock counts (V7, V22)."""
+    with transaction.atomic():
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+        due = Q(retry_at__isnull=True) | Q(retry_at__lte=Now())
+        taken = Connection.objects.filter(free, due, pk=connection_id, generation=beyond, state__in=states.USABLE)
+        if not taken.update(lease_by=_holder(), lease_until=Now() + LEASE, state=State.REFRESHING):
+            return _why_not(connection_id, beyond)
+        row = Connection.objects.get(pk=connection_id)
+        grant = grants.load(row)
+        if grant.refresh_token is not None:
+            return Begun(row, _new_attempt(row, grant), grant)
+    states.refuse(connection_id, beyond, "You granted no lasting access, so this connection has run out.")
+    return Instead.ALREADY_NEWER
+
+
+def _new_attempt(row: Connection, grant: Grant) -> Attempt:
+    """An older attempt still open has lost its holder: nobody knows whether it reached the provider."""
+    open_ones = Attempt.objects.filter(connection=row, ended_at__isnull=True, sealed_answer__isnull=True)
+    open_ones.update(ended_at=Now(), outcome=answers.UNKNOWN)
+    return Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation)
+
+
+def _why_not(connection_id: UUID, beyond: int) -> Instead:
+    row = Connection.objects.annotate(clock=Now()).get(pk=connection_id)
+    states.require_usable(row)
+    if row.generation != beyond:
+        return Instead.ALREADY_NEWER
+    wait = (row.retry_at - row.clock).total_seconds() if row.retry_at else 0.0
+    if wait > 0:
+        raise Transient(row.reason or "Salesforce does not answer.", provider=row.provider, retry_after=wait)
+    return Instead.SOMEONE_ELSE_DOES
+
+
+def _carry_out(begun: Begun) -> None:
+    """The provider call, outside any transaction; then keep the answer before looking at it (I2)."""
+    seal = answers.sealer(begun.connection, begun.attempt)  # opens the key now: the key store may be away afterwards
+    try:
+        answer = salesforce.refresh(begun.grant)
+    except ProviderError as error:
+        _note_failure(begun, error)
+        raise
+    if answer.status == 200:
+        answers.keep(begun.attempt.id, seal(answer.body.reveal().encode()))
+        answers.settle(begun.attempt.id)
+    else:
+        _note_refusal(begun, salesforce.error_in(answer))
+
+
+def _note_failure(begun: Begun, error: ProviderError) -> None:
+    """Passing trouble: back off, never dead (V9). What is unknown is remembered: it says what invalid_grant means."""
+    lost = isinstance(error, Transient) and error.outcome_unknown
+    wait = error.retry_after if isinstance(error, RateLimited) else None
+    with transaction.atomic():
+        answers.close(begun.attempt, answers.UNKNOWN if lost else answers.FAILED)
+        states.degrade(begun.connection.pk, begun.attempt.generation, str(error), wait, may_be_lost=lost)
+
+
+def _note_refusal(begun: Begun, error: ProviderError) -> None:
+    if not isinstance(error, NeedsReconnect):
+        _note_failure(begun, error)
+        raise error
+    reason = _rotation_lost(begun) or str(error)
+    answers.close(begun.attempt, answers.REFUSED)
+    states.refuse(begun.connection.pk, begun.attempt.generation, reason)
+
+
+def _rotation_lost(begun: Begun) -> str:
+    earlier = Attempt.objects.filter(connection=begun.connection, generation=begun.attempt.generation)
+    if not earlier.filter(grant_id=begun.grant.id, outcome=answers.UNKNOWN).exists():
+        return ""
+    return "A renewal was interrupted, and Salesforce has ended the connection for safety."

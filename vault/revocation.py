@@ -1,0 +1,101 @@
+"""Ends grants: denied here first, then at the provider until it confirms, then wiped (vault.md 2.7, C17)."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from organizations import audit, epochs, membership
+from organizations.models import Member
+from providers.errors import ProviderError
+from vault import grants, salesforce, sealing, states
+from vault.cipher import Place
+from vault.errors import KeyGone, TokenTampered
+from vault.grants import Grant
+from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, State
+
+_CLAIM = timedelta(minutes=1)
+_LONGEST_WAIT = timedelta(hours=6)
+
+
+def _place(row: DiscardedGrant, connection: Connection) -> Place:
+    return Place(connection.organization_id, "vault_discardedgrant", row.id, "sealed", connection.provider)
+
+
+def discard(connection: Connection, grant: Grant) -> UUID:
+    """Put a grant down for revocation, in the caller's transaction; `finish` it after the commit."""
+    row = DiscardedGrant(connection=connection)
+    row.sealed = sealing.seal(grant.to_json(), _place(row, connection))
+    row.save()
+    return row.id
+
+
+def disconnect(connection_id: UUID, actor: Member | str) -> bool:
+    """Deny every use from this commit on, then end the grant at the provider. False when nothing was connected.
+
+    When the provider does not answer, `vault.tasks.finish_revocations` goes on trying."""
+    discarded = _deny(connection_id, actor)
+    if discarded is None:
+        return False
+    for discarded_id in discarded:
+        finish(discarded_id)
+    return True
+
+
+def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
+        if row is None or row.state in (State.REVOKING, State.SHREDDED):
+            return None
+        grant = grants.load_if_any(row)
+        states.release(row)
+        row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
+        row.state, row.reason = (State.REVOKING if grant else State.SHREDDED), ""
+        row.save()
+        Credential.objects.filter(connection=row).delete()
+        ObjectAccess.objects.filter(connection=row).delete()
+        discarded = [discard(row, grant)] if grant else []
+        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, provider=row.provider)
+        epochs.bump("connection", row.pk)
+        membership.end_sessions(row.member)
+    return discarded
+
+
+def finish(discarded_id: UUID) -> bool:
+    """Revoke one discarded grant at its provider and wipe it. False when it has to be tried again later."""
+    due = DiscardedGrant.objects.filter(pk=discarded_id, retry_at__lte=Now())
+    if not due.update(retry_at=Now() + _CLAIM):  # another process is at it
+        return False
+    row = DiscardedGrant.objects.select_related("connection").get(pk=discarded_id)
+    try:
+        salesforce.revoke(Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection))))
+    except (TokenTampered, KeyGone) as error:
+        _wipe(row, type(error).__name__)  # nobody can read it any more, so nobody can revoke it either
+        return True
+    except ProviderError:
+        _try_later(row)
+        return False
+    _wipe(row, "ok")
+    return True
+
+
+def _try_later(row: DiscardedGrant) -> None:
+    wait = min(_LONGEST_WAIT, timedelta(seconds=30) * 2 ** min(row.failures, 12))
+    failures = F("failures") + (1 if row.failures < 1_000 else 0)
+    DiscardedGrant.objects.filter(pk=row.pk).update(failures=failures, retry_at=Now() + wait)
+
+
+def _wipe(row: DiscardedGrant, result: str) -> None:
+    with transaction.atomic():
+        connection = Connection.objects.select_for_update().get(pk=row.connection_id)
+        row.delete()
+        audit.record(connection.organization_id, "task:revocation", "grant.revoked", connection.pk, result)
+        if not DiscardedGrant.objects.filter(connection=connection).exists():
+            Connection.objects.filter(pk=connection.pk, state=State.REVOKING).update(state=State.SHREDDED)
+
+
+def due_ids() -> list[UUID]:
+    """Discarded grants that it is time to try again."""
+    return list(DiscardedGrant.objects.filter(retry_at__lte=Now()).order_by("retry_at").values_list("id", flat=True))

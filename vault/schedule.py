@@ -1,0 +1,11 @@
+"""When the vault's periodic tasks run; config/celery.py merges this into the beat schedule."""
+
+from datetime import timedelta
+from typing import Any
+
+BEAT: dict[str, dict[str, Any]] = {
+    "vault-finish-revocations": {"task": "vault.tasks.finish_revocations", "schedule": timedelta(minutes=1)},
+    "vault-sweep": {"task": "vault.tasks.sweep", "schedule": timedelta(minutes=5)},
+    "vault-refresh-object-access": {"task": "vault.tasks.refresh_object_access", "schedule": timedelta(hours=1)},
+    "vault-keep-grants-alive": {"task": "vault.tasks.keep_grants_alive", "schedule": timedelta(hours=6)},
+}

@@ -1,0 +1,78 @@
+"""How a connection moves between its states (vault.md 2.6), each move fenced by the generation it was decided on."""
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from organizations import audit, epochs
+from providers.errors import NeedsReconnect
+from vault.errors import ConnectRequired
+from vault.models import Connection, State
+
+log = logging.getLogger("sidebar.vault")
+
+#: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
+USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED)
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
+_DEFAULT_REASON = "Salesforce no longer accepts this connection."
+
+
+def require_usable(row: Connection) -> None:
+    """Raises NeedsReconnect when only the person can mend it, ConnectRequired when there is nothing to mend."""
+    if row.state == State.NEEDS_RECONNECT:
+        raise NeedsReconnect(row.reason or _DEFAULT_REASON, provider=row.provider)
+    if row.state not in USABLE:
+        raise ConnectRequired(row.provider)
+
+
+def release(row: Connection) -> None:
+    row.lease_by, row.lease_until = "", None
+
+
+def mend(row: Connection) -> None:
+    """The provider has just accepted this grant. Saves; call under the row lock."""
+    release(row)
+    row.state, row.reason, row.failures, row.retry_at = State.HEALTHY, "", 0, None
+    row.save(update_fields=["state", "reason", "failures", "retry_at", "lease_by", "lease_until"])
+    Connection.objects.filter(pk=row.pk).update(last_success_at=Now())
+
+
+def degrade(connection_id: UUID, generation: int, reason: str, wait: float | None, *, may_be_lost: bool) -> None:
+    """Passing trouble: wait longer each time, at most five minutes, and never give up (I6)."""
+    row = Connection.objects.select_for_update().get(pk=connection_id)
+    if row.generation != generation or row.state not in USABLE:
+        return
+    seconds = wait if wait is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10))
+    told = f"{reason} You may have to connect again." if may_be_lost else reason
+    Connection.objects.filter(pk=connection_id).update(
+        state=State.DEGRADED,
+        reason=told[:200],
+        failures=F("failures") + (1 if row.failures < 1_000 else 0),
+        retry_at=Now() + timedelta(seconds=seconds),
+        lease_by="",
+        lease_until=None,
+    )
+    audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", generation=generation)
+
+
+def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "refused") -> None:
+    """The provider's definite verdict on the newest grant: only connecting again helps. Raises NeedsReconnect.
+
+    Returns without a word when the grant has moved on meanwhile: the verdict is about an older token then (V8)."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection_id)
+        if row.generation != generation or row.state not in USABLE:
+            return
+        release(row)
+        row.state, row.reason = State.NEEDS_RECONNECT, reason[:200]
+        row.save(update_fields=["state", "reason", "lease_by", "lease_until"])
+        audit.record(
+            row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
+        )
+        epochs.bump("connection", row.pk)
+    log.warning("connection %s needs its person to connect again", row.pk)
+    raise NeedsReconnect(row.reason, provider=row.provider)

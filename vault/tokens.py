@@ -1,0 +1,78 @@
+"""Hands out the access token of one connection; renews it when the provider refuses it. Nobody else reads one."""
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from providers.base import Access, Secret
+from providers.errors import NeedsReconnect
+from vault import answers, grants, leases, renewal, states
+from vault.errors import ConnectRequired
+from vault.flights import Flights
+from vault.grants import Grant
+from vault.leases import Lease
+from vault.models import Connection
+
+_ROUNDS = 3
+_reads: Flights[tuple[UUID, str], Lease] = Flights(renewal.DEADLINE)
+
+
+class ConnectionTokens:
+    """providers.base.TokenSource for one connection. `purpose` is what the audit log and the person are told."""
+
+    def __init__(self, connection_id: UUID, purpose: str) -> None:
+        self._connection_id = connection_id
+        self._purpose = purpose
+
+    def access(self, *, rejected: Secret | None = None) -> Access:
+        """A usable token and its API host; no query while a lease is held.
+
+        Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
+        return self.lease(rejected).access
+
+    def lease(self, rejected: Secret | None = None) -> Lease:
+        held = leases.held(self._connection_id, self._purpose, rejected)
+        if held is not None:
+            return held
+        return self._lease() if rejected is None else self._lease_newer_than(rejected)
+
+    def _lease(self) -> Lease:
+        """Threads that miss at once share one look-up and one audit row."""
+        key = (self._connection_id, self._purpose)
+        return leases.take(*key, lambda: _reads.run(key, self._read))
+
+    def _read(self) -> Lease:
+        row, grant = _usable(self._connection_id)
+        if grant.expires_at is not None and _has_run_out(row, grant):
+            renewal.renew(row.pk, beyond=row.generation)
+            row, grant = _usable(self._connection_id)
+        return leases.write(row, grant, self._purpose)
+
+    def _lease_newer_than(self, rejected: Secret) -> Lease:
+        """Renew only if the refused token is still the newest: someone may have renewed while we were using it."""
+        for _ in range(_ROUNDS):
+            row, grant = _usable(self._connection_id)
+            if grants.same(grant.access_token, rejected):
+                renewal.renew(row.pk, beyond=row.generation)
+                continue
+            leases.drop_token(self._connection_id, rejected)
+            lease = self._lease()
+            if not grants.same(lease.access.token, rejected):  # else a look-up was under way since before the renewal
+                return lease
+        raise NeedsReconnect("Salesforce refuses even a fresh token of this connection.", provider="salesforce")
+
+
+def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
+    """The row and its unsealed grant. Settles first what a crash has left behind."""
+    answers.settle_pending(connection_id)
+    row = Connection.objects.annotate(clock=Now()).filter(pk=connection_id).first()
+    if row is None:
+        raise ConnectRequired("salesforce")
+    states.require_usable(row)
+    return row, grants.load(row)
+
+
+def _has_run_out(row: Connection, grant: Grant) -> bool:
+    """By the database's clock: a host whose own is wrong must not renew for nothing (V22)."""
+    clock = getattr(row, "clock")  # noqa: B009  annotated above
+    return grant.expires_at is not None and grant.expires_at <= clock

@@ -1,0 +1,97 @@
+"""What keeps grants usable and tables small, a little at a time. Passing trouble is left for the next run."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from organizations import membership
+from providers.errors import ProviderError
+from vault import access, answers, connect, grants, keys, pending, renewal, revocation, salesforce, states
+from vault.errors import VaultError
+from vault.models import Attempt, ClientRegistration, Connection, ObjectAccess
+from vault.tokens import ConnectionTokens
+
+T = TypeVar("T")
+log = logging.getLogger("sidebar.vault")
+
+#: Connections handled in one run of a task; the rest are due again at the next.
+BATCH = 200
+PURPOSE = "vault.profile"
+_ACCESS_EVERY = timedelta(hours=24)
+_RENEW_EVERY = timedelta(days=7)
+_KEEP_ATTEMPTS = timedelta(days=30)
+
+
+def finish_revocations() -> None:
+    for discarded_id in revocation.due_ids()[:BATCH]:
+        revocation.finish(discarded_id)
+
+
+def sweep() -> None:
+    pending.sweep()
+    answers.import_spool()
+    stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
+    for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
+        _passing(answers.settle_pending, connection_id)
+    Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True).delete()
+
+
+def due_for_access() -> list[UUID]:
+    fresh = ObjectAccess.objects.filter(connection=OuterRef("pk"), fetched_at__gt=Now() - _ACCESS_EVERY)
+    rows = Connection.objects.filter(~Exists(fresh), state__in=states.USABLE, provider=salesforce.PROVIDER)
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+def refresh_access(connection_id: UUID) -> None:
+    """Fetch what the person may see and who he is now: two API calls, shed first when the allowance is short."""
+    row = Connection.objects.select_related("member").filter(pk=connection_id).first()
+    if row is not None:
+        _passing(_refresh_access, row)
+
+
+def _refresh_access(row: Connection) -> None:
+    tokens = ConnectionTokens(row.pk, PURPOSE)
+    access.save(row.pk, salesforce.current_access(tokens, row.organization_id))
+    found = tokens.access()
+    row.refresh_from_db(fields=["generation", "state"])
+    identity = salesforce.identify(grants.load(row).renewed(access_token=found.token))
+    membership.refresh_profile(row.member, connect.arrival_of(identity))
+
+
+def due_for_renewal() -> list[UUID]:
+    idle = Q(last_success_at__isnull=True) | Q(last_success_at__lt=Now() - _RENEW_EVERY)
+    rows = Connection.objects.filter(idle, state__in=states.USABLE, scopes__overlap=["refresh_token", "offline_access"])
+    return list(rows.order_by("last_success_at").values_list("pk", flat=True)[:BATCH])
+
+
+def keep_alive(connection_id: UUID) -> None:
+    """Renew ahead of need; never while an earlier renewal's outcome is unknown: its re-use would end the grant (V3)."""
+    row = Connection.objects.filter(pk=connection_id).first()
+    if row is None or row.state not in states.USABLE:
+        return
+    doubtful = Attempt.objects.filter(connection=row, generation=row.generation, outcome=answers.UNKNOWN)
+    if not doubtful.exists():
+        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
+
+
+def _passing(work: Callable[[T], None], subject: T) -> None:
+    """One person's trouble must not keep the others waiting; the connection's state says what it is."""
+    try:
+        work(subject)
+    except (ProviderError, VaultError) as error:
+        log.info("upkeep of a connection put off: %s", type(error).__name__)
+
+
+def erase(organization_id: UUID) -> int:
+    """Everything of the vault that belongs to an organization: ended at the providers, deleted, its keys shredded."""
+    rows = list(Connection.objects.filter(organization_id=organization_id).values_list("pk", flat=True))
+    for connection_id in rows:
+        revocation.disconnect(connection_id, "operator")
+    Connection.objects.filter(pk__in=rows).delete()
+    registered, _ = ClientRegistration.objects.filter(organization_id=organization_id).delete()
+    return len(rows) + registered + keys.shred(organization_id)

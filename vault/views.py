@@ -1,0 +1,145 @@
+"""The pages of connecting: choose where to sign in, come back from Salesforce, disconnect. No password, ever (C2)."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from organizations.models import Member
+from providers.base import Secret
+from vault import connect, revocation, salesforce
+from vault.errors import NotAllowedHere
+from vault.models import Connection
+from vault.scopes import purposes
+
+BACKEND = "organizations.authentication.MemberBackend"
+#: A code or state that is longer was not made by Salesforce or us.
+LONGEST = 2_000
+_NO_PASSWORDS = "Never send a password here: you type it at Salesforce only."
+View = Callable[..., HttpResponseBase]
+
+
+def _names_in(request: HttpRequest) -> set[str]:
+    """The names of everything sent, whichever way."""
+    names = {*request.GET, *request.POST}
+    if request.content_type == "application/json":
+        try:
+            body = json.loads(request.body)
+        except (ValueError, RecursionError):
+            return names
+        names |= set(body) if isinstance(body, dict) else set()
+    return {name.lower() for name in names}
+
+
+def takes_no_password(view: View) -> View:
+    """Answers 400 to anything that looks like a password, and turns refusals into plain pages (C2)."""
+
+    @wraps(view)
+    @sensitive_post_parameters()
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            if any(name.startswith(("pass", "pwd")) for name in _names_in(request)):
+                raise NotAllowedHere(_NO_PASSWORDS)
+            return view(request, *args, **kwargs)
+        except NotAllowedHere as refusal:
+            return _refusal(request, refusal)
+
+    return guarded
+
+
+def _refusal(request: HttpRequest, refusal: NotAllowedHere) -> HttpResponse:
+    context = {
+        "sentence": str(refusal),
+        "advice": refusal.advice,
+        "may_sign_out": refusal.status == 409,
+    }
+    response = render(request, "vault/refused.html", context, status=refusal.status)
+    if refusal.status == 503:
+        response.headers["Retry-After"] = "60"
+    return response
+
+
+def _next_path(request: HttpRequest) -> str:
+    """A path of our own, or the default page: never another site, whatever a browser would make of it."""
+    path = str(request.POST.get("next") or request.GET.get("next") or "")
+    is_plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 4_000
+    if is_plain and url_has_allowed_host_and_scheme(path, allowed_hosts=None):
+        return path
+    return settings.LOGIN_REDIRECT_URL
+
+
+def _signed_in(request: HttpRequest) -> Member | None:
+    return request.user if isinstance(request.user, Member) else None
+
+
+@takes_no_password
+@require_http_methods(["GET", "HEAD", "POST"])
+def choose(request: HttpRequest) -> HttpResponseBase:
+    """GET: choose where to sign in (`?login=` preselects). POST: go there."""
+    if request.method == "POST":
+        text = str(request.POST.get("login") or "")
+        typed = str(request.POST.get("address") or "")
+        url = connect.begin(request.session, typed if text == "other" else text, _next_path(request))
+        return HttpResponseRedirect(url)
+    chosen = str(request.GET.get("login") or "")
+    choices = salesforce.login_choices()
+    context = {
+        "choices": choices.items(),
+        "chosen": chosen if chosen in choices else ("other" if chosen else next(iter(choices))),
+        "address": "" if chosen in choices else chosen[:300],
+        "next": _next_path(request),
+        "purposes": purposes(salesforce.PROVIDER).items(),
+        "member": _signed_in(request),
+        "here": request.get_full_path(),
+    }
+    return render(request, "vault/connect.html", context)
+
+
+@takes_no_password
+@require_GET
+@sensitive_variables("code")
+def callback(request: HttpRequest, login_key: str | None = None) -> HttpResponseBase:
+    """The browser comes back from Salesforce. Everything in its address is a stranger's text."""
+    given = {name: request.GET.get(name) for name in ("state", "code", "iss", "error", "error_description")}
+    if any(value is not None and len(value) > LONGEST for value in given.values()):
+        raise NotAllowedHere("Salesforce's answer is longer than it can be.")
+    code = Secret(given["code"] or "")
+    answer = connect.Callback(given["state"] or "", code, given["iss"], login_key)
+    expected, verifier = connect.expect(request.session, answer)
+    if given["error"]:
+        raise connect.said_by_salesforce(given["error"], given["error_description"] or "")
+    if not code:
+        raise NotAllowedHere("Salesforce's answer holds no code. Please start again.")
+    done = connect.complete(expected, verifier, code, _signed_in(request))
+    login(request, done.member, backend=BACKEND)  # a new session id: one fixed by someone else is worth nothing
+    return HttpResponseRedirect(done.next)
+
+
+@takes_no_password
+@require_POST
+def disconnect(request: HttpRequest) -> HttpResponseBase:
+    """End the signed-in person's grant, here and at Salesforce; that ends this browser session too."""
+    member = _signed_in(request)
+    if member is None:
+        raise NotAllowedHere("You are not signed in.", status=403)
+    for connection_id in Connection.objects.filter(member=member, provider="salesforce").values_list("id", flat=True):
+        revocation.disconnect(connection_id, member)
+    logout(request)
+    return render(request, "vault/disconnected.html")
+
+
+@takes_no_password
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponseBase:
+    """End this browser session only; the grant stays."""
+    logout(request)
+    next_path = _next_path(request)
+    return HttpResponseRedirect(next_path if next_path.startswith("/connect/") else "/connect/salesforce/")

@@ -1,0 +1,60 @@
+"""A CRM client whose definite refusals reach the connection's state, so that everybody hears of them (C17, I10)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from providers.base import Crm, Form, PersonMatch, Priority, Record, Secret, Usage
+from providers.errors import NeedsReconnect
+from vault import states
+from vault.tokens import ConnectionTokens
+
+T = TypeVar("T")
+
+
+def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: NeedsReconnect) -> None:
+    """Even a token that was renewed a moment ago is refused: stop calling until the person connects again.
+
+    Where the renewal itself was refused the state says so already, and the lease cannot be had."""
+    states.refuse(connection_id, tokens.lease().generation, str(error))
+
+
+class Watched:
+    """providers.base.Crm that passes everything on."""
+
+    def __init__(self, crm: Crm, on_refusal: Callable[[NeedsReconnect], None]) -> None:
+        self._crm = crm
+        self._on_refusal = on_refusal
+
+    def _watch(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except NeedsReconnect as error:
+            self._on_refusal(error)
+            raise
+
+    def find_people(
+        self, addresses: Sequence[str], *, priority: Priority = Priority.INTERACTIVE
+    ) -> Mapping[str, PersonMatch]:
+        return self._watch(lambda: self._crm.find_people(addresses, priority=priority))
+
+    def search(self, text: str, *, limit: int = 20) -> Sequence[Record]:
+        return self._watch(lambda: self._crm.search(text, limit=limit))
+
+    def form_for(self, object_name: str, record_id: str | None = None) -> Form:
+        return self._watch(lambda: self._crm.form_for(object_name, record_id))
+
+    def create(self, object_name: str, values: Mapping[str, Any]) -> Record:
+        return self._watch(lambda: self._crm.create(object_name, values))
+
+    def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None:
+        self._watch(lambda: self._crm.update(object_name, record_id, values))
+
+    def record_url(self, record_id: str) -> str:
+        return self._watch(lambda: self._crm.record_url(record_id))
+
+    def open_url(self, record_id: str) -> Secret:
+        return self._watch(lambda: self._crm.open_url(record_id))
+
+    def usage(self) -> Usage | None:
+        return self._crm.usage()
