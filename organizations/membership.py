@@ -180,7 +180,7 @@ def change_role(actor: Member | str, member: Member, role: Role) -> None:
     """Give a role. Ends the member's browser sessions, so that no page keeps the rights of the old one."""
     with transaction.atomic():
         before, member.role = member.role, role
-        member.session_key_seed = secrets.token_hex(16)
+        member.session_key_seed = secrets.token_hex()
         member.save(update_fields=["role", "session_key_seed"])
         audit.record(
             member.organization_id, actor, "member.role_changed", member.pk, before=str(before), after=str(role)
@@ -192,7 +192,7 @@ def change_active(actor: Member | str, member: Member, is_active: bool) -> None:
     """End a member's access at once (sessions, tokens), or give it back."""
     with transaction.atomic():
         member.is_active = is_active
-        member.session_key_seed = secrets.token_hex(16)
+        member.session_key_seed = secrets.token_hex()
         member.save(update_fields=["is_active", "session_key_seed"])
         action = "member.activated" if is_active else "member.deactivated"
         audit.record(member.organization_id, actor, action, member.pk)
@@ -205,5 +205,5 @@ def change_active(actor: Member | str, member: Member, is_active: bool) -> None:
 def end_sessions(member: Member) -> None:
     """End every browser session of a member (disconnect, sign-out everywhere)."""
     with transaction.atomic():
-        Member.objects.filter(pk=member.pk).update(session_key_seed=secrets.token_hex(16))
+        Member.objects.filter(pk=member.pk).update(session_key_seed=secrets.token_hex())
         epochs.bump("member", member.pk)

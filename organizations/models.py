@@ -72,7 +72,7 @@ class Member(models.Model):
     #: Random, not secret; our access tokens carry it so that a load balancer can keep a member on a warm cache.
     routing_prefix = models.CharField(max_length=8, default=new_routing_prefix, editable=False)
     #: Part of the session hash: a new value ends every browser session (role change, disconnect).
-    session_key_seed = models.CharField(max_length=32, default=secrets.token_hex, editable=False)
+    session_key_seed = models.CharField(max_length=64, default=secrets.token_hex, editable=False)
 
     # C23, C24: profile and configuration, refreshed at sign-in and daily.
     username = models.CharField(max_length=255, blank=True)
@@ -233,6 +233,8 @@ class Epoch(models.Model):
 
 class Application(AbstractApplication):
     """An add-in that may ask our OAuth server for tokens. Plain http is for loopback redirects only (RFC 8252 7.3)."""
+
+    objects: ClassVar[models.Manager["Application"]] = models.Manager()
 
     class Meta(AbstractApplication.Meta):
         swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"

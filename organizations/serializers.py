@@ -135,7 +135,7 @@ class Setting(serializers.Serializer[Any]):
     minimum = serializers.IntegerField(allow_null=True)
     maximum = serializers.IntegerField(allow_null=True)
     value = serializers.JSONField()
-    default = serializers.JSONField()  # type: ignore[assignment]
+    default = serializers.JSONField()
     organization_value = serializers.JSONField()
     member_value = serializers.JSONField()
     source = serializers.ChoiceField(choices=("default", "organization", "member"))  # type: ignore[assignment]

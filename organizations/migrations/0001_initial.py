@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                     "routing_prefix",
                     models.CharField(default=organizations.models.new_routing_prefix, editable=False, max_length=8),
                 ),
-                ("session_key_seed", models.CharField(default=secrets.token_hex, editable=False, max_length=32)),
+                ("session_key_seed", models.CharField(default=secrets.token_hex, editable=False, max_length=64)),
                 ("username", models.CharField(blank=True, max_length=255)),
                 ("name", models.CharField(blank=True, max_length=255)),
                 ("email", models.CharField(blank=True, max_length=254)),
