@@ -2,6 +2,7 @@
 
 Counts threads that wait for Salesforce, by organization. Over its share an organization is told to come back."""
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -71,3 +72,4 @@ class Bulkhead:
 
 
 bulkhead = Bulkhead(getattr(settings, "BLOCKING_THREADS", DEFAULT_THREADS))
+os.register_at_fork(after_in_child=bulkhead.reset)

@@ -1,5 +1,6 @@
 """The look-up: who these correspondents are in Salesforce, as this member may see it. One Salesforce call at most."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from vault.clients import ConnectionRef, crm_for, salesforce_connection_of
 #: Addresses in one look-up, which is what one call to Salesforce takes.
 MOST = 100
 flights = Flights(bulkhead)
+os.register_at_fork(after_in_child=flights.reset)
 
 
 @dataclass(frozen=True, slots=True)
