@@ -121,7 +121,7 @@ def warm_up() -> None:
 
 
 def sobject(client: "Salesforce", name: str) -> Any:
-    """simple-salesforce's handle on an object. Not `client.<name>`: an object called "session" would be another thing."""
+    """The handle on an object. Not `client.<name>`: an object called "session" would be another thing."""
     from simple_salesforce.api import SFType
 
     return SFType(name, client.session_id, client.sf_instance, client.sf_version, session=client.session,

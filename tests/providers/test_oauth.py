@@ -1,0 +1,290 @@
+"""OAuth as a client: what is sent, what each kind of answer means, and what never goes on."""
+
+import base64
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from providers import http, oauth
+from providers.base import Secret, TokenSet
+from providers.errors import (
+    HostNotAllowed,
+    NeedsReconnect,
+    NotFound,
+    PermissionMissing,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Transient,
+)
+from tests.providers.faulty import Faulty, Handler
+
+ORG, USER, OTHER = "00D000000000001EAA", "005000000000001AAA", "005000000000002AAA"
+CLIENT = oauth.Client("3MVG9-client", Secret("canary-client-secret"))
+
+
+@pytest.fixture(autouse=True)
+def forget_metadata() -> Iterator[None]:
+    oauth._metadata.clear()
+    yield
+    oauth._metadata.clear()
+
+
+def standard(server: Faulty) -> oauth.Server:
+    base = f"{server.url}/services/oauth2"
+    return oauth.Server(server.url, server.url, f"{base}/authorize", f"{base}/token", f"{base}/revoke")
+
+
+def token_body(server: Faulty, **changes: Any) -> dict[str, Any]:
+    body = {
+        "access_token": "canary-access",
+        "refresh_token": "canary-refresh",
+        "instance_url": server.url,
+        "id": f"{server.url}/id/{ORG}/{USER}",
+        "scope": "id api refresh_token web",
+        "token_type": "Bearer",
+    }
+    return {key: value for key, value in {**body, **changes}.items() if value is not None}
+
+
+def raw(status: int, body: Any) -> oauth.RawAnswer:
+    return oauth.RawAnswer(status, Secret(body if isinstance(body, str) else json.dumps(body)))
+
+
+def test_authorize_asks_exactly_four_scopes_with_s256(server: Faulty) -> None:
+    """C10: the scopes, and nothing more; PKCE S256; a fresh state each time."""
+    requests = [oauth.authorize(standard(server), CLIENT, "https://us.example/callback") for _ in range(2)]
+    sent = parse_qs(urlsplit(requests[0].url).query)
+    assert sent["scope"] == ["id api refresh_token web"]
+    assert sent["response_type"] == ["code"]
+    assert sent["code_challenge_method"] == ["S256"]
+    digest = hashlib.sha256(requests[0].code_verifier.reveal().encode()).digest()
+    assert sent["code_challenge"] == [base64.urlsafe_b64encode(digest).rstrip(b"=").decode()]
+    assert sent["state"] == [requests[0].state.reveal()]
+    assert "client_secret" not in sent
+    assert requests[0].state.reveal() != requests[1].state.reveal()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43,128}", requests[0].code_verifier.reveal())
+    assert requests[0].state.reveal() not in repr(requests[0])
+
+
+def test_exchange(server: Faulty, session: http.Session) -> None:
+    server.behave = lambda handler: handler.answer(200, token_body(server))
+    tokens, answer = oauth.exchange(
+        standard(server),
+        CLIENT,
+        code=Secret("code"),
+        code_verifier=Secret("v"),
+        redirect_uri="https://u/c",
+        http=session,
+    )
+    sent = parse_qs(server.seen[0].body.decode())
+    assert sent == {
+        "grant_type": ["authorization_code"],
+        "code": ["code"],
+        "code_verifier": ["v"],
+        "redirect_uri": ["https://u/c"],
+        "client_id": [CLIENT.client_id],
+        "client_secret": ["canary-client-secret"],
+    }
+    assert "?" not in server.seen[0].path
+    assert tokens.access_token.reveal() == "canary-access"
+    assert tokens.scopes == oauth.SCOPES
+    assert (tokens.api_url, tokens.expires_at) == (server.url, None)
+    assert oauth.identity_ids(tokens.identity, session.settings.origins) == (ORG, USER)
+    assert "canary" not in repr(tokens) + repr(answer)
+
+
+def test_refresh_hands_over_the_raw_answer(server: Faulty, session: http.Session) -> None:
+    """vault.md 2.6: sealed before it is parsed, whatever it is."""
+    server.behave = lambda handler: handler.answer(418, b"<html>nonsense")
+    answer = oauth.refresh(standard(server), CLIENT, Secret("old"), session)
+    assert (answer.status, answer.body.reveal()) == (418, "<html>nonsense")
+    assert parse_qs(server.seen[0].body.decode())["refresh_token"] == ["old"]
+    assert len(server.seen) == 1
+
+
+def previous(server: Faulty) -> TokenSet:
+    return oauth.parse_token_answer(raw(200, token_body(server)), {server.url})
+
+
+def test_a_missing_refresh_token_keeps_the_old(server: Faulty) -> None:
+    """V10."""
+    body = token_body(server, access_token="new", refresh_token=None, scope=None)
+    tokens = oauth.parse_token_answer(raw(200, body), {server.url}, previous=previous(server))
+    assert tokens.refresh_token is not None
+    assert (tokens.access_token.reveal(), tokens.refresh_token.reveal()) == ("new", "canary-refresh")
+    assert tokens.scopes == oauth.SCOPES
+
+
+def test_another_persons_token_is_refused(server: Faulty) -> None:
+    """V11."""
+    body = token_body(server, id=f"{server.url}/id/{ORG}/{OTHER}")
+    with pytest.raises(oauth.ForeignTokenError):
+        oauth.parse_token_answer(raw(200, body), {server.url}, previous=previous(server))
+    moved = token_body(server, id=f"https://na1.salesforce.com/id/{ORG}/{USER}")
+    assert oauth.parse_token_answer(raw(200, moved), {server.url}, previous=previous(server)).identity == moved["id"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example", "http://localhost", "", None, "https://x.my.salesforce.com.evil"]
+)
+def test_a_foreign_instance_url_is_refused(server: Faulty, url: str | None) -> None:
+    """V12."""
+    with pytest.raises(HostNotAllowed):
+        oauth.parse_token_answer(raw(200, token_body(server, instance_url=url)), {server.url})
+
+
+def refused(error: str, description: str = "canary@example.org") -> dict[str, str]:
+    return {"error": error, "error_description": description}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, refused("invalid_grant", "expired access/refresh token"), NeedsReconnect),
+        (400, refused("invalid_grant", "authentication failure"), NeedsReconnect),
+        (400, refused("invalid_grant"), NeedsReconnect),
+        (400, refused("invalid_client"), PermissionMissing),
+        (400, refused("invalid_client_id"), PermissionMissing),
+        (400, refused("unknown_error"), Transient),
+        (401, refused("invalid_client"), PermissionMissing),
+        (429, {}, RateLimited),
+        (500, refused("invalid_grant"), Transient),
+        (503, "<html>", Transient),
+        (200, "<html>login</html>", Transient),
+        (200, {}, Transient),
+        (200, "[]", Transient),
+        (200, '{"access_token": 5}', Transient),
+        (200, '{"access_token": "x"', Transient),
+        (200, "[" * 100_000, Transient),
+        (302, "", Transient),
+        (0, "", Transient),
+    ],
+)
+def test_verdicts(status: int, body: Any, expected: type[ProviderError]) -> None:
+    """I6, V9: only invalid_grant is a verdict; the provider's words are not echoed."""
+    with pytest.raises(expected) as failure:
+        oauth.parse_token_answer(raw(status, body))
+    assert type(failure.value) is expected
+    assert "canary" not in str(failure.value)
+    assert "invalid_grant" not in str(failure.value)
+
+
+def test_reasons_are_plain() -> None:
+    with pytest.raises(NeedsReconnect, match="revoked or has expired"):
+        oauth.parse_token_answer(raw(400, refused("invalid_grant", "expired access/refresh token")))
+    with pytest.raises(NeedsReconnect, match="start again"):
+        oauth.parse_token_answer(raw(400, refused("invalid_grant", "expired authorization code")))
+
+
+@pytest.mark.parametrize(
+    "path", ["/id/x/y", f"/id/{USER}/{ORG}", f"/id/{ORG}/{USER}/x", f"/id/{ORG}/{USER}?x", f"/id/{ORG}"]
+)
+def test_identity_urls_that_are_none(path: str) -> None:
+    """C11."""
+    with pytest.raises((Rejected, NotFound)):
+        oauth.identity_ids(f"https://login.salesforce.com{path}")
+    with pytest.raises((Rejected, HostNotAllowed)):
+        oauth.identity_ids(f"https://evil.example/id/{ORG}/{USER}")
+
+
+def metadata(server: Faulty, **changes: Any) -> dict[str, Any]:
+    base = f"{server.url}/services/oauth2"
+    known = {"issuer": server.url, "authorization_endpoint": f"{base}/authorize", "token_endpoint": f"{base}/token"}
+    return {**known, "revocation_endpoint": f"{base}/revoke", **changes}
+
+
+def test_discovery_is_kept(server: Faulty, session: http.Session) -> None:
+    server.behave = lambda handler: handler.answer(
+        200, metadata(server, authorization_response_iss_parameter_supported=True)
+    )
+    found = oauth.discover(server.url, session)
+    assert oauth.discover(server.url, session) is found
+    assert [seen.path for seen in server.seen] == ["/.well-known/openid-configuration"]
+    assert found.announces_iss
+
+
+def test_discovery_falls_back(server: Faulty, session: http.Session) -> None:
+    """C6: an Experience Cloud site, below its path."""
+
+    def behave(handler: Handler) -> None:
+        handler.answer(404, {})
+
+    server.behave = behave
+    found = oauth.discover(f"{server.url}/partners", session)
+    assert found.token_endpoint == f"{server.url}/partners/services/oauth2/token"
+    assert found.authorization_endpoint == f"{server.url}/partners/services/oauth2/authorize"
+    assert [seen.path for seen in server.seen] == [
+        "/partners/.well-known/openid-configuration",
+        "/partners/.well-known/oauth-authorization-server",
+    ]
+
+
+def test_discovery_does_not_keep_a_fault(server: Faulty, session: http.Session) -> None:
+    server.behave = lambda handler: handler.answer(503, {})
+    with pytest.raises(Transient):
+        oauth.discover(server.url, session)
+    server.behave = lambda handler: handler.answer(200, metadata(server))
+    assert oauth.discover(server.url, session).issuer == server.url
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"token_endpoint": "https://evil.example/token"},
+        {"token_endpoint": "http://localhost:1/token"},
+        {"token_endpoint": "https://login.salesforce.com@evil.example/token"},
+        {"revocation_endpoint": "https://169.254.169.254/revoke"},
+        {"authorization_endpoint": "https://evil.example/authorize"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "http://login.salesforce.com/authorize"},
+    ],
+)
+def test_metadata_cannot_lead_away(server: Faulty, session: http.Session, changes: dict[str, str]) -> None:
+    """BI-I: an endpoint off the allowed origins."""
+    server.behave = lambda handler: handler.answer(200, metadata(server, **changes))
+    with pytest.raises(HostNotAllowed):
+        oauth.discover(server.url, session)
+
+
+def test_issuer_of_the_callback(server: Faulty) -> None:
+    """BI-B15: a mix-up of login hosts."""
+    silent = standard(server)
+    announcing = oauth.Server(**{**{n: getattr(silent, n) for n in silent.__slots__}, "announces_iss": True})
+    assert oauth.is_expected_issuer(silent, None)
+    assert oauth.is_expected_issuer(silent, server.url)
+    assert not oauth.is_expected_issuer(silent, "https://login.salesforce.com")
+    assert not oauth.is_expected_issuer(announcing, None)
+    assert not oauth.is_expected_issuer(announcing, "ü")
+    assert oauth.is_expected_issuer(announcing, server.url)
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+def test_revoke(server: Faulty, session: http.Session, status: int) -> None:
+    """C17: a token the provider does not know is already gone. Never in the URL."""
+    server.behave = lambda handler: handler.answer(status, {})
+    oauth.revoke(standard(server), Secret("canary"), session)
+    assert server.seen[0].path == "/services/oauth2/revoke"
+    assert server.seen[0].body == b"token=canary"
+
+
+@pytest.mark.parametrize("status", [302, 429, 500, 503])
+def test_revoke_can_fail(server: Faulty, session: http.Session, status: int) -> None:
+    server.behave = lambda handler: handler.answer(status, {})
+    with pytest.raises(Transient):
+        oauth.revoke(standard(server), Secret("canary"), session)
+
+
+def test_a_lost_answer_is_an_unknown_outcome(server: Faulty, session: http.Session) -> None:
+    """V4: one request, and the caller learns that nobody knows."""
+    server.behave = lambda _: time.sleep(2)
+    with pytest.raises(Transient) as failure:
+        oauth.refresh(standard(server), CLIENT, Secret("canary"), session)
+    assert failure.value.outcome_unknown
+    assert len(server.seen) == 1
