@@ -22,7 +22,6 @@ CARD = {
         "MailingCountry",
         "LeadSource",
         "Birthdate",
-        "Description",
     ),
     "Lead": ("Title", "Company", "Status", "Email", "Phone", "MobilePhone", "City", "Country", "LeadSource", "Rating"),
     "Account": ("Industry", "Type", "Phone", "Website", "BillingCity", "BillingCountry"),

@@ -41,6 +41,8 @@ def asked_for(addresses: Iterable[str]) -> list[str]:
 
 def plan(access: ObjectAccess, addresses: Sequence[str]) -> Plan:
     """The queries for `addresses` (from `asked_for`), and the notes."""
+    if not addresses:
+        return Plan({}, tuple(_notes(access)))
     keys = soql.literals(addresses)
     queries = {"contacts": _contacts(access, keys), "leads": _leads(access, keys), "accounts": _accounts(access, keys)}
     return Plan({name: query for name, query in queries.items() if query}, tuple(_notes(access)))

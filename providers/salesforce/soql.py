@@ -58,7 +58,7 @@ def select(
 
 def query_resource(statement: str) -> str:
     """`query/?q=...` as a composite part names it; spaces as plus, so that a hundred addresses stay a short URL."""
-    return "query/?q=" + quote(statement, safe="',()@=<>:.").replace("%20", "+")
+    return "query/?q=" + quote(statement, safe="',()@=:.").replace("%20", "+")
 
 
 def search_words(text: str) -> str:
