@@ -33,7 +33,7 @@ test: install-dev ## Run the tests (no service needs to be installed)
 check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, security lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/python -m tests.production_settings -m mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.production_settings manage.py check --deploy --fail-level WARNING
 	@$(BIN)/python -m tests.production_settings manage.py makemigrations --check --dry-run

@@ -1,5 +1,7 @@
 """For machines that watch us: alive, ready, counters. No login, no data of anyone."""
 
+from dataclasses import asdict
+
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -36,7 +38,8 @@ def _answers(alias: str) -> bool:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format. Figures of this process only; label them by worker in the scraper."""
-    lines = [f"sidebar_card_cache_{name} {value}" for name, value in cache.figures().items()]
+    figures = asdict(cache.cards.counters())
+    lines = [f"sidebar_card_cache_{name} {value}" for name, value in figures.items()]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 
 

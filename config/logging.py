@@ -23,7 +23,9 @@ class Line(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
         frames = traceback.extract_tb(ei[2])[-12:]
-        trail = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}:{frame.name}" for frame in reversed(frames))
+        trail = " < ".join(
+            f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}:{frame.name}" for frame in reversed(frames)
+        )
         return f"{ei[0].__module__}.{ei[0].__qualname__} at {trail}"
 
 

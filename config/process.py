@@ -28,9 +28,9 @@ def refuse_bad_configuration() -> None:
 def start() -> None:
     """For web and worker processes, after Django's set-up."""
     from organizations import epochs
-    from vault import keys
+    from vault.checks import refuse_wrong_key
 
     harden()
     refuse_bad_configuration()
-    keys.verify_kek()
+    refuse_wrong_key()
     epochs.start_polling()

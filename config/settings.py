@@ -135,9 +135,11 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Sidebar",
     "DESCRIPTION": "What a mail client's sidebar may ask. Errors are RFC 9457 problem details.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"RoleEnum": "organizations.models.Role"},
 }
 
 # --- Our OAuth server: every RFC 9700 switch on (hardening.md finding 9) ----------------------------

@@ -81,6 +81,10 @@ class Poller:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
+    @property
+    def is_fresh(self) -> bool:
+        return self.is_alive and time.monotonic() - self._last_success <= BLIND_AFTER
+
     def poll(self) -> None:
         """One indexed query. Raises DatabaseError when the database does not answer."""
         with connection.cursor() as cursor:
@@ -127,6 +131,11 @@ def start_polling(interval: float = 1.0) -> None:
         if _poller is None or _poller.pid != os.getpid() or not _poller.is_alive:
             _poller = Poller(interval)
             _poller.start()
+
+
+def is_fresh() -> bool:
+    """Whether this process would hear of a change now."""
+    return _poller is not None and _poller.is_fresh
 
 
 def stop_polling() -> None:

@@ -1,6 +1,5 @@
-"""Runs a management command under settings as a production host would have them: `python -m tests.production_settings`.
-
-Nothing is connected to: the databases named here do not exist."""
+"""Runs a script or module under settings as a production host would have them: `python -m tests.production_settings
+manage.py check`, `... -m mypy`. Nothing is connected to: the databases named here do not exist."""
 
 import base64
 import os
@@ -28,8 +27,12 @@ def main() -> None:
             "SALESFORCE_CLIENT_SECRET": "secret",
         }
     )
-    sys.argv = sys.argv[1:]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    if sys.argv[1] == "-m":
+        sys.argv = sys.argv[2:]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = sys.argv[1:]
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

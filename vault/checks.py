@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from vault import kek
+from vault import kek, keys
 from vault.errors import KekUnusable
 
 
@@ -16,3 +16,11 @@ def vault_key_is_usable(**_: Any) -> list[CheckMessage]:
     except KekUnusable as error:
         return [Error(str(error), id="vault.E001")]
     return []
+
+
+def refuse_wrong_key() -> None:
+    """At process start: leave with one line when the key is not the one that the stored rows were sealed with (V17)."""
+    try:
+        keys.verify_kek()
+    except KekUnusable as error:
+        raise SystemExit(f"Not started: {error}") from None

@@ -1,0 +1,11 @@
+"""Housekeeping: what has expired is deleted, not kept for later."""
+
+from celery import shared_task
+from django.core.management import call_command
+
+
+@shared_task
+def clear_expired() -> None:
+    """Expired browser sessions, and the tokens and codes of our OAuth server that nobody can use any more."""
+    call_command("clearsessions")
+    call_command("cleartokens")
