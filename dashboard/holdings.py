@@ -7,13 +7,6 @@ from django.conf import settings
 
 from organizations.models import Member
 
-_SCOPES = {
-    "id": "Tells us who you are: your Salesforce user and organization.",
-    "api": "Looks up, creates and changes records with your own rights, when you ask.",
-    "refresh_token": "Keeps the connection alive, so that you need not sign in every two hours.",
-    "offline_access": "Keeps the connection alive, so that you need not sign in every two hours.",
-    "web": "Opens a record in Salesforce without asking you to sign in again.",
-}
 _USES = {
     "sidebar.lookup": "Looking up the people of a message",
     "sidebar.prefetch": "Getting the people of the messages in view ready",
@@ -42,10 +35,6 @@ class Cookie:
     name: str
     purpose: str
     lifetime: str
-
-
-def scope_purpose(scope: str) -> str:
-    return _SCOPES.get(scope, "Granted by your Salesforce, not used by us.")
 
 
 def use_in_words(purpose: str) -> str:

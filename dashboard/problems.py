@@ -54,6 +54,26 @@ PROBLEMS = {
         "The same request is still being worked on, or what you change has changed meanwhile.",
         "Wait a moment, look at the present state, then decide whether to send it again.",
     ),
+    "idempotency-key-required": Problem(
+        "A key for this action is missing",
+        "Whatever writes to Salesforce needs an Idempotency-Key, so that sending it twice writes it once.",
+        "Send a header Idempotency-Key with a random text, a new one for each action.",
+    ),
+    "idempotency-key-in-use": Problem(
+        "This action is under way",
+        "The same action, with the same Idempotency-Key, is being carried out right now.",
+        "Wait as many seconds as Retry-After says, then send it again: you will get the answer of the first.",
+    ),
+    "idempotency-key-reused": Problem(
+        "This key belongs to another action",
+        "The Idempotency-Key was used before, with other values.",
+        "Use a new key for each action.",
+    ),
+    "outcome-unknown": Problem(
+        "Nobody knows whether this was saved",
+        "Salesforce broke off before it answered; the change may or may not have been made.",
+        "Look in Salesforce. If it was not made, try again with a new Idempotency-Key.",
+    ),
     "unsupported-media-type": Problem(
         "Send JSON", "The body is of a type that is not read here.", "Send application/json, in UTF-8."
     ),

@@ -11,6 +11,7 @@ from organizations import audit
 from organizations.models import AuditEntry, Member, Role
 from vault.clients import SALESFORCE, reconnect_url
 from vault.models import Connection, State
+from vault.scopes import purpose_of
 
 AUDIT_PAGE = 100
 
@@ -37,7 +38,7 @@ def connection(request: HttpRequest, member: Member) -> HttpResponse:
     context = {
         "page": "connection",
         "connection": row,
-        "scopes": [(scope, holdings.scope_purpose(scope)) for scope in row.scopes] if row else [],
+        "scopes": [(scope, purpose_of(SALESFORCE, scope)) for scope in row.scopes] if row else [],
         "last_used_for": holdings.use_in_words(row.last_used_for) if row else "",
         "reconnect_url": reconnect_url(SALESFORCE, "/dashboard/connection/"),
     }

@@ -32,8 +32,9 @@ class Conversation:
 
     @property
     def senders(self) -> str:
-        names = dict.fromkeys(mail.sender.display_name or mail.sender.address for mail in self.mails)
-        return ", ".join(names)
+        """The sender; of several senders the first names."""
+        names = list(dict.fromkeys(mail.sender.display_name or mail.sender.address for mail in self.mails))
+        return names[0] if len(names) == 1 else ", ".join(_first_name(name) for name in names)
 
     @property
     def people(self) -> list[str]:
@@ -44,6 +45,12 @@ class Conversation:
     def people_json(self) -> str:
         """`people` for a data attribute."""
         return json.dumps(self.people)
+
+
+def _first_name(name: str) -> str:
+    """ "Doe, Jane" and "Jane Doe" -> "Jane"."""
+    given = name.partition(",")[2] or name
+    return (given.split() or [name])[0]
 
 
 def conversations(folder: Path) -> Sequence[Conversation]:

@@ -69,10 +69,16 @@ function openButton(record, actions) {
   }, "Open in Salesforce", unseen(`: ${record.name} (new window)`));
 }
 
+/** Filled fields first; those that are empty and may be filled in are folded away. */
 function fieldList(record, actions) {
-  const shown = record.fields.filter((field) => asText(field) || field.editable);
-  if (!shown.length) return null;
-  return el("dl", { class: "fields" }, shown.map((field) => fieldRow(record, field, actions)));
+  const rows = (fields) => el("dl", { class: "fields" }, fields.map((field) => fieldRow(record, field, actions)));
+  const filled = record.fields.filter((field) => asText(field));
+  const empty = record.fields.filter((field) => !asText(field) && field.editable && record.editable);
+  return [
+    filled.length > 0 && rows(filled),
+    empty.length > 0 && el("details", { class: "more" },
+      el("summary", {}, empty.length === 1 ? "1 empty field" : `${empty.length} empty fields`), rows(empty)),
+  ];
 }
 
 function fieldRow(record, field, actions) {

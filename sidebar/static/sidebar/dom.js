@@ -10,7 +10,7 @@ export function el(tag, attributes = {}, ...children) {
     else if (name === "value" || name === "checked" || name === "selected") node[name] = value;
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -26,7 +26,7 @@ export const byId = (id) => document.getElementById(id);
 export const unseen = (text) => el("span", { class: "unseen" }, text);
 
 export function replace(parent, ...children) {
-  parent.replaceChildren(...children.flat().filter(Boolean));
+  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
 /** Says `text` to screen readers; the same text twice is said twice. */

@@ -7,11 +7,12 @@ const NUMBERS = new Set(["int", "double", "currency", "percent", "long"]);
 const INPUTS = { email: "email", phone: "tel", date: "date", datetime: "datetime-local", time: "time" };
 
 /**
- * A form element. `form` is the server's; `initial` fills in a new record; `only` names the fields to show;
- * `send(values, key)` writes; `done(answer)` and `cancel()` say where to go on.
+ * A form element. `form` is the server's; `initial` fills in a new record and is null for one that exists; `only` names
+ * the fields to show; `send(values, key)` writes; `done(answer)` and `cancel()` say where to go on.
  */
-export function recordForm(form, { initial = {}, only = null, action, send, done, cancel, compact = false }) {
-  const fields = form.fields.filter((field) => !only || only.includes(field.name)).map((field) => inputFor(field, initial));
+export function recordForm(form, { initial = null, only = null, action, send, done, cancel, compact = false }) {
+  const isNew = initial !== null;
+  const fields = form.fields.filter((field) => !only || only.includes(field.name)).map((field) => inputFor(field, initial ?? {}));
   const failure = el("div", { class: "failure", role: "alert", tabindex: "-1", hidden: true });
   const save = el("button", { class: "primary", type: "submit" }, action);
   const node = el("form", { class: compact ? "record-form compact" : "record-form", autocomplete: "off" },
@@ -19,7 +20,6 @@ export function recordForm(form, { initial = {}, only = null, action, send, done
     fields.map((field) => field.node),
     el("div", { class: "form-actions" }, save, el("button", { type: "button", onclick: cancel }, "Cancel")),
   );
-  const isNew = fields.every((field) => field.before === undefined);
   const once = keyOncePerPayload();
   node.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
   node.addEventListener("submit", async (event) => {
@@ -71,8 +71,7 @@ function changedValues(fields, isNew) {
 
 function inputFor(field, initial) {
   const id = newId("field");
-  const stored = "value" in field ? field.value : undefined;
-  const shown = stored ?? initial[field.name] ?? "";
+  const shown = initial[field.name] || (field.value ?? "");
   const input = control(field, shown, id);
   const help = field.help ? el("p", { class: "help", id: `${id}-help` }, field.help) : null;
   const wrong = el("p", { class: "wrong", id: `${id}-wrong`, hidden: true });
@@ -82,7 +81,7 @@ function inputFor(field, initial) {
   const isTick = field.type === "boolean";
   const read = () => readControl(field, input);
   return {
-    name: field.name, input, wrong, read, before: stored === undefined ? undefined : read(),
+    name: field.name, input, wrong, read, before: read(),
     node: el("div", { class: isTick ? "field tick" : "field" }, isTick ? [input, label] : [label, input], help, wrong),
   };
 }
