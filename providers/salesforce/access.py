@@ -88,10 +88,13 @@ class ObjectAccess:
     @classmethod
     def from_json(cls, text: str | bytes) -> "ObjectAccess":
         """Raises ValueError for anything `to_json` of this version did not write; fetch anew then."""
-        body = json.loads(text)
-        if not isinstance(body, dict) or body.get("format") != _FORMAT:
-            raise ValueError("object access of another format")
-        return cls({entry["name"]: _rights(entry) for entry in body["objects"]})
+        try:
+            body = json.loads(text)
+            if body["format"] == _FORMAT:
+                return cls({entry["name"]: _rights(entry) for entry in body["objects"]})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        raise ValueError("object access of another format")
 
 
 class AccessStore(Protocol):
