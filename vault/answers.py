@@ -5,7 +5,7 @@ Whatever crashes in between, the next access settles what was kept. Never logs a
 import logging
 import time
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models.functions import Now
@@ -189,7 +189,7 @@ def _weigh_late_answer(attempt: Attempt, tokens: TokenSet) -> None:
     row = Connection.objects.get(pk=attempt.connection_id)
     grant = grants.load_if_any(row)
     if grant is None or grant.id != attempt.grant_id:
-        _revoke_late(row, tokens)
+        _revoke_late(row, grant, tokens)
     elif not (row.state in states.USABLE and salesforce.works(grant)):
         candidate = _renewed(grant, tokens)
         if salesforce.works(candidate):
@@ -205,7 +205,12 @@ def _adopt_candidate(seen: Connection, candidate: Grant) -> None:
             epochs.bump("connection", row.pk)
 
 
-def _revoke_late(row: Connection, tokens: TokenSet) -> None:
-    grant = salesforce.grant_from(tokens, salesforce.server_at(row.login_url), "")
+def _revoke_late(row: Connection, current: Grant | None, tokens: TokenSet) -> None:
+    late = _renewed(current, tokens).renewed(id=uuid4()) if current else _grant_at(row, tokens)
     with transaction.atomic():
-        revocation.discard(row, grant)
+        revocation.discard(row, late)
+
+
+def _grant_at(row: Connection, tokens: TokenSet) -> Grant:
+    """Nothing is connected any more that would say where this grant ends."""
+    return salesforce.grant_from(tokens, salesforce.server_at(row.login_url), "")

@@ -68,8 +68,11 @@ def error_in(answer: oauth.RawAnswer) -> ProviderError:
 
 
 def is_same_person(one: str, other: str) -> bool:
-    """Whether two identity URLs name the same user of the same organization, whatever their hosts."""
-    return oauth.identity_ids(one, origins()) == oauth.identity_ids(other, origins())
+    """Whether two identity URLs name the same user of the same organization; hosts may differ, nonsense may not."""
+    try:
+        return oauth.identity_ids(one, origins()) == oauth.identity_ids(other, origins())
+    except ProviderError:
+        return False
 
 
 def revoke(grant: Grant) -> None:

@@ -108,20 +108,23 @@ def test_the_cipher_is_aes_256_gcm_as_published() -> None:
     assert AESGCM(key).encrypt(nonce, plain, aad)[-16:] == tag
     sealing = SealingKey(uuid4(), ORGANIZATION, AESGCM(key))
     where = place()
-    assert AESGCM(key).decrypt(
-        (blob := seal(plain, where, sealing))[20:32],
-        blob[32:],
-        length_prefixed(
-            (
-                b"sv1",
-                b"\x01",
-                sealing.id.bytes,
-                where.organization_id.bytes,
-                b"vault_credential",
-                where.row_id.bytes,
-                b"sealed",
-                b"salesforce",
-                b"7",
-            )
-        ),
-    ) == plain
+    assert (
+        AESGCM(key).decrypt(
+            (blob := seal(plain, where, sealing))[20:32],
+            blob[32:],
+            length_prefixed(
+                (
+                    b"sv1",
+                    b"\x01",
+                    sealing.id.bytes,
+                    where.organization_id.bytes,
+                    b"vault_credential",
+                    where.row_id.bytes,
+                    b"sealed",
+                    b"salesforce",
+                    b"7",
+                )
+            ),
+        )
+        == plain
+    )

@@ -1,0 +1,42 @@
+"""A process of ours that renews a grant and may die at a chosen moment: `python -m tests.vault.dying ID MOMENT`.
+
+Prints the generation it reached. Moments: `never`, `kept` (raw answer committed, nothing understood), `database`
+(the database is away from the provider's answer on)."""
+
+import os
+import signal
+import sys
+from typing import Any
+from uuid import UUID
+
+
+def main(connection_id: UUID, moment: str) -> None:
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.db import OperationalError
+
+    from vault import answers
+    from vault.models import Connection
+    from vault.tokens import ConnectionTokens
+
+    settings.VAULT_SPOOL_DIR = os.environ["SPOOL"]
+
+    def die(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def unreachable(*_: Any) -> None:
+        raise OperationalError
+
+    if moment == "kept":
+        answers.settle = die
+    if moment == "database":
+        answers.PATIENCE, answers._commit = 0.5, unreachable
+    source = ConnectionTokens(connection_id, "test")
+    source.access(rejected=source.access().token)
+    print(Connection.objects.get(pk=connection_id).generation)
+
+
+if __name__ == "__main__":
+    main(UUID(sys.argv[1]), sys.argv[2])

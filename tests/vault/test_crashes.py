@@ -1,0 +1,168 @@
+"""A process killed at the worst moments of a renewal, for real: kill -9, another process goes on (V2 to V5, I2, I4)."""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings as live
+from django.db import connection
+from django.utils import timezone
+
+from providers.errors import NeedsReconnect, Transient
+from tests.vault.conftest import Connected
+from tests.vault.rotating import Rotating
+from vault import answers, grants
+from vault.models import Attempt, Connection, State
+from vault.tokens import ConnectionTokens
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+def _url(alias: str) -> str:
+    found = live.DATABASES[alias]
+    user = quote(str(found["USER"])) + (f":{quote(str(found['PASSWORD']))}" if found["PASSWORD"] else "")
+    host, port = quote(str(found["HOST"]), safe=""), found["PORT"]
+    return f"postgres://{user}@{'localhost' if '%2F' in host else host}:{port}/{found['NAME']}" + (
+        f"?host={host}" if "%2F" in host else ""
+    )
+
+
+def start(alice: Connected, provider: Rotating, moment: str, folder: Path) -> "subprocess.Popen[str]":
+    """Our product in a process of its own, on the databases of this test."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": _url("default"),
+        "KEY_STORE_URL": _url("keys"),
+        "SALESFORCE_ORIGINS": provider.server.url,
+        "OUTBOUND_CA_BUNDLE": str(provider.server.ca),
+        "SALESFORCE_CLIENT_ID": "client",
+        "SALESFORCE_CLIENT_SECRET": "client-secret",
+        "SPOOL": str(folder / "spool"),
+    }
+    command = [sys.executable, "-m", "tests.vault.dying", str(alice.connection.pk), moment]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=live.BASE_DIR
+    )
+
+
+def end_lease(alice: Connected) -> None:
+    """As if thirty seconds had passed."""
+    Connection.objects.filter(pk=alice.connection.pk).update(lease_until=timezone.now(), retry_at=None)
+
+
+def access(alice: Connected, old: str) -> str:
+    source = ConnectionTokens(alice.connection.pk, "test")
+    token = source.access().token
+    return (source.access(rejected=token) if token.reveal() == old else source.access()).token.reveal()
+
+
+def test_another_process_renews_and_ours_finds_it(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """The undisturbed case, so that the others prove something."""
+    old = provider.access_token
+    process = start(alice, provider, "never", tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out.strip()) == (0, "2"), err
+    assert access(alice, old) == provider.access_token
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+
+
+def test_killed_after_the_raw_answer_was_kept(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """I2: what Salesforce has returned is never lost; the next access understands it. No second call."""
+    old = provider.access_token
+    process = start(alice, provider, "kept", tmp_path)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert Attempt.objects.get().sealed_answer is not None
+    assert provider.refresh_token.encode() not in bytes(Attempt.objects.get().sealed_answer or b"")
+    assert access(alice, old) == provider.access_token
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+    assert Attempt.objects.get().sealed_answer is None
+    assert alice.again().state == State.HEALTHY
+
+
+def test_killed_between_rotation_and_answer(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """V3, the case: rotated there, unknown here. One more try once the lease is over, then the truth is told."""
+    old = provider.access_token
+    process = start(alice, provider, "never", tmp_path)
+    provider.meanwhile = process.kill
+    process.communicate(timeout=60)
+    provider.meanwhile = lambda: None
+    assert process.returncode == -signal.SIGKILL
+    assert alice.again().state == State.REFRESHING
+    assert ConnectionTokens(alice.connection.pk, "test").access().token.reveal() == old, "used to its end"
+    end_lease(alice)
+    with pytest.raises(NeedsReconnect, match="interrupted"):
+        access(alice, old)
+    assert provider.refreshes == 2
+    assert alice.again().state == State.NEEDS_RECONNECT
+
+
+def test_a_dead_holder_keeps_nobody_out_for_longer_than_its_lease(
+    alice: Connected, provider: Rotating, tmp_path: Path
+) -> None:
+    """V2: killed before Salesforce heard anything (its refresh token stays good)."""
+    old, kept = provider.access_token, provider.refresh_token
+    process = start(alice, provider, "never", tmp_path)
+    provider.meanwhile = process.kill
+    process.communicate(timeout=60)
+    provider.meanwhile, provider.refresh_token = (lambda: None), kept
+    end_lease(alice)
+    assert access(alice, old) == provider.access_token
+    assert alice.again().state == State.HEALTHY
+
+
+def test_the_database_away_at_the_answer(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """V5, I4: the sealed answer waits on disk, as ciphertext, and the next access takes it over."""
+    old = provider.access_token
+    process = start(alice, provider, "database", tmp_path)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert Transient.__name__ in err
+    waiting = list((tmp_path / "spool").iterdir())
+    assert [path.suffix for path in waiting] == [".sealed"]
+    assert waiting[0].stat().st_mode & 0o077 == 0
+    for secret in (provider.access_token, provider.refresh_token):
+        assert secret.encode() not in waiting[0].read_bytes()
+        assert secret not in err
+    end_lease(alice)
+    assert access(alice, old) == provider.access_token
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+
+
+def test_no_table_holds_a_token(alice: Connected, provider: Rotating) -> None:
+    """C22, I4: every column of every table, raw, base64, hex; after leases, renewals and a refusal."""
+    for _ in range(3):
+        access(alice, provider.access_token)
+    keep = grants.load(alice.again())
+    answers.keep(
+        Attempt.objects.create(connection=alice.connection, grant_id=keep.id, generation=99).pk, b"not a token"
+    )
+    provider.alive = False
+    with pytest.raises(NeedsReconnect):
+        access(alice, provider.access_token)
+    dump = whole_database()
+    assert len(dump) > 3_000
+    for token in provider.issued:
+        body = token.partition(".")[2].encode()
+        for form in (body, base64.b64encode(body)[4:-4], base64.b64encode(b"a" + body)[4:-4], body.hex().encode()):
+            assert form not in dump
+
+
+def whole_database() -> bytes:
+    """Every row of every table as text; bytea columns come as hex and, decoded, raw."""
+    parts: list[bytes] = []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names from the catalogue
+            for row in cursor.fetchall():
+                for value in row:
+                    raw = bytes(value) if isinstance(value, (bytes, memoryview)) else b""
+                    parts += [str(value).encode(), raw, raw.hex().encode()]
+    return b"\n".join(parts)
