@@ -49,7 +49,7 @@ class Stack:
             self.supervisor.begin(product.salesforce(folder, self.salesforce_port, self.state.log))
         self._start_servers()
         self._settle_keys()
-        run_to_end(*product.migrations(self.state.log, self.environment()))
+        self._migrate()
         if self.simulates:
             self._meet_salesforce()
         self._start_product()
@@ -78,10 +78,9 @@ class Stack:
         """Development keys, made once and kept; the operator's own always win."""
         self.added["LOCAL_DIR"] = str(self.state.directory)
         self.added["PUBLIC_URL"] = self.public_url
-        store = self.state.directory / "keys" / "keys.sqlite3"
         if not _given("KEY_STORE_URL"):
-            store.parent.mkdir(mode=0o700, exist_ok=True)
-            self.added["KEY_STORE_URL"] = f"sqlite:///{store}"
+            self._key_store().parent.mkdir(mode=0o700, exist_ok=True)
+            self.added["KEY_STORE_URL"] = f"sqlite:///{self._key_store()}"
         if not self.simulates and "DATABASE_URL_FILE" not in self.added:
             return  # a grown-up installation on this machine brings its keys, or refuses to start
         for name in KEYS:
@@ -90,6 +89,20 @@ class Stack:
             if name == "VAULT_KEK" and not self.state.has_secret("vault_kek"):
                 _refuse_new_vault_key_over_sealed_rows(self._setting("DATABASE_URL"))
             self.added[f"{name}_FILE"] = str(self.state.secret(name.lower()))
+
+    def _migrate(self) -> None:
+        """On our own servers not again when nothing has changed: it would cost a third of a start."""
+        marks = self.state.directory / "postgres" / "migrated"  # goes with the data it speaks of
+        ours = "DATABASE_URL_FILE" in self.added and self.added.get("KEY_STORE_URL")
+        digest = product.migrations_digest()
+        if ours and self._key_store().exists() and marks.exists() and marks.read_text() == digest:
+            return
+        run_to_end(*product.migrations(self.state.log, self.environment()))
+        if ours:
+            marks.write_text(digest)
+
+    def _key_store(self) -> Path:
+        return self.state.directory / "keys" / "keys.sqlite3"
 
     def _setting(self, name: str) -> str:
         kept = self.added.get(f"{name}_FILE")

@@ -129,6 +129,7 @@ class Postgres:
             self._run_initdb(unfinished, password)
         finally:
             password.unlink()
+        (self.directory / "migrated").unlink(missing_ok=True)
         unfinished.rename(self.data)
 
     def _run_initdb(self, data: Path, password: Path) -> None:

@@ -1,5 +1,6 @@
 """What runs besides the servers: the web process, the worker, the simulated Salesforce, and their environment."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -31,6 +32,14 @@ def migrations(log: Path, environment: Mapping[str, str]) -> list[Program]:
         )
         for database in ("default", "keys")
     ]
+
+
+def migrations_digest() -> str:
+    """Changes with every migration, ours (their files) or a dependency's (their locked versions)."""
+    digest = hashlib.sha256((ROOT / "requirements" / "base.txt").read_bytes())
+    for path in sorted(ROOT.glob("*/migrations/*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -> Program:

@@ -103,6 +103,7 @@ class State:
         self.note.unlink(missing_ok=True)
         self._owner_file().unlink(missing_ok=True)
         if self._guard is not None and self._guard.stdin is not None:
+            self.watch_over([])  # these numbers may be somebody else's soon
             self._guard.stdin.close()
             self._guard.wait()
         os.close(self._lock)
