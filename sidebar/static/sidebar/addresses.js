@@ -34,7 +34,8 @@ export const addressKey = (address) => normalise(address.trim()).toLowerCase();
 
 /** Guesses {first, last} from a display name, else from the address: "Doe, Jane", "Jane van Doe", "jane.doe@x". */
 export function guessName({ name, address }) {
-  const words = name && !name.includes("@") ? name : fromLocalPart(address);
+  const plain = name.replace(/\([^)]*\)/g, " ").trim(); // "Doe, Jane (Sales)"
+  const words = plain && !plain.includes("@") ? plain : fromLocalPart(address);
   const comma = words.split(",").map((part) => part.trim());
   if (comma.length === 2 && comma[0] && comma[1]) return { first: comma[1], last: comma[0] };
   const parts = words.split(/\s+/).filter(Boolean);

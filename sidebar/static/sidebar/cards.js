@@ -14,7 +14,7 @@ const kindName = (kind) => KINDS[kind] ?? kind;
 export function personCard(card, mailbox, actions, { open }) {
   const name = card.records[0]?.name || mailbox.name || card.address;
   const body = card.records.length
-    ? card.records.map((record) => recordBlock(record, card.records.length > 1, actions))
+    ? card.records.map((record) => recordBlock(record, card, actions))
     : [stranger(card, mailbox, actions)];
   return el("li", { class: "person" },
     el("details", { open, id: `person-${card.address}` },
@@ -47,12 +47,12 @@ function stranger(card, mailbox, actions) {
   );
 }
 
-function recordBlock(record, several, actions) {
+function recordBlock(record, card, actions) {
   const place = el("div", { class: "edit-place" });
-  const head = several ? el("h4", { class: "record-name" }, record.name, " ", el("span", { class: "tag" }, kindName(record.kind))) : null;
+  const head = card.records.length > 1 ? el("h4", { class: "record-name" }, record.name, " ", el("span", { class: "tag" }, kindName(record.kind))) : null;
   return el("section", { class: "record", aria: { label: `${kindName(record.kind)} ${record.name}` } },
     head,
-    fieldList(record, actions),
+    fieldList(record, card.address, actions),
     el("div", { class: "row" },
       openButton(record, actions),
       record.editable && el("button", { type: "button", onclick: () => actions.edit(record, place) }, "Edit", unseen(` ${record.name}`)),
@@ -69,10 +69,11 @@ function openButton(record, actions) {
   }, "Open in Salesforce", unseen(`: ${record.name} (new window)`));
 }
 
-/** Filled fields first; those that are empty and may be filled in are folded away. */
-function fieldList(record, actions) {
+/** Filled fields, less the address that heads the card; those that are empty and may be filled in are folded away. */
+function fieldList(record, address, actions) {
   const rows = (fields) => el("dl", { class: "fields" }, fields.map((field) => fieldRow(record, field, actions)));
-  const filled = record.fields.filter((field) => asText(field));
+  const isRepeat = (field) => field.type === "email" && asText(field).toLowerCase() === address.toLowerCase();
+  const filled = record.fields.filter((field) => asText(field) && !isRepeat(field));
   const empty = record.fields.filter((field) => !asText(field) && field.editable && record.editable);
   return [
     filled.length > 0 && rows(filled),

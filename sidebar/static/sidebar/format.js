@@ -55,11 +55,10 @@ function number(value) {
 function money(value, currency) {
   const amount = Number(value);
   if (!Number.isFinite(amount)) return String(value);
-  if (!currency) return number(amount);
   const digits = Number.isInteger(amount) ? 0 : 2;
-  return new Intl.NumberFormat(locale, {
-    style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits,
-  }).format(amount);
+  const style = currency ? { style: "currency", currency } : {}; // without multi-currency Salesforce names none
+  return new Intl.NumberFormat(locale, { ...style, minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .format(amount);
 }
 
 function dateOnly(value) {
