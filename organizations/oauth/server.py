@@ -16,8 +16,17 @@ class Server(WebApplicationServer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.auth_grant.custom_validators.pre_auth.append(require_query)
         self.auth_grant.custom_validators.post_auth.append(require_s256)
         self.auth_grant.custom_validators.pre_token.append(require_long_verifier)
+
+
+def require_query(request: Any) -> dict[str, str]:
+    """A code in a fragment would reach scripts and referrers of the add-in's page; nobody of ours asks for that."""
+    asked, request.response_mode = request.response_mode, None
+    if asked not in (None, "query"):
+        raise InvalidRequestError(description="Only response_mode query is offered.", request=request)
+    return {}
 
 
 def require_s256(request: Any) -> dict[str, str]:

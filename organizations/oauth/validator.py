@@ -22,6 +22,7 @@ from organizations.models import Application, UsedCode
 from organizations.oauth import families
 
 logger = logging.getLogger(__name__)
+MAX_CLIENT_ID = 255
 SECRET_PREFIX = "sha256:"  # noqa: S105  how a secret of 256 random bits is kept; no password needs a slow hash here
 
 
@@ -33,6 +34,13 @@ class Validator(OAuth2Validator):
     """Public clients, codes hashed and used once, refresh tokens rotated once, families that end."""
 
     # --- Clients ------------------------------------------------------------------------------------
+
+    def _load_application(self, client_id: Any, request: Any) -> Application | None:
+        """PostgreSQL takes no NUL, which a Basic header may hold; and no id of ours is that long."""
+        if not isinstance(client_id, str) or "\0" in client_id or len(client_id) > MAX_CLIENT_ID:
+            return None
+        application: Application | None = super()._load_application(client_id, request)
+        return application
 
     def _check_secret(self, provided_secret: str, stored_secret: str) -> bool:
         """Only resource servers that introspect have a secret, of our own making, so a plain hash is enough;
