@@ -7,37 +7,37 @@ from celery import shared_task
 from vault import upkeep
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def finish_revocations() -> None:
     """Try again to end discarded grants at their providers."""
     upkeep.finish_revocations()
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def sweep() -> None:
     """Settle what crashes left behind; forget sign-ins nobody finished and attempts long past."""
     upkeep.sweep()
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def refresh_object_access() -> None:
     """Once a day and person: what he may see, and his profile (C23, C24)."""
     for connection_id in upkeep.due_for_access():
         refresh_object_access_of.delay(str(connection_id))
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def refresh_object_access_of(connection_id: str) -> None:
     upkeep.refresh_access(UUID(connection_id))
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def keep_grants_alive() -> None:
     """Salesforce ends refresh tokens that idle for 30 days: use each at least every 7."""
     for connection_id in upkeep.due_for_renewal():
         keep_grant_alive.delay(str(connection_id))
 
 
-@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(ignore_result=True)
 def keep_grant_alive(connection_id: str) -> None:
     upkeep.keep_alive(UUID(connection_id))

@@ -30,12 +30,13 @@ def main(connection_id: UUID, moment: str) -> None:
         raise OperationalError
 
     if moment == "kept":
-        answers.settle = die
+        answers.settle = die  # type: ignore[assignment]
     if moment == "database":
-        answers.PATIENCE, answers._commit = 0.5, unreachable
+        answers.PATIENCE = 0.5
+        answers._commit = unreachable  # type: ignore[assignment]
     source = ConnectionTokens(connection_id, "test")
     source.access(rejected=source.access().token)
-    print(Connection.objects.get(pk=connection_id).generation)
+    sys.stdout.write(str(Connection.objects.get(pk=connection_id).generation))
 
 
 if __name__ == "__main__":

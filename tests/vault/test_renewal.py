@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -34,9 +35,10 @@ def retry_now(connection_id: UUID) -> None:
     Connection.objects.filter(pk=connection_id).update(retry_at=None)
 
 
-def at_once(count: int, work: Callable[[], object]) -> list[object]:
+def at_once(count: int, work: Callable[[], Access]) -> list[Any]:
     """Run `work` in threads that start together; results and exceptions."""
-    barrier, results = threading.Barrier(count), []
+    barrier = threading.Barrier(count)
+    results: list[Any] = []
 
     def one() -> None:
         barrier.wait()
@@ -72,7 +74,7 @@ def test_twenty_threads_with_a_refused_token_make_one_call(alice: Connected, pro
     """V1, I1, I3."""
     provider.delay = 0.2
     old = tokens(alice).access().token
-    found = at_once(20, lambda: tokens(alice).access(rejected=old).token.reveal())
+    found = [each.token.reveal() for each in at_once(20, lambda: tokens(alice).access(rejected=old))]
     assert found == [provider.access_token] * 20
     assert (provider.refreshes, provider.reuses) == (1, 0)
     assert alice.again().state == State.HEALTHY
