@@ -75,7 +75,7 @@ def owner_of(directory: Path, *words: str, user: account.Account | None = None) 
 
 def ask(url: str, question: str) -> Any:
     with psycopg.connect(url) as connection:
-        return connection.execute(question).fetchone()  # type: ignore[arg-type]
+        return connection.execute(question).fetchone()
 
 
 def test_starts_twice_and_keeps_its_data(directory: Path) -> None:
