@@ -74,7 +74,7 @@ def _refusal(status: int, codes: set[str], details: tuple[Detail, ...]) -> Provi
         return NotFound("Salesforce has no such record, or you may not see it.", provider=PROVIDER, details=details)
     if any(code.startswith("INSUFFICIENT_ACCESS") for code in codes) or codes & _FORBIDDEN or _is_bare(status, codes):
         return PermissionMissing("Salesforce does not allow you to do this.", provider=PROVIDER, details=details)
-    if not codes or (status < 400 and status != 300):
+    if status != 300 and (not codes or status < 400):  # 300: an external id that several records have
         return Transient("Salesforce gave an answer that makes no sense.", provider=PROVIDER)
     return Rejected("Salesforce did not accept the values.", provider=PROVIDER, details=details)
 

@@ -141,8 +141,6 @@ def test_calls_follow_the_tokens_host(wire: Wire, server: Faulty) -> None:
 )
 def test_errors_by_code(wire: Wire, server: Faulty, status: int, body: Any, expected: type[ProviderError]) -> None:
     """A 403 is not a 403; FT23: one call each, no storm."""
-    if status == 300:
-        body = error("MULTIPLE_CHOICES")
     server.behave = answers((status, body))
     with pytest.raises(expected) as failure:
         query(wire)
