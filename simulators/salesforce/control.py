@@ -1,0 +1,146 @@
+"""/_sim: what a test asks of the simulator itself. Not part of any Salesforce."""
+
+from dataclasses import asdict
+from typing import Any
+
+from simulators.salesforce.faults import Fault
+from simulators.salesforce.oauth.apps import App
+from simulators.salesforce.oauth.hosts import Host
+from simulators.salesforce.org import Org
+from simulators.salesforce.profiles import User
+
+Result = tuple[int, Any]
+
+
+def handle(host: Host, method: str, path: list[str], query: dict[str, str], body: Any) -> Result:
+    """`path` is what follows /_sim."""
+    body = body if isinstance(body, dict) else {}
+    what = "/".join(path[:1])
+    try:
+        if method == "GET":
+            return _read(host, what, query)
+        return _write(host, what, path[1:], body)
+    except (ValueError, TypeError, KeyError) as error:
+        return 400, {"error": str(error)}
+
+
+def _read(host: Host, what: str, query: dict[str, str]) -> Result:
+    if what == "calls":
+        since = float(query.get("since", 0))
+        calls = [call for call in host.calls if call["time"] > since]
+        return 200, {"calls": calls, "counted": sum(call["counted"] for call in calls)}
+    if what == "faults":
+        return 200, {"faults": [asdict(fault) for fault in host.faults.waiting]}
+    if what == "state":
+        return 200, {"orgs": [_state(org, query.get("object")) for org in host.orgs]} | (
+            _state(host.org, query.get("object")) if host.org else {}
+        )
+    if what == "limits" and host.org:
+        return 200, asdict(host.org.limits)
+    return 404, {"error": "GET calls, faults, state or limits"}
+
+
+def _state(org: Org, only: str | None) -> dict[str, Any]:
+    tables = {name: list(table.rows.values()) for name, table in org.store.tables.items() if only in (None, name)}
+    users = [{"key": u.key, "id": u.id, "username": u.username, "active": u.active, "profile": u.profile.name}
+             for u in org.users.values()]  # fmt: skip
+    grants = [{"user": org.by_id[g.user_id].key, "client_id": g.client_id, "scopes": g.scopes,
+               "access_tokens": len(g.access), "refreshable": g.refresh is not None}
+              for g in org.grants.grants.values()]  # fmt: skip
+    return {"org": org.key, "organization_id": org.id, "records": tables, "users": users, "grants": grants}
+
+
+def _write(host: Host, what: str, rest: list[str], body: dict[str, Any]) -> Result:
+    if what == "faults":
+        return _add_faults(host, body)
+    if what == "reset":
+        return _reset(host, body)
+    if what == "metadata":
+        host.announces_issuer = bool(body["iss"])
+        return 200, {"iss": host.announces_issuer}
+    if what == "tokens" and rest == ["expire"]:
+        return 200, {"expired": sum(org.grants.expire_access() for org in host.orgs)}
+    if what == "apps":
+        return _add_app(host, body)
+    if what == "limits" and host.org:
+        return _set_limits(host.org, body)
+    if what == "users" and rest and host.org:
+        user = host.org.user_named(rest[0])
+        return _change_user(host.org, user, body) if user else (404, {"error": f"no user {rest[0]}"})
+    return 404, {"error": "POST faults, reset, metadata, limits, apps, users/<key> or tokens/expire"}
+
+
+def _add_faults(host: Host, body: dict[str, Any]) -> Result:
+    entries = body.get("faults", [body]) if body else []
+    host.faults.waiting.extend(Fault.from_json(entry) for entry in entries)
+    return 201, {"waiting": len(host.faults.waiting)}
+
+
+def _reset(host: Host, body: dict[str, Any]) -> Result:
+    """Records, users, limits, faults and the log as at the start. Grants stay unless `grants` is true."""
+    wanted = set(body.get("only", ("records", "calls", "faults", "limits")))
+    if "calls" in wanted:
+        host.calls.clear()
+    if "faults" in wanted:
+        host.faults.waiting.clear()
+    for org in host.orgs if host.org else []:
+        if "limits" in wanted:
+            org.limits.used, org.limits.maximum, org.limits.idle_seconds = 0, org.plan.daily_calls, 7200.0
+        if "records" in wanted:
+            org.fill()
+        if body.get("grants"):
+            for grant in list(org.grants.grants.values()):
+                org.grants.revoke(grant)
+            org.grants.approvals.clear()
+    return 200, {"reset": sorted(wanted)}
+
+
+def _set_limits(org: Org, body: dict[str, Any]) -> Result:
+    names = {"used": "used", "max": "maximum", "maximum": "maximum", "idle_seconds": "idle_seconds"}
+    for name, value in body.items():
+        setattr(org.limits, names[name], type(getattr(org.limits, names[name]))(value))
+    return 200, asdict(org.limits)
+
+
+def _add_app(host: Host, body: dict[str, Any]) -> Result:
+    """Register a client, or change one: fields of `App`; `scopes` and `redirect_uris` are lists."""
+    changes = dict(body)
+    if "scopes" in changes:
+        changes["scopes"] = tuple(changes["scopes"])
+    for org in host.orgs:
+        known = org.apps.get(changes["client_id"])
+        org.apps[changes["client_id"]] = App(**({**asdict(known), **changes} if known else changes))
+    return 201, {"client_id": changes["client_id"], "orgs": [org.key for org in host.orgs]}
+
+
+def _change_user(org: Org, user: User, body: dict[str, Any]) -> Result:
+    """active, revoke (all grants), hide and show ("Contact.Email"), read_only, objects ({"Lead": "r"}), profile, password."""
+    unknown = set(body) - {"active", "revoke", "hide", "show", "read_only", "objects", "profile", "password"}
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+    if "active" in body:
+        user.active = bool(body["active"])
+        row = org.store.tables["User"].rows[user.id]
+        org.store.put("User", {**row, "IsActive": user.active})
+    if "profile" in body:
+        _set_profile(org, user, str(body["profile"]))
+    user.hidden |= set(body.get("hide", ()))
+    user.hidden -= set(body.get("show", ()))
+    user.read_only |= set(body.get("read_only", ()))
+    user.objects |= body.get("objects", {})
+    user.password = body.get("password", user.password)
+    org.rights_changed()
+    revoked = org.grants.revoke_user(user.id) if body.get("revoke") else 0
+    return 200, {"key": user.key, "active": user.active, "profile": user.profile.name, "hidden": sorted(user.hidden),
+                 "revoked": revoked}  # fmt: skip
+
+
+def _set_profile(org: Org, user: User, name: str) -> None:
+    from simulators.salesforce.staff import PROFILES
+
+    row = next(row for row in org.store.alive("Profile") if row["Name"] == name)
+    user.profile = type(user.profile)(**{**PROFILES[name].__dict__, "id": row["Id"]})
+    org.store.put("User", {**org.store.tables["User"].rows[user.id], "ProfileId": row["Id"]})
+    for access in org.store.alive("UserPermissionAccess"):
+        if access.get("_user") == user.id:
+            access |= {f: user.may(f.removeprefix("Permissions")) for f in access if f.startswith("Permissions")}

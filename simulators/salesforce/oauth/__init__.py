@@ -1,0 +1,1 @@
+"""Salesforce's OAuth: apps, grants, endpoints and the pages a person sees."""

@@ -1,0 +1,95 @@
+"""The pages a person sees: login, consent, record, message. Plain HTML that needs no script; everything escaped."""
+
+from html import escape
+from typing import Any
+
+from simulators.salesforce.oauth.apps import LABELS, App
+from simulators.salesforce.oauth.hosts import Host
+from simulators.salesforce.org import Org
+from simulators.salesforce.profiles import Access, User
+from simulators.salesforce.schema import ObjectType
+from simulators.salesforce.soql.values import reader
+from simulators.salesforce.store import Row
+
+_STYLE = """
+:root{color-scheme:light dark;--blue:#0b5cab;--line:#8886;--card:#fff;--back:#f3f3f3;--text:#181818}
+@media(prefers-color-scheme:dark){:root{--blue:#78b0ff;--card:#242424;--back:#161616;--text:#eee}}
+*{box-sizing:border-box}body{margin:0;font:16px/1.5 system-ui,sans-serif;background:var(--back);color:var(--text)}
+main{max-width:30rem;margin:3rem auto;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.5rem}
+main.wide{max-width:52rem}h1{font-size:1.35rem;margin:0 0 .25rem}p{margin:.5rem 0}.sub{opacity:.8;font-size:.9rem}
+label{display:block;margin:.75rem 0 .25rem}input{width:100%;padding:.55rem;font:inherit;border:1px solid var(--line);
+border-radius:.25rem;background:transparent;color:inherit}button{width:100%;padding:.6rem 1rem;margin-top:.75rem;font:inherit;
+border:1px solid var(--blue);border-radius:.25rem;background:transparent;color:var(--blue);cursor:pointer;text-align:left}
+button.first{background:#0b5cab;color:#fff;text-align:center}.two{display:flex;gap:1rem}.two button{text-align:center}
+.error{border-left:4px solid #ba0517;padding:.25rem .75rem}dl{display:grid;grid-template-columns:14rem 1fr;gap:.25rem 1rem}
+dt{opacity:.75}dd{margin:0;overflow-wrap:anywhere}hr{border:0;border-top:1px solid var(--line);margin:1.25rem 0}a{color:var(--blue)}
+"""
+
+
+def page(title: str, inner: str, wide: bool = False) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body><main{' class=wide' if wide else ''}>{inner}</main></body></html>"
+    )
+
+
+def login(host: Host, hidden: dict[str, str], error: str, hint: str) -> str:
+    """User name and password, or one click for a demo user."""
+    fields = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in hidden.items())
+    action = f"{host.prefix}/login"
+    quick = "".join(
+        f'<button name="as" value="{escape(org.key)}:{escape(user.key)}">{escape(user.name)} · {escape(org.name)}'
+        f"{' sandbox' if org.plan.is_sandbox else ''} · {escape(user.profile.name)}</button>"
+        for org, user in host.members()
+    )
+    problem = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
+    return page(
+        "Login | Salesforce (simulated)",
+        f'<h1>Log in to {escape(host.name)}</h1><p class="sub">A local, simulated Salesforce.</p>{problem}'
+        f'<form method="post" action="{action}">{fields}<label for="username">Username</label>'
+        f'<input id="username" name="username" autocomplete="username" value="{escape(hint)}">'
+        f'<label for="password">Password</label><input id="password" name="pw" type="password" '
+        f'autocomplete="current-password"><button class="first" id="Login">Log In</button></form><hr>'
+        f'<form method="post" action="{action}">{fields}<p class="sub">Or continue as a demo user:</p>{quick}</form>',
+    )
+
+
+def consent(host: Host, key: str, app: App, scopes: tuple[str, ...], org: Org, user: User) -> str:
+    asked = "".join(f"<li>{escape(LABELS.get(scope, scope))}</li>" for scope in scopes)
+    return page(
+        "Allow Access? | Salesforce (simulated)",
+        f"<h1>Allow Access?</h1><p><strong>{escape(app.name)}</strong> is asking to:</p><ul>{asked}</ul>"
+        f'<p class="sub">Do you want to allow access for {escape(user.username)} at {escape(org.name)}?</p>'
+        f'<form method="post" action="{host.prefix}/setup/secur/RemoteAccessAuthorizationPage.apexp" class="two">'
+        f'<input type="hidden" name="request" value="{escape(key)}">'
+        f'<button name="decision" value="deny" id="oadeny">Deny</button>'
+        f'<button class="first" name="decision" value="allow" id="oaapprove">Allow</button></form>',
+    )
+
+
+def message(title: str, text: str) -> str:
+    return page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>")
+
+
+def record(kind: ObjectType, row: Row, access: Access, org: Org) -> str:
+    """All fields this user may see."""
+    name = row.get(kind.name_field.name if kind.name_field else "Id") or row["Id"]
+    lines = "".join(
+        f"<dt>{escape(each.label)}</dt><dd>{_value(reader(kind, each, access)(row), access)}</dd>"
+        for each in kind.fields.values()
+        if access.shows(kind, each) and each.type != "address" and reader(kind, each, access)(row) not in (None, "")
+    )
+    return page(
+        f"{name} | {kind.label} | Salesforce (simulated)",
+        f'<p class="sub">{escape(kind.label)} in {escape(org.name)}, seen by {escape(access.user.name)}</p>'
+        f"<h1>{escape(str(name))}</h1><dl>{lines}</dl>",
+        wide=True,
+    )
+
+
+def _value(value: Any, access: Access) -> str:
+    linked = access.store.get(value) if isinstance(value, str) and len(value) == 18 else None
+    if linked:
+        return f'<a href="/{escape(linked["Id"])}">{escape(str(linked.get("Name") or linked["Id"]))}</a>'
+    return escape(str(value))

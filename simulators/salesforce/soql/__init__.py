@@ -1,0 +1,1 @@
+"""SOQL: lexer, recursive-descent parser, compiler to closures over the store. Nothing here knows HTTP."""
