@@ -13,13 +13,14 @@ def holders_of(canary: bytes) -> list[str]:
     while pending:
         holder = pending.pop()
         for value in gc.get_referents(holder):
-            if isinstance(value, bytes | bytearray):
+            kind = type(value)  # isinstance() would wake lazy objects
+            if issubclass(kind, bytes | bytearray):
                 if canary in value and len(value) > len(canary):
                     found.append(type(holder).__name__)
-            elif isinstance(value, str):
+            elif issubclass(kind, str):
                 if text in value and len(value) > len(text):
                     found.append(type(holder).__name__)
-            elif isinstance(value, dict | tuple | list) and id(value) not in seen:
+            elif issubclass(kind, dict | tuple | list) and id(value) not in seen:
                 # The collector does not list containers that hold only plain values.
                 seen.add(id(value))
                 pending.append(value)

@@ -131,7 +131,11 @@ class TestWriting:
         assert answer.status_code == status
         assert answer.json()["type"].endswith(slug)
         assert answer.json()["errors"] == [
-            {"code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "Titles start with a capital.", "fields": ["Title"]}
+            {
+                "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+                "message": "Titles start with a capital.",
+                "fields": ["Title"],
+            }
         ]
 
 
@@ -245,7 +249,7 @@ class TestIdempotency:
 
         monkeypatch.setattr("sidebar.records.epochs.bump", gone)
         monkeypatch.setattr("sidebar.idempotency.IdempotencyKey.objects.filter", gone)
-        monkeypatch.setattr("sidebar.idempotency._claim", lambda mine: None)
+        monkeypatch.setattr("sidebar.idempotency._claim", lambda _: None)
         assert create(everybody, "k1").status_code == 201
 
 
