@@ -245,15 +245,15 @@ def _announce(stack: Stack, seconds: float) -> None:
     lines.append(_line("Dashboard", f"{stack.public_url}/dashboard/"))
     lines.append(_line("API", f"{stack.public_url}/api/v1/schema/"))
     for org in stack.salesforce.get("orgs", []):
-        users = ", ".join(f"{user['username']} / {user['password']}" for user in org["users"])
-        lines += ["", _line(f"Salesforce: {org['name']}", org["pages_url"]), _line("  sign in as", users)]
-        lines.append(_line("  calls seen", f"{org['pages_url']}/_sim/calls"))
+        lines += ["", _line(f"Salesforce, {org['name']}{' (sandbox)' if org['is_sandbox'] else ''}", org["pages_url"])]
+        lines += [_line(f"  {user['username']}", f"password {user['password']}") for user in org["users"]]
+        lines.append(_line("  calls it has seen", f"{org['pages_url']}/_sim/calls"))
     lines += ["", f"Logs are in {os.path.relpath(stack.state.log)}/. Up in {seconds:.1f} s. Ctrl-C stops everything."]
     print("\n".join(lines), flush=True)
 
 
 def _line(name: str, value: str) -> str:
-    return f"  {name:<28} {value}"
+    return f"  {name:<38} {value}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Standard library only: manage.py reads the note without the embedded servers being installed."""
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -29,7 +30,7 @@ class State:
         _make(self.directory)
         self._lock = self._take()
         self._owner_file().write_text(str(os.getpid()))
-        self._guard: subprocess.Popen[str] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def _owner_file(self) -> Path:
         return self.directory / "owner.pid"
@@ -64,20 +65,23 @@ class State:
         """Tell the guard which process groups to end, each by which signal, should we be killed."""
         if self._guard is None or self._guard.poll() is not None:
             self._guard = self._start_guard()
-        assert self._guard.stdin is not None  # noqa: S101 - opened as a pipe just above
-        self._guard.stdin.write(" ".join(f"{group}:{number}" for group, number in groups) + "\n")
-        self._guard.stdin.flush()
+        self._tell(self._guard, " ".join(f"{group}:{number}" for group, number in groups) + "\n")
 
-    def _start_guard(self) -> subprocess.Popen[str]:
+    def _start_guard(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(guard.__file__)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            text=True,
+            bufsize=0,
             pass_fds=[self._lock],  # the next run waits until the guard is done
             start_new_session=True,
         )
+
+    def _tell(self, listener: subprocess.Popen[bytes], line: str) -> None:
+        if listener.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # killed by somebody: the kernel's signal still reaches children
+                listener.stdin.write(line.encode())
 
     def secret(self, name: str) -> Path:
         """The file of a random key of 32 bytes (base64), made at first use."""
@@ -103,7 +107,7 @@ class State:
         self.note.unlink(missing_ok=True)
         self._owner_file().unlink(missing_ok=True)
         if self._guard is not None and self._guard.stdin is not None:
-            self.watch_over([])  # these numbers may be somebody else's soon
+            self._tell(self._guard, "\n")  # the numbers may soon be somebody else's
             self._guard.stdin.close()
             self._guard.wait()
         os.close(self._lock)
