@@ -1,0 +1,152 @@
+"""Disconnecting: denied here at once, revoked at the provider until it confirms, then wiped (C17, vault.md 2.7)."""
+
+import pytest
+from django.test import Client
+
+from organizations import epochs
+from organizations.models import AuditEntry, Member
+from providers.base import Secret
+from tests.organizations import people
+from tests.vault.conftest import Connected
+from tests.vault.rotating import Rotating
+from vault import clients, grants, keys, registrations, revocation, upkeep
+from vault.errors import ConnectRequired
+from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
+from vault.tokens import ConnectionTokens
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+def bob_and_charlie() -> tuple[Member, Member]:
+    return Member.objects.get(name="Bob Brown"), Member.objects.get(name="Charlie Chen")
+
+
+@pytest.fixture
+def add_in() -> None:
+    people.add_in()
+
+
+def test_the_owner_sees_what_is_connected(alice: Connected, add_in: None) -> None:
+    """C10: state, scopes with their purpose, last use; no token, no host of a token."""
+    answer = people.api(alice.member).call("get", "connections/")
+    assert answer.status_code == 200
+    (shape,) = answer.json()["connections"]
+    assert shape["id"] == str(alice.connection.pk)
+    assert (shape["provider"], shape["state"], shape["reason"]) == ("salesforce", "healthy", "")
+    assert [each["scope"] for each in shape["scopes"]] == ["id", "api", "refresh_token", "web"]
+    assert all(each["purpose"] for each in shape["scopes"])
+    assert shape["reconnect_url"] == "http://localhost:8000/connect/salesforce/"
+
+
+def test_nobody_else_sees_or_ends_it(alice: Connected, provider: Rotating, add_in: None) -> None:
+    """Bob (same organization) and Charlie (a stranger): 404, and nothing has happened (BI-A6)."""
+    for member in bob_and_charlie():
+        api = people.api(member)
+        assert api.call("get", "connections/").json() == {"connections": []}
+        refused = api.call("delete", f"connections/{alice.connection.pk}/")
+        assert refused.status_code == 404
+        assert refused["Content-Type"] == "application/problem+json"
+    assert Client().delete(f"/api/v1/connections/{alice.connection.pk}/").status_code == 401
+    assert alice.again().state == State.HEALTHY
+    assert provider.revoked == []
+
+
+def test_disconnecting_revokes_at_the_provider_and_wipes(alice: Connected, provider: Rotating, add_in: None) -> None:
+    """C17, I7: zero uses afterwards, in a process that held a lease too."""
+    source = ConnectionTokens(alice.connection.pk, "test")
+    source.access()
+    assert clients.salesforce_connection_of(alice.member).id == alice.connection.pk
+    api = people.api(alice.member)
+    assert api.call("delete", f"connections/{alice.connection.pk}/").status_code == 204
+    assert provider.revoked == [provider.refresh_token]
+    assert alice.again().state == State.SHREDDED
+    assert not Credential.objects.exists()
+    assert not DiscardedGrant.objects.exists()
+    for use in (source.access, lambda: clients.salesforce_connection_of(alice.member)):
+        with pytest.raises(ConnectRequired):
+            use()
+    assert api.call("delete", f"connections/{alice.connection.pk}/").status_code == 404
+    assert api.call("get", "connections/").json() == {"connections": []}, "the add-in's session itself goes on"
+    actions = list(AuditEntry.objects.order_by("sequence").values_list("action", flat=True))
+    assert actions[-2:] == ["connection.disconnected", "grant.revoked"]
+
+
+def test_a_provider_that_is_away_is_asked_again(alice: Connected, provider: Rotating) -> None:
+    """Denied at once all the same; the sealed grant waits only to be revoked."""
+    behave, provider.server.behave = provider.server.behave, lambda handler: handler.answer(503, {})
+    assert revocation.disconnect(alice.connection.pk, alice.member)
+    assert alice.again().state == State.REVOKING
+    with pytest.raises(ConnectRequired):
+        ConnectionTokens(alice.connection.pk, "test").access()
+    upkeep.finish_revocations()
+    assert DiscardedGrant.objects.get().failures == 1, "not asked again before its time"
+    provider.server.behave = behave
+    DiscardedGrant.objects.update(retry_at=alice.connection.connected_at)
+    upkeep.finish_revocations()
+    assert alice.again().state == State.SHREDDED
+    assert provider.revoked == [provider.refresh_token]
+
+
+def test_disconnecting_ends_the_browser_sessions(alice: Connected) -> None:
+    """BI-G10."""
+    browser = people.sign_in(alice.member)
+    assert browser.post("/connect/salesforce/disconnect/").status_code == 200
+    other = people.sign_in(Member.objects.get(pk=alice.member.pk))
+    assert "_auth_user_id" not in browser.session
+    revocation.disconnect(alice.connection.pk, "operator")
+    assert other.session["_auth_user_id"] == str(alice.member.pk)
+
+
+def test_other_processes_drop_what_they_hold(alice: Connected, provider: Rotating) -> None:
+    """I7: the epoch poll of another process, here called by hand with what it would read."""
+    source = ConnectionTokens(alice.connection.pk, "test")
+    source.access()
+    Connection.objects.filter(pk=alice.connection.pk).update(state=State.REVOKING)  # as another process commits it
+    assert source.access().token.reveal() == provider.access_token
+    epochs.notify("connection", str(alice.connection.pk))
+    with pytest.raises(ConnectRequired):
+        source.access()
+
+
+def test_erasing_an_organization_leaves_nothing_to_open(alice: Connected, provider: Rotating) -> None:
+    """Revoked at the provider, rows gone, data key shredded: the sealed blob of a backup opens nowhere."""
+    blob = bytes(Credential.objects.get().sealed)
+    organization_id = alice.member.organization_id
+    registrations.register("https://acme.my.salesforce.com", "own", Secret("own-secret"), organization_id)
+    assert upkeep.erase(organization_id) >= 3
+    assert provider.revoked == [provider.refresh_token]
+    assert not Connection.objects.exists()
+    assert not ClientRegistration.objects.exists()
+    assert not DataKey.objects.using("keys").filter(organization_id=organization_id).exists()
+    assert upkeep.erase(organization_id) == 0
+    assert len(blob) > 100
+    with pytest.raises(keys.KeyGone):
+        keys.key_by_id(__import__("vault.cipher", fromlist=["cipher"]).key_id_of(blob), organization_id)
+
+
+def test_a_registered_secret_is_sealed_and_bound_to_its_host(alice: Connected, provider: Rotating) -> None:
+    """An organization's own client id; its secret opens for no other host or client id."""
+    from vault.errors import TokenTampered
+
+    url = "https://acme.my.salesforce.com"
+    registrations.register(url, "own", Secret("own-secret-value"), alice.member.organization_id)
+    row = ClientRegistration.objects.get()
+    assert b"own-secret-value" not in bytes(row.sealed_secret or b"")
+    client = registrations.client_at(url)
+    assert client is not None
+    assert client.client_secret is not None
+    assert (client.client_id, client.client_secret.reveal()) == ("own", "own-secret-value")
+    ClientRegistration.objects.update(login_url="https://evil.my.salesforce.com")
+    with pytest.raises(TokenTampered):
+        registrations.client_at("https://evil.my.salesforce.com")
+
+
+def test_a_refresh_uses_the_client_that_the_grant_was_given_to(alice: Connected, provider: Rotating) -> None:
+    registrations.register(provider.server.url, "own", Secret("own-secret"), None)
+    own = alice.grant.renewed(client_id="own")
+    grants.store(alice.again(), own)
+    source = ConnectionTokens(alice.connection.pk, "test")
+    source.access(rejected=source.access().token)
+    body = provider.server.seen[-1].body.decode()
+    assert "client_id=own" in body
+    assert "client_secret=own-secret" in body
