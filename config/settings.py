@@ -107,7 +107,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_HSTS_SECONDS = 63_072_000 if IS_HTTPS else 0  # two years (C7)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_REFERRER_POLICY = "no-referrer"
+# Not no-referrer: browsers then send `Origin: null` with our own forms, which the CSRF check rightly refuses.
+SECURE_REFERRER_POLICY = "same-origin"
 # W021 preload: one does not preload a customer's domain. W002: frame-ancestors in config.middleware says who may
 # frame what, which X-Frame-Options cannot (the mail hosts).
 SILENCED_SYSTEM_CHECKS = ["security.W021", "security.W002"]

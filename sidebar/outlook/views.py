@@ -17,4 +17,6 @@ def task_pane(request: HttpRequest) -> HttpResponse:
 @require_safe
 def callback(request: HttpRequest) -> HttpResponse:
     """Where our OAuth server sends the pop-up: its script hands code, state and iss to the pane, and closes it."""
-    return render(request, "sidebar/outlook/callback.html")
+    response = render(request, "sidebar/outlook/callback.html")
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address holds the code
+    return response
