@@ -5,7 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from simulators.salesforce.serving import DEFAULT_REDIRECTS, Options, Refused, Simulation
+from simulators.salesforce.serving import DEFAULT_REDIRECTS, Options, RefusedError, Simulation
 
 
 def options_from(arguments: list[str]) -> Options:
@@ -26,7 +26,7 @@ def main() -> int:
         options.directory.mkdir(parents=True, exist_ok=True)
         simulation = Simulation(options)
         simulation.open_ports()
-    except Refused as reason:
+    except RefusedError as reason:
         print(f"simulators.salesforce: {reason}", file=sys.stderr)
         return 2
     asyncio.run(simulation.run())

@@ -7,29 +7,49 @@ from simulators.salesforce.store import Row, Store
 
 #: stage: (probability, forecast category, closed, won)
 STAGES = {
-    "Prospecting": (10, "Pipeline", False, False), "Qualification": (10, "Pipeline", False, False),
-    "Needs Analysis": (20, "Pipeline", False, False), "Value Proposition": (50, "Pipeline", False, False),
-    "Id. Decision Makers": (60, "Pipeline", False, False), "Perception Analysis": (70, "Pipeline", False, False),
-    "Proposal/Price Quote": (75, "Pipeline", False, False), "Negotiation/Review": (90, "Pipeline", False, False),
-    "Closed Won": (100, "Closed", True, True), "Closed Lost": (0, "Omitted", True, False),
-}  # fmt: skip
+    "Prospecting": (10, "Pipeline", False, False),
+    "Qualification": (10, "Pipeline", False, False),
+    "Needs Analysis": (20, "Pipeline", False, False),
+    "Value Proposition": (50, "Pipeline", False, False),
+    "Id. Decision Makers": (60, "Pipeline", False, False),
+    "Perception Analysis": (70, "Pipeline", False, False),
+    "Proposal/Price Quote": (75, "Pipeline", False, False),
+    "Negotiation/Review": (90, "Pipeline", False, False),
+    "Closed Won": (100, "Closed", True, True),
+    "Closed Lost": (0, "Omitted", True, False),
+}
 #: fields of a person account and of the contact behind it
 PERSON = {
-    "FirstName": "FirstName", "LastName": "LastName", "Salutation": "Salutation", "PersonEmail": "Email",
-    "PersonMobilePhone": "MobilePhone", "PersonHomePhone": "HomePhone", "PersonTitle": "Title",
-    "PersonDepartment": "Department", "PersonLeadSource": "LeadSource", "PersonBirthdate": "Birthdate",
-    "PersonMailingStreet": "MailingStreet", "PersonMailingCity": "MailingCity", "PersonMailingState": "MailingState",
-    "PersonMailingPostalCode": "MailingPostalCode", "PersonMailingCountry": "MailingCountry", "Phone": "Phone",
+    "FirstName": "FirstName",
+    "LastName": "LastName",
+    "Salutation": "Salutation",
+    "PersonEmail": "Email",
+    "PersonMobilePhone": "MobilePhone",
+    "PersonHomePhone": "HomePhone",
+    "PersonTitle": "Title",
+    "PersonDepartment": "Department",
+    "PersonLeadSource": "LeadSource",
+    "PersonBirthdate": "Birthdate",
+    "PersonMailingStreet": "MailingStreet",
+    "PersonMailingCity": "MailingCity",
+    "PersonMailingState": "MailingState",
+    "PersonMailingPostalCode": "MailingPostalCode",
+    "PersonMailingCountry": "MailingCountry",
+    "Phone": "Phone",
     "OwnerId": "OwnerId",
-}  # fmt: skip
+}
 
 
 def before_save(store: Store, name: str, row: Row, old: Row | None) -> None:
     """Set what follows from other fields, on the row about to be stored."""
     rule = {
-        "Contact": _person_name, "Lead": _person_name, "User": _person_name,
-        "Opportunity": _opportunity, "Task": _task, "Event": _event,
-    }.get(name)  # fmt: skip
+        "Contact": _person_name,
+        "Lead": _person_name,
+        "User": _person_name,
+        "Opportunity": _opportunity,
+        "Task": _task,
+        "Event": _event,
+    }.get(name)
     if rule:
         rule(row)
     if name in ("Task", "Event"):
@@ -130,9 +150,12 @@ def _touch_last_activity(store: Store, row: Row) -> None:
 
 def _store_person_contact(store: Store, account: Row) -> None:
     contact = store.get(account.get("PersonContactId")) or {
-        "Id": store.new_id("Contact"), "AccountId": account["Id"], "IsPersonAccount": True,
-        "CreatedDate": account["CreatedDate"], "CreatedById": account["CreatedById"],
-    }  # fmt: skip
+        "Id": store.new_id("Contact"),
+        "AccountId": account["Id"],
+        "IsPersonAccount": True,
+        "CreatedDate": account["CreatedDate"],
+        "CreatedById": account["CreatedById"],
+    }
     changed = {**contact, **{c: account.get(a) for a, c in PERSON.items()}}
     for name in ("LastModifiedDate", "LastModifiedById", "SystemModstamp", "IsDeleted"):
         changed[name] = account.get(name)

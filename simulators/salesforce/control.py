@@ -42,11 +42,20 @@ def _read(host: Host, what: str, query: dict[str, str]) -> Result:
 
 def _state(org: Org, only: str | None) -> dict[str, Any]:
     tables = {name: list(table.rows.values()) for name, table in org.store.tables.items() if only in (None, name)}
-    users = [{"key": u.key, "id": u.id, "username": u.username, "active": u.active, "profile": u.profile.name}
-             for u in org.users.values()]  # fmt: skip
-    grants = [{"user": org.by_id[g.user_id].key, "client_id": g.client_id, "scopes": g.scopes,
-               "access_tokens": len(g.access), "refreshable": g.refresh is not None}
-              for g in org.grants.grants.values()]  # fmt: skip
+    users = [
+        {"key": u.key, "id": u.id, "username": u.username, "active": u.active, "profile": u.profile.name}
+        for u in org.users.values()
+    ]
+    grants = [
+        {
+            "user": org.by_id[g.user_id].key,
+            "client_id": g.client_id,
+            "scopes": g.scopes,
+            "access_tokens": len(g.access),
+            "refreshable": g.refresh is not None,
+        }
+        for g in org.grants.grants.values()
+    ]
     return {"org": org.key, "organization_id": org.id, "records": tables, "users": users, "grants": grants}
 
 
@@ -114,7 +123,8 @@ def _add_app(host: Host, body: dict[str, Any]) -> Result:
 
 
 def _change_user(org: Org, user: User, body: dict[str, Any]) -> Result:
-    """active, revoke (all grants), hide and show ("Contact.Email"), read_only, objects ({"Lead": "r"}), profile, password."""
+    """Keys: active, revoke (all grants), hide, show and read_only (["Contact.Email"]), objects ({"Lead": "r"}),
+    profile (its name), password."""
     unknown = set(body) - {"active", "revoke", "hide", "show", "read_only", "objects", "profile", "password"}
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
@@ -131,8 +141,13 @@ def _change_user(org: Org, user: User, body: dict[str, Any]) -> Result:
     user.password = body.get("password", user.password)
     org.rights_changed()
     revoked = org.grants.revoke_user(user.id) if body.get("revoke") else 0
-    return 200, {"key": user.key, "active": user.active, "profile": user.profile.name, "hidden": sorted(user.hidden),
-                 "revoked": revoked}  # fmt: skip
+    return 200, {
+        "key": user.key,
+        "active": user.active,
+        "profile": user.profile.name,
+        "hidden": sorted(user.hidden),
+        "revoked": revoked,
+    }
 
 
 def _set_profile(org: Org, user: User, name: str) -> None:

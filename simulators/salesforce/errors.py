@@ -1,4 +1,4 @@
-"""The error bodies of the REST API: a JSON array of `{message, errorCode, fields}`. Raised anywhere below the routes."""
+"""The error bodies of the REST API: a JSON array of `{message, errorCode, fields}`."""
 
 from typing import Any
 

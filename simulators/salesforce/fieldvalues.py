@@ -32,13 +32,20 @@ def checked(access: Access, each: FieldType, value: Any) -> Any:
 
 
 def _unreadable(each: FieldType, value: Any) -> ApiError:
-    kind = {bool: "VALUE_TRUE", int: "VALUE_NUMBER_INT", float: "VALUE_NUMBER_FLOAT", str: "VALUE_STRING",
-            dict: "START_OBJECT", list: "START_ARRAY"}.get(type(value), "VALUE_NULL")  # fmt: skip
+    kind = {
+        bool: "VALUE_TRUE",
+        int: "VALUE_NUMBER_INT",
+        float: "VALUE_NUMBER_FLOAT",
+        str: "VALUE_STRING",
+        dict: "START_OBJECT",
+        list: "START_ARRAY",
+    }.get(type(value), "VALUE_NULL")
     return ApiError(
-        400, "JSON_PARSER_ERROR",
+        400,
+        "JSON_PARSER_ERROR",
         f"Cannot deserialize instance of {each.type} from {kind} value {value} or request may be missing a required "
         "field at [line:1, column:2]",
-    )  # fmt: skip
+    )
 
 
 def _boolean(each: FieldType, value: Any) -> bool:
@@ -58,8 +65,12 @@ def _number(each: FieldType, value: Any) -> float | int:
         raise _unreadable(each, value)
     whole = each.digits or max(each.precision - each.scale, 1)
     if abs(number) >= 10**whole:
-        raise ApiError(400, "NUMBER_OUTSIDE_VALID_RANGE", f"{each.label}: value outside of valid range on numeric "
-                       f"field: {value}", [each.name])  # fmt: skip
+        raise ApiError(
+            400,
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            f"{each.label}: value outside of valid range on numeric field: {value}",
+            [each.name],
+        )
     return int(number) if each.type == "int" else round(number, each.scale)
 
 
@@ -77,8 +88,12 @@ def _reference(access: Access, each: FieldType, value: str) -> str:
         raise ApiError(400, "MALFORMED_ID", f"{each.label}: id value of incorrect type: {value}", [each.name])
     row = access.store.get(whole)
     if row is None or not access.sees(kind, row):
-        raise ApiError(400, "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
-                       f"insufficient access rights on cross-reference id: {whole}", [])  # fmt: skip
+        raise ApiError(
+            400,
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+            f"insufficient access rights on cross-reference id: {whole}",
+            [],
+        )
     if row.get("IsDeleted"):
         raise ApiError(400, "ENTITY_IS_DELETED", "entity is deleted", [])
     return whole
@@ -90,12 +105,18 @@ def _text(each: FieldType, value: str) -> str | None:
         return None
     if len(text) > each.length:
         raise ApiError(
-            400, "STRING_TOO_LONG", f"{each.label}: data value too large: {text} (max length={each.length})",
+            400,
+            "STRING_TOO_LONG",
+            f"{each.label}: data value too large: {text} (max length={each.length})",
             [each.name],
-        )  # fmt: skip
+        )
     if each.type == "email" and not _EMAIL.match(text):
         raise ApiError(400, "INVALID_EMAIL_ADDRESS", f"{each.label}: invalid email address: {text}", [each.name])
     if each.has("R") and text not in [pick.value for pick in each.picks]:
-        raise ApiError(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-                       f"{each.label}: bad value for restricted picklist field: {text}", [each.name])  # fmt: skip
+        raise ApiError(
+            400,
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            f"{each.label}: bad value for restricted picklist field: {text}",
+            [each.name],
+        )
     return text

@@ -1,10 +1,8 @@
 """One Salesforce org: its records, users, apps, grants, limits and log of calls. Knows no HTTP framework."""
 
 import secrets
-import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from simulators.salesforce.faults import Faults
@@ -13,9 +11,11 @@ from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.oauth.grants import Grants
 from simulators.salesforce.profiles import Access, User
 from simulators.salesforce.schema import load
-from simulators.salesforce.seed import Seed
-from simulators.salesforce.staff import OrgPlan, fill_system_records
+from simulators.salesforce.seed_business import BusinessSeed
+from simulators.salesforce.seed_people import PeopleSeed
+from simulators.salesforce.staff import OrgPlan
 from simulators.salesforce.store import Store
+from simulators.salesforce.system_records import fill_system_records
 
 _CALLS_KEPT = 50_000
 
@@ -58,7 +58,8 @@ class Org:
         self.users: dict[str, User] = fill_system_records(self.store, self.plan, self.id)
         self.by_id = {user.id: user for user in self.users.values()}
         owners = {key: user.id for key, user in self.users.items() if key in self.plan.owners}
-        Seed(self.store, self.key, owners, self.plan.number, self.plan.size).fill()
+        PeopleSeed(self.store, self.key, owners, self.plan.number, self.plan.size).fill()
+        BusinessSeed(self.store, self.key, owners, self.plan.number, self.plan.size).fill()
         self._link_partners()
         self.cursors: dict[str, Any] = {}
         self.access: dict[str, Access] = {}
@@ -100,8 +101,14 @@ class Org:
     def limits_body(self) -> dict[str, Any]:
         left = max(0, self.limits.maximum - self.limits.used)
         body: dict[str, Any] = {"DailyApiRequests": {"Max": self.limits.maximum, "Remaining": left}}
-        for name, most in (("DataStorageMB", 1024), ("FileStorageMB", 1024), ("DailyBulkApiBatches", 15_000),
-                           ("HourlySyncReportRuns", 500), ("HourlyDashboardRefreshes", 200), ("SingleEmail", 5000)):  # fmt: skip
+        for name, most in (
+            ("DataStorageMB", 1024),
+            ("FileStorageMB", 1024),
+            ("DailyBulkApiBatches", 15_000),
+            ("HourlySyncReportRuns", 500),
+            ("HourlyDashboardRefreshes", 200),
+            ("SingleEmail", 5000),
+        ):
             body[name] = {"Max": most, "Remaining": most}
         return body
 
@@ -111,14 +118,6 @@ class Org:
         locator = make_id("0r8", self.plan.pod, secrets.randbelow(62**8))
         self.cursors[locator] = cursor
         return locator
-
-    # -- the log of calls ---------------------------------------------------------------------------------------
-
-    def note_call(self, method: str, path: str, user: str, status: int, counted: bool) -> None:
-        self.calls.append({
-            "at": datetime.now(UTC).isoformat(), "time": time.time(), "method": method, "path": path,
-            "org": self.key, "user": user, "counted": counted, "status": status,
-        })  # fmt: skip
 
 
 @dataclass

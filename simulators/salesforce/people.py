@@ -1,6 +1,7 @@
 """People written by hand, whom the demo mailbox writes about and tests may rely on. Data only.
 
-`orgs` says where a person is on record: "acme", "globex", "sandbox" (of Acme). Fields are those of the Salesforce object.
+`orgs` says where a person is on record: "acme", "globex", "sandbox" (of Acme). Fields are those of the
+Salesforce object.
 """
 
 from dataclasses import dataclass, field
@@ -39,8 +40,8 @@ PEOPLE: tuple[Someone, ...] = (
             "+353 1 496 0112", "+353 85 012 0112", "Dublin", "Ireland", owner="bob"),
     Someone("Contact", "Zoë", "van der Berg", "zoe.vanderberg@northwind.example", "Northwind Shipping", "CFO",
             "+31 20 555 0113", "", "Amsterdam", "Netherlands"),
-    Someone("Contact", "Tomasz", "Łukasiewicz", "t.lukasiewicz@northwind.example", "Northwind Shipping", "IT Operations",
-            "+48 22 555 01 14", "", "Gdańsk", "Poland", owner="bob"),
+    Someone("Contact", "Tomasz", "Łukasiewicz", "t.lukasiewicz@northwind.example", "Northwind Shipping",
+            "IT Operations", "+48 22 555 01 14", "", "Gdańsk", "Poland", owner="bob"),
     # Kestrel Labs: in Acme and in Globex, with other titles and numbers in each.
     Someone("Contact", "Priya", "Raman", "priya.raman@kestrel-labs.example", "Kestrel Labs", "VP Engineering",
             "+91 80 5550 0121", "+91 98450 00121", "Bengaluru", "India", orgs=("acme",)),
@@ -100,8 +101,9 @@ PEOPLE: tuple[Someone, ...] = (
     # Odd but legal names and addresses.
     Someone("Contact", "", "Prince", "prince@paisley.example", "Paisley Park Records", "Artist",
             "+1 952 555 0221", "", "Chanhassen", "United States"),
-    Someone("Contact", "Anne", "O’Brien <Ops> & Sons", "anne.obrien@obrien-haulage.example", "O’Brien Haulage \"1921\" Ltd",
-            "Owner", "+353 21 555 0222", "", "Cork", "Ireland"),
+    Someone("Contact", "Anne", "O’Brien <Ops> & Sons", "anne.obrien@obrien-haulage.example",  # noqa: RUF001
+            'O’Brien Haulage "1921" Ltd', "Owner",  # noqa: RUF001
+             "+353 21 555 0222", "", "Cork", "Ireland"),
     Someone("Contact", "Björk", "Guðmundsdóttir", "bjork.gudmundsdottir@fjord-studios.example", "Fjord Studios",
             "Producer", "+354 555 0223", "", "Reykjavík", "Iceland"),
     Someone("Contact", "Fatima", "Al-Sayed", "Fatima.AlSayed@Oasis-Travel.example", "Oasis Travel", "Group Bookings",
@@ -146,7 +148,8 @@ DEALS: tuple[Deal, ...] = (
          "liam.oconnor@northwind.example"),
     Deal("Northwind Shipping", "Northwind: support renewal last year", "Closed Won", 52_000, -140,
          "jane.doe@northwind.example"),
-    Deal("Kestrel Labs", "Kestrel: data platform", "Value Proposition", 125_000, 60, "priya.raman@kestrel-labs.example"),
+    Deal("Kestrel Labs", "Kestrel: data platform", "Value Proposition", 125_000, 60,
+         "priya.raman@kestrel-labs.example"),
     Deal("Müller & Söhne GmbH", "Müller: Ersatzteil-Portal", "Qualification", 18_900, 90,
          "juergen.mueller@xn--mller-shne-kcb9d.example"),
     Deal("Savannah Foods", "Savannah: cold chain phase 2", "Id. Decision Makers", 210_000, 35,

@@ -8,9 +8,19 @@ from simulators.salesforce.store import Row, Store
 ADMINISTRATOR = frozenset({"ApiEnabled", "ModifyAllData", "ViewAllData", "CustomizeApplication", "ManageUsers"})
 #: Objects that everybody reads and nobody writes through his profile's object rights.
 _SYSTEM = frozenset(
-    {"User", "Profile", "UserLicense", "Organization", "PermissionSet", "PermissionSetAssignment", "RecordType",
-     "UserPermissionAccess", "Group", "UserRole"}
-)  # fmt: skip
+    {
+        "User",
+        "Profile",
+        "UserLicense",
+        "Organization",
+        "PermissionSet",
+        "PermissionSetAssignment",
+        "RecordType",
+        "UserPermissionAccess",
+        "Group",
+        "UserRole",
+    }
+)
 
 
 @dataclass

@@ -28,7 +28,7 @@ DEFAULT_REDIRECTS = (
 )
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Why the simulator will not start, in one line."""
 
 
@@ -48,11 +48,19 @@ def check_loopback(host: str) -> None:
     except ValueError:
         local = False
     if not local:
-        raise Refused(f"the simulator's pages are plain http and listen on loopback only, not on {host}")
+        raise RefusedError(f"the simulator's pages are plain http and listen on loopback only, not on {host}")
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the one loop that runs all servers."""
+    """Leaves signals to the one loop that runs all servers, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -81,8 +89,13 @@ class Simulation:
         return file.read_text()
 
     def _default_app(self) -> App:
-        return App("sidebar-demo", self.secret, redirect_uris=list(self.options.redirect_uris), keys_below=True,
-                   any_loopback_port=True)  # fmt: skip
+        return App(
+            "sidebar-demo",
+            self.secret,
+            redirect_uris=list(self.options.redirect_uris),
+            keys_below=True,
+            any_loopback_port=True,
+        )
 
     def open_ports(self) -> None:
         authority = trustme.CA(organization_name="Simulated Salesforce", organization_unit_name="local tests")
@@ -119,15 +132,21 @@ class Simulation:
         except OSError as error:
             each.close()
             if family == socket.AF_INET:
-                raise Refused(f"port {port} on {host} is not free: {error.strerror}") from None
+                raise RefusedError(f"port {port} on {host} is not free: {error.strerror}") from None
             raise
         return each
 
     def _server(self, app: Web, context: ssl.SSLContext | None) -> _Server:
         config = uvicorn.Config(
-            app, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False,
-            timeout_keep_alive=75, timeout_graceful_shutdown=1,
-        )  # fmt: skip
+            app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
         config.load()
         config.ssl = context
         return _Server(config)
@@ -155,21 +174,38 @@ class Simulation:
 
     def _describe(self, org: Org) -> dict[str, Any]:
         site = next((h for h in self.hosts if h.org is org and h.is_site), None)
-        users = [{"key": u.key, "username": u.username, "password": u.password, "name": u.name, "email": u.email,
-                  "id": u.id, "profile": u.profile.name} for u in org.users.values()]  # fmt: skip
+        users = [
+            {
+                "key": u.key,
+                "username": u.username,
+                "password": u.password,
+                "name": u.name,
+                "email": u.email,
+                "id": u.id,
+                "profile": u.profile.name,
+            }
+            for u in org.users.values()
+        ]
         return {
-            "key": org.key, "name": org.name, "salesforce_org_id": org.id, "is_sandbox": org.plan.is_sandbox,
-            "api_url": org.api_url, "pages_url": org.pages_url, "login_host": org.plan.login, "users": users,
-            "client_id": "sidebar-demo", "client_secret": self.secret, "site": _urls(site) if site else None,
-        }  # fmt: skip
+            "key": org.key,
+            "name": org.name,
+            "salesforce_org_id": org.id,
+            "is_sandbox": org.plan.is_sandbox,
+            "api_url": org.api_url,
+            "pages_url": org.pages_url,
+            "login_host": org.plan.login,
+            "users": users,
+            "client_id": "sidebar-demo",
+            "client_secret": self.secret,
+            "site": _urls(site) if site else None,
+        }
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
         tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in self.servers]
-        while not all(server.started for server, _ in self.servers):
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*(server.listening.wait() for server, _ in self.servers))
         file = self.options.directory / "orgs.json"
         temporary = file.with_suffix(".new")
         temporary.write_text(json.dumps(self.description(), indent=2, ensure_ascii=False))
@@ -180,9 +216,15 @@ class Simulation:
 
     def stop(self) -> None:
         for server, _ in self.servers:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True  # nobody waits for an answer any more
 
 
 def _urls(host: Host) -> dict[str, Any]:
-    return {"key": host.key, "name": host.name, "api_url": host.api_url, "pages_url": host.pages_url,
-            "login_url": host.issuer, "prefix": host.prefix}  # fmt: skip
+    return {
+        "key": host.key,
+        "name": host.name,
+        "api_url": host.api_url,
+        "pages_url": host.pages_url,
+        "login_url": host.issuer,
+        "prefix": host.prefix,
+    }

@@ -1,7 +1,8 @@
-"""The ASGI application of one host: paths to handlers, faults, latency, the log of calls. Holds no rules of Salesforce."""
+"""The ASGI application of one host: paths to handlers, faults, latency, the log of calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from simulators.salesforce import control
 from simulators.salesforce.errors import ApiError, no_session
 from simulators.salesforce.faults import Fault
-from simulators.salesforce.oauth import answers, flow
+from simulators.salesforce.oauth import answers, flow, identity
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
@@ -48,10 +49,7 @@ class Web:
             return
         exchange = Exchange(self.host, request, query, body, self.pages)
         fault = self.host.faults.next_for(request.method, scope["path"], exchange.user_names())
-        if fault and fault.status is not None:
-            response = _canned(fault)
-        else:
-            response = exchange.answer()
+        response = _canned(fault) if fault and fault.status is not None else exchange.answer()
         exchange.note(response.status_code)
         await asyncio.sleep(self.latency + (fault.delay if fault else 0.0))
         await _deliver(response, fault, scope, receive, send)
@@ -107,13 +105,21 @@ class Exchange:
         return {user.key, user.username.lower()} if user else set()
 
     def note(self, status: int) -> None:
-        org, user = (self.whose[0], self.whose[1].key) if self.whose else (self.host.org, "")
-        entry = (self.request.method, self.path, user, status, self.counted)
-        if org is not None:
-            org.note_call(*entry)
-        if org is None or org is not self.host.org:
-            self.host.calls.append({"method": entry[0], "path": entry[1], "user": user, "status": status,
-                                    "counted": self.counted, "org": self.host.key, "time": 0.0})  # fmt: skip
+        """Into the log of calls: never the query, the body or a token."""
+        org, user = (self.whose[0].key, self.whose[1].key) if self.whose else ("", "")
+        now = time.time()
+        self.host.calls.append(
+            {
+                "at": datetime.fromtimestamp(now, UTC).isoformat(),
+                "time": now,
+                "method": self.request.method,
+                "path": self.path,
+                "org": org or self.host.key,
+                "user": user,
+                "counted": self.counted,
+                "status": status,
+            }
+        )
 
     def answer(self) -> Response:
         path = self.path.rstrip("/") or "/"
@@ -144,7 +150,7 @@ class Exchange:
             if len(pieces) != 2:
                 return PlainTextResponse("Not_Found", 404)
             bearer = self.bearer or self._form().get("oauth_token", "")
-            return _result(answers.identity(self.host, pieces[0], pieces[1], bearer, self.query.get("version", "")))
+            return _result(identity.identity(self.host, pieces[0], pieces[1], bearer, self.query.get("version", "")))
         if not self.pages:
             target = self.host.pages_url + self.path
             return RedirectResponse(target + (f"?{self.request.url.query}" if self.request.url.query else ""), 302)
@@ -159,7 +165,7 @@ class Exchange:
         if name == "revoke":
             return _result(answers.revoke(host, form))
         if name == "userinfo":
-            return _result(answers.userinfo(host, self.bearer or form.get("access_token", "")))
+            return _result(identity.userinfo(host, self.bearer or form.get("access_token", "")))
         if name in ("token", "introspect", "singleaccess") and not post:
             return _result(answers.oauth_error("invalid_request", "must use HTTP POST"))
         if name == "token":
@@ -232,8 +238,9 @@ class Exchange:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            raise ApiError(400, "JSON_PARSER_ERROR", f"Unexpected character at [line:{error.lineno}, "
-                           f"column:{error.colno}]") from None  # fmt: skip
+            raise ApiError(
+                400, "JSON_PARSER_ERROR", f"Unexpected character at [line:{error.lineno}, column:{error.colno}]"
+            ) from None
 
 
 def _result(result: tuple[int, Any]) -> Response:
@@ -243,6 +250,3 @@ def _result(result: tuple[int, Any]) -> Response:
     response = json_response(body, status)
     response.headers["Cache-Control"] = "no-cache, no-store"
     return response
-
-
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -84,8 +84,9 @@ def upsert(access: Access, kind: ObjectType, field_name: str, key: str, values: 
     if each is None or not access.shows(kind, each) or not (each.has("x") or each.has("i")):
         raise not_found(f"Provided external ID field does not exist or is not accessible: {field_name}")
     if each.name in values or any(name.lower() == each.name.lower() for name in values):
-        raise ApiError(400, "INVALID_FIELD",
-                       f"The {each.name} field should not be specified in the sobject data.", [each.name])  # fmt: skip
+        raise ApiError(
+            400, "INVALID_FIELD", f"The {each.name} field should not be specified in the sobject data.", [each.name]
+        )
     found = matching(access, kind, each, key)
     if found:
         update(access, kind, found, values)
@@ -96,17 +97,17 @@ def upsert(access: Access, kind: ObjectType, field_name: str, key: str, values: 
 
 
 def matching(access: Access, kind: ObjectType, each: FieldType, key: str) -> Row | None:
-    """The one living record with this key. Several: HTTP 300, and the body is a list of their URLs."""
+    """The one living record with this key. SeveralError: HTTP 300, and the body is a list of their URLs."""
     table = access.store.tables[kind.name]
     wanted = full_id(key) if each.type == "id" else key
     ids = [i for i in table.where(each.name, wanted) if not table.rows[i].get("IsDeleted")]
     rows = [table.rows[i] for i in ids if access.sees(kind, table.rows[i])]
     if len(rows) > 1:
-        raise Several([f"/sobjects/{kind.name}/{row['Id']}" for row in rows])
+        raise SeveralError([f"/sobjects/{kind.name}/{row['Id']}" for row in rows])
     return rows[0] if rows else None
 
 
-class Several(Exception):
+class SeveralError(Exception):
     """An external id that matches more than one record; `paths` below the version's base."""
 
     def __init__(self, paths: list[str]) -> None:
@@ -141,10 +142,12 @@ def _checked_values(access: Access, kind: ObjectType, values: Values, creating: 
         out[each.name] = checked(access, each, value)
     if refused:
         raise ApiError(
-            400, "INVALID_FIELD_FOR_INSERT_UPDATE",
+            400,
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
             f"Unable to create/update fields: {', '.join(refused)}. Please check the security settings of this field "
-            "and verify that it is read/write for your profile or permission set.", refused,
-        )  # fmt: skip
+            "and verify that it is read/write for your profile or permission set.",
+            refused,
+        )
     return out
 
 
@@ -158,8 +161,12 @@ def _by_foreign_key(access: Access, link: FieldType, value: Any) -> str | None:
     key = str(next(iter(keys.values())))
     found = matching(access, target, each, key)
     if found is None:
-        raise ApiError(400, "INVALID_FIELD", f"Foreign key external ID: {key} not found for field {each.name} in "
-                       f"entity {target.name}", [])  # fmt: skip
+        raise ApiError(
+            400,
+            "INVALID_FIELD",
+            f"Foreign key external ID: {key} not found for field {each.name} in entity {target.name}",
+            [],
+        )
     return str(found["Id"])
 
 
@@ -192,9 +199,11 @@ def _refuse_taken(access: Access, kind: ObjectType, row: Row) -> None:
         for other in table.where(each.name, value) if value else ():
             if other != row.get("Id") and not table.rows[other].get("IsDeleted"):
                 raise ApiError(
-                    400, "DUPLICATE_VALUE",
-                    f"duplicate value found: {each.name} duplicates value on record with id: {other[:15]}", [],
-                )  # fmt: skip
+                    400,
+                    "DUPLICATE_VALUE",
+                    f"duplicate value found: {each.name} duplicates value on record with id: {other[:15]}",
+                    [],
+                )
 
 
 def _refuse_duplicates(access: Access, kind: ObjectType, row: Row) -> None:
@@ -203,9 +212,10 @@ def _refuse_duplicates(access: Access, kind: ObjectType, row: Row) -> None:
         return
     table = access.store.tables[kind.name]
     same = [
-        i for i in table.where("Email", row["Email"])
+        i
+        for i in table.where("Email", row["Email"])
         if not (r := table.rows[i]).get("IsDeleted") and (r.get("LastName") or "").lower() == row["LastName"].lower()
-    ]  # fmt: skip
+    ]
     if same:
         raise ApiError(400, "DUPLICATES_DETECTED", "Use one of these records?", duplicateResut=_duplicates(kind, same))
 
@@ -213,16 +223,32 @@ def _refuse_duplicates(access: Access, kind: ObjectType, row: Row) -> None:
 def _duplicates(kind: ObjectType, ids: list[str]) -> dict[str, Any]:
     """`duplicateResut` is how the REST API spells the member it is put under."""
     rule = f"Standard_{kind.name}_Duplicate_Rule"
-    records = [{"additionalInformation": [], "fieldDiffs": [], "matchConfidence": 100.0,
-                "record": {"attributes": {"type": kind.name, "url": f"/sobjects/{kind.name}/{i}"}, "Id": i}}
-               for i in ids]  # fmt: skip
+    records = [
+        {
+            "additionalInformation": [],
+            "fieldDiffs": [],
+            "matchConfidence": 100.0,
+            "record": {"attributes": {"type": kind.name, "url": f"/sobjects/{kind.name}/{i}"}, "Id": i},
+        }
+        for i in ids
+    ]
     return {
-        "allowSave": True, "duplicateRule": rule, "duplicateRuleEntityType": kind.name,
+        "allowSave": True,
+        "duplicateRule": rule,
+        "duplicateRuleEntityType": kind.name,
         "errorMessage": "Use one of these records?",
-        "matchResults": [{"entityType": kind.name, "errors": [], "matchEngine": "ExactMatchEngine",
-                          "matchRecords": records, "rule": f"Standard_{kind.name}_Match_Rule_v1_1",
-                          "size": len(ids), "success": True}],
-    }  # fmt: skip
+        "matchResults": [
+            {
+                "entityType": kind.name,
+                "errors": [],
+                "matchEngine": "ExactMatchEngine",
+                "matchRecords": records,
+                "rule": f"Standard_{kind.name}_Match_Rule_v1_1",
+                "size": len(ids),
+                "success": True,
+            }
+        ],
+    }
 
 
 def _save(access: Access, kind: ObjectType, row: Row, old: Row | None, now: str) -> None:

@@ -1,6 +1,6 @@
 """Starts the simulated Salesforce as a process of its own on free ports, and walks a person through authorization.
 
-Use the fixture `salesforce` (one per session; call `reset()` where a test needs it as new) or `simulated_salesforce(...)`.
+Use the fixtures `salesforce_process` and `salesforce`, or `simulated_salesforce(...)` for one of your own.
 """
 
 import base64
@@ -65,7 +65,7 @@ class Running:
     def authorize(
         self, user: str = "alice", org: str = "acme", *, at: str | None = None, allow: bool = True, **parameters: str
     ) -> Code:
-        """The whole way from authorize over login and consent to the redirect. `at` is a login URL (default: the org's)."""
+        """From authorize over login and consent to the redirect. `at` is a login URL (default: the org's own)."""
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {
@@ -106,7 +106,7 @@ class Running:
         self, user: str = "alice", org: str = "acme", *, at: str | None = None, **parameters: str
     ) -> dict[str, str]:
         """The token answer after a whole authorization."""
-        code = self.authorize(user, org, at=at, **parameters)
+        code = self.authorize(user, org, at=at, allow=True, **parameters)
         client = {
             "client_id": parameters.get("client_id", "sidebar-demo"),
             "client_secret": self.org(org)["client_secret"],

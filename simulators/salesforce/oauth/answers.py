@@ -1,4 +1,4 @@
-"""Answers of the OAuth endpoints that are no pages: metadata, tokens, identity, introspection, single access."""
+"""Answers of the OAuth endpoints that are no pages: metadata, tokens, introspection, single access."""
 
 import base64
 import hashlib
@@ -16,24 +16,29 @@ from simulators.salesforce.profiles import User
 
 Form = dict[str, str]
 Result = tuple[int, Any]
-_IDENTITY_SCOPES = {"id", "openid", "profile", "full", "api", "web"}
 
 
 def metadata(host: Host) -> dict[str, Any]:
     """openid-configuration; the authorization endpoint is on the pages' origin, all others on the API's."""
     api, pages = host.issuer, host.pages_url + host.prefix
-    body = {
-        "issuer": api, "authorization_endpoint": f"{pages}/services/oauth2/authorize",
-        "token_endpoint": f"{api}/services/oauth2/token", "revocation_endpoint": f"{api}/services/oauth2/revoke",
+    body: dict[str, Any] = {
+        "issuer": api,
+        "authorization_endpoint": f"{pages}/services/oauth2/authorize",
+        "token_endpoint": f"{api}/services/oauth2/token",
+        "revocation_endpoint": f"{api}/services/oauth2/revoke",
         "userinfo_endpoint": f"{api}/services/oauth2/userinfo",
         "introspection_endpoint": f"{api}/services/oauth2/introspect",
-        "end_session_endpoint": f"{pages}/services/auth/idp/oidc/logout", "jwks_uri": f"{api}/id/keys",
-        "scopes_supported": sorted(SCOPES), "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "end_session_endpoint": f"{pages}/services/auth/idp/oidc/logout",
+        "jwks_uri": f"{api}/id/keys",
+        "scopes_supported": sorted(SCOPES),
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
-        "id_token_signing_alg_values_supported": ["RS256"], "display_values_supported": ["page", "popup", "touch"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "display_values_supported": ["page", "popup", "touch"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "code_challenge_methods_supported": ["S256"],
-    }  # fmt: skip
+    }
     if host.announces_issuer:
         body["authorization_response_iss_parameter_supported"] = True
     return body
@@ -117,8 +122,15 @@ def _answer(
     """There is no expires_in: Salesforce never says when a session ends."""
     issued, identity = str(int(time.time() * 1000)), org.identity_url(user.id)
     mac = hmac.new(app.client_secret.encode(), (identity + issued).encode(), hashlib.sha256)
-    body = {"access_token": access, "signature": base64.b64encode(mac.digest()).decode(), "scope": " ".join(scopes),
-            "instance_url": org.api_url, "id": identity, "token_type": "Bearer", "issued_at": issued}  # fmt: skip
+    body = {
+        "access_token": access,
+        "signature": base64.b64encode(mac.digest()).decode(),
+        "scope": " ".join(scopes),
+        "instance_url": org.api_url,
+        "id": identity,
+        "token_type": "Bearer",
+        "issued_at": issued,
+    }
     if refresh:
         body["refresh_token"] = refresh
     if host.is_site and org.site:
@@ -128,7 +140,7 @@ def _answer(
 
 
 def revoke(host: Host, form: Form) -> Result:
-    done = any([org.grants.revoke_token(form.get("token", "")) for org in host.orgs])
+    done = sum(org.grants.revoke_token(form.get("token", "")) for org in host.orgs)
     return (200, None) if done else oauth_error("unsupported_token_type", "this token is not supported")
 
 
@@ -140,8 +152,14 @@ def introspect(host: Host, form: Form, authorization: str) -> Result:
         grant = org.grants.find(form.get("token", ""))
         if grant and grant.client_id == app.client_id:
             user = org.by_id[grant.user_id]
-            return 200, {"active": user.active, "scope": " ".join(grant.scopes), "client_id": grant.client_id,
-                         "username": user.username, "sub": org.identity_url(user.id), "token_type": "access_token"}  # fmt: skip
+            return 200, {
+                "active": user.active,
+                "scope": " ".join(grant.scopes),
+                "client_id": grant.client_id,
+                "username": user.username,
+                "sub": org.identity_url(user.id),
+                "token_type": "access_token",
+            }
     return 200, {"active": False}
 
 
@@ -152,74 +170,6 @@ def grant_of(host: Host, bearer: str) -> tuple[Org, User, Grant] | None:
         if grant and org.by_id[grant.user_id].active:
             return org, org.by_id[grant.user_id], grant
     return None
-
-
-def userinfo(host: Host, bearer: str) -> Result:
-    found = grant_of(host, bearer)
-    if found is None:
-        return 403, "Bad_OAuth_Token" if bearer else "Missing_OAuth_Token"
-    org, user, grant = found
-    if not _IDENTITY_SCOPES & set(grant.scopes):
-        return 403, "Bad_OAuth_Token"
-    row = org.store.tables["User"].rows[user.id]
-    return 200, {
-        "sub": org.identity_url(user.id), "user_id": user.id, "organization_id": org.id,
-        "preferred_username": user.username, "nickname": row["CommunityNickname"], "name": user.name,
-        "email": user.email, "email_verified": True, "given_name": user.first, "family_name": user.last,
-        "zoneinfo": row["TimeZoneSidKey"], "photos": _photos(org), "profile": f"{org.pages_url}/{user.id}",
-        "picture": _photos(org)["picture"], "address": {}, "is_salesforce_integration_user": False,
-        "urls": _urls(org, user), "active": user.active, "user_type": _user_type(user),
-        "language": row["LanguageLocaleKey"], "locale": row["LocaleSidKey"], "utcOffset": 0,
-        "updated_at": row["LastModifiedDate"],
-    }  # fmt: skip
-
-
-def identity(host: Host, org_id: str, user_id: str, bearer: str, version: str) -> Result:
-    if not bearer:
-        return 403, "Missing_OAuth_Token"
-    found = grant_of(host, bearer)
-    if found is None:
-        return 403, "Bad_OAuth_Token"
-    org, user, _ = found
-    if org.id[:15] != org_id[:15]:
-        return 403, "Wrong_Org"
-    if user.id[:15] != user_id[:15]:
-        return 403, "Bad_Id"
-    row = org.store.tables["User"].rows[user.id]
-    urls = _urls(org, user)
-    if version:
-        number = "65.0" if version == "latest" else version
-        urls = {name: url.replace("{version}", number) for name, url in urls.items()}
-    return 200, {
-        "id": org.identity_url(user.id), "asserted_user": True, "user_id": user.id, "organization_id": org.id,
-        "username": user.username, "nick_name": row["CommunityNickname"], "display_name": user.name,
-        "email": user.email, "email_verified": True, "first_name": user.first, "last_name": user.last,
-        "timezone": row["TimeZoneSidKey"], "photos": _photos(org), "addr_street": None, "addr_city": None,
-        "addr_state": None, "addr_country": row.get("Country"), "addr_zip": None, "mobile_phone": None,
-        "mobile_phone_verified": False, "is_lightning_login_user": False, "status": {"created_date": None, "body": None},
-        "urls": urls, "active": user.active, "user_type": _user_type(user), "language": row["LanguageLocaleKey"],
-        "locale": row["LocaleSidKey"], "utcOffset": 0, "last_modified_date": row["LastModifiedDate"],
-        "is_app_installed": True,
-    }  # fmt: skip
-
-
-def _user_type(user: User) -> str:
-    return {"Standard": "STANDARD", "PowerPartner": "POWER_PARTNER"}[user.profile.user_type]
-
-
-def _photos(org: Org) -> dict[str, str]:
-    return {"picture": f"{org.api_url}/profilephoto/005/F", "thumbnail": f"{org.api_url}/profilephoto/005/T"}
-
-
-def _urls(org: Org, user: User) -> dict[str, str]:
-    root, soap = f"{org.api_url}/services/data/v{{version}}", f"{org.api_url}/services/Soap"
-    return {
-        "enterprise": f"{soap}/c/{{version}}/{org.id[:15]}", "metadata": f"{soap}/m/{{version}}/{org.id[:15]}",
-        "partner": f"{soap}/u/{{version}}/{org.id[:15]}", "rest": f"{root}/", "sobjects": f"{root}/sobjects/",
-        "search": f"{root}/search/", "query": f"{root}/query/", "recent": f"{root}/recent/",
-        "tooling_soap": f"{soap}/T/{{version}}/{org.id[:15]}", "tooling_rest": f"{root}/tooling/",
-        "profile": f"{org.pages_url}/{user.id}", "custom_domain": org.api_url,
-    }  # fmt: skip
 
 
 def single_access(host: Host, form: Form, bearer: str) -> Result:

@@ -4,15 +4,38 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-SCOPES = frozenset({"id", "api", "refresh_token", "offline_access", "web", "openid", "profile", "email", "address",
-                    "phone", "full", "chatter_api", "custom_permissions", "visualforce", "lightning", "content"})  # fmt: skip
+SCOPES = frozenset(
+    {
+        "id",
+        "api",
+        "refresh_token",
+        "offline_access",
+        "web",
+        "openid",
+        "profile",
+        "email",
+        "address",
+        "phone",
+        "full",
+        "chatter_api",
+        "custom_permissions",
+        "visualforce",
+        "lightning",
+        "content",
+    }
+)
 #: What the consent page says for each scope, in Salesforce's words.
 LABELS = {
-    "id": "Access the identity URL service", "api": "Manage user data via APIs", "web": "Manage user data via Web browsers",
-    "refresh_token": "Perform requests at any time", "offline_access": "Perform requests at any time",
-    "openid": "Access unique user identifiers", "full": "Full access", "profile": "Access your basic information",
+    "id": "Access the identity URL service",
+    "api": "Manage user data via APIs",
+    "web": "Manage user data via Web browsers",
+    "refresh_token": "Perform requests at any time",
+    "offline_access": "Perform requests at any time",
+    "openid": "Access unique user identifiers",
+    "full": "Full access",
+    "profile": "Access your basic information",
     "email": "Access your email address",
-}  # fmt: skip
+}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEY = re.compile(r"^[A-Za-z0-9_.-]{1,64}/?$")
 

@@ -34,9 +34,14 @@ def authorize(host: Host, form: Form, sid: str | None) -> Response:
     if problem:
         return _back(host, redirect_uri, state, error=problem[0], error_description=problem[1])
     pending = Pending(
-        app.client_id, redirect_uri, state, scopes or (), form.get("code_challenge") or None, form.get("prompt", ""),
+        app.client_id,
+        redirect_uri,
+        state,
+        scopes or (),
+        form.get("code_challenge") or None,
+        form.get("prompt", ""),
         form.get("login_hint", ""),
-    )  # fmt: skip
+    )
     return _next_step(host, host.hold(pending), sid)
 
 
@@ -94,8 +99,15 @@ def _finish(host: Host, key: str, **answer: str) -> Response:
 
 def _grant(host: Host, key: str, org: Org, user: User) -> Response:
     pending = host.pending[key]
-    code = Code(user.id, pending.client_id, pending.redirect_uri, pending.scopes, pending.challenge, host.is_site,
-                time.time() + 900)  # fmt: skip
+    code = Code(
+        user.id,
+        pending.client_id,
+        pending.redirect_uri,
+        pending.scopes,
+        pending.challenge,
+        host.is_site,
+        time.time() + 900,
+    )
     return _finish(host, key, code=org.grants.new_code(code))
 
 

@@ -158,8 +158,10 @@ class Grants:
     def save(self) -> None:
         if self.file is None:
             return
-        body = {"grants": [asdict(grant) for grant in self.grants.values()],
-                "approvals": [[*key, sorted(scopes)] for key, scopes in self.approvals.items()]}  # fmt: skip
+        body = {
+            "grants": [asdict(grant) for grant in self.grants.values()],
+            "approvals": [[*key, sorted(scopes)] for key, scopes in self.approvals.items()],
+        }
         temporary = self.file.with_suffix(".new")
         temporary.write_text(json.dumps(body))
         temporary.replace(self.file)

@@ -94,7 +94,17 @@ def hosts_of(orgs: list[Org], logins: list[LoginHost]) -> list[Host]:
     for org in orgs:
         out.append(Host(org.key, org.name, [org], org, "", org.faults, org.calls))
         if org.site:
-            out.append(Host(f"{org.key}_site", f"{org.name} partners", [org], org, org.site.prefix, org.faults, org.calls,
-                            is_site=True))  # fmt: skip
+            out.append(
+                Host(
+                    f"{org.key}_site",
+                    f"{org.name} partners",
+                    [org],
+                    org,
+                    org.site.prefix,
+                    org.faults,
+                    org.calls,
+                    is_site=True,
+                )
+            )
     out += [Host(login.key, login.name, login.orgs, None, "", login.faults, login.calls) for login in logins]
     return out

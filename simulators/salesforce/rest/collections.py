@@ -9,9 +9,10 @@ from simulators.salesforce.rest.sobjects import allows_duplicates, render, value
 
 _MOST = 200
 _ROLLED_BACK = {
-    "statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "fields": [],
+    "statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "fields": [],
     "message": "Record rolled back because not all records were valid and the request was using AllOrNone header",
-}  # fmt: skip
+}
 
 
 def handle(call: Call) -> Answer:
@@ -37,7 +38,9 @@ def handle(call: Call) -> Answer:
 
 def _each(call: Call, records: list[Any], work: Any, together: bool) -> Answer:
     if len(records) > _MOST:
-        raise ApiError(400, "EXCEEDED_MAX_SIZE_REQUEST", f"The maximum number of records allowed is {_MOST}")
+        raise ApiError(
+            400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {_MOST} records into this call"
+        )
     start = call.access.store.begin()
     results = [_one(call, record, work) for record in records]
     if together and not all(result["success"] for result in results):
@@ -53,7 +56,7 @@ def _one(call: Call, record: Any, work: Any) -> dict[str, Any]:
         return {**work(call, values_of(record)), "success": True, "errors": []}
     except ApiError as error:
         return {"success": False, "errors": [error.save_error()]}
-    except writes.Several as several:
+    except writes.SeveralError as several:
         message = f"{len(several.paths)} records match the external id"
         return {"success": False, "errors": [{"statusCode": "DUPLICATE_EXTERNAL_ID", "message": message, "fields": []}]}
 
@@ -118,7 +121,7 @@ def _retrieve(call: Call, rest: list[str]) -> Answer:
     ids = ids.split(",") if isinstance(ids, str) else ids
     fields = fields if isinstance(fields, str) else ",".join(fields)
     if len(ids) > (2000 if call.method == "POST" else 800):
-        raise ApiError(400, "EXCEEDED_MAX_SIZE_REQUEST", "Too many ids")
+        raise ApiError(400, "EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more ids into this call")
     out: list[Any] = []
     for record_id in ids:
         try:

@@ -17,8 +17,12 @@ _ALLOWED = re.compile(
 )
 
 
-class Unresolved(Exception):
+class UnresolvedError(Exception):
     """A reference to a value that an earlier answer does not hold."""
+
+
+class TooMuchError(Exception):
+    """More subrequests than Composite takes: told as the one entry of an otherwise normal answer."""
 
 
 def handle(call: Call, dispatch: Any) -> Answer:
@@ -26,7 +30,11 @@ def handle(call: Call, dispatch: Any) -> Answer:
     requests = body.get("compositeRequest")
     if call.method != "POST" or not isinstance(requests, list):
         raise ApiError(400, "INVALID_INPUT", "The request must hold a compositeRequest list")
-    _check(requests)
+    try:
+        _check(requests)
+    except TooMuchError as problem:
+        entry = _entry(None, Answer(400, [{"errorCode": "LIMIT_EXCEEDED", "message": str(problem)}]))
+        return Answer(body={"compositeResponse": [entry]})
     together = bool(body.get("allOrNone", False))
     start = call.access.store.begin()
     run = _Run(call, dispatch)
@@ -41,23 +49,25 @@ def handle(call: Call, dispatch: Any) -> Answer:
 
 def _check(requests: list[Any]) -> None:
     if len(requests) > _MOST:
-        raise ApiError(400, "LIMIT_EXCEEDED",
-                       f"The maximum number of subrequests, {_MOST}, is exceeded: {len(requests)}")  # fmt: skip
+        raise TooMuchError(f"The request can\u2019t contain more than {_MOST} operations.")
     seen: set[str] = set()
     heavy = 0
     for request in requests:
         reference = request.get("referenceId") if isinstance(request, dict) else None
         if not isinstance(reference, str) or not _NAME.match(reference):
-            raise ApiError(400, "INVALID_INPUT", f"Provided referenceId ('{reference}') must start with a letter or a "
-                           "number, and it can contain only letters, numbers and underscores ('_').")  # fmt: skip
+            raise ApiError(
+                400,
+                "INVALID_INPUT",
+                f"Provided referenceId ('{reference}') must start with a letter or a number, and it can contain only "
+                "letters, numbers and underscores ('_').",
+            )
         if reference in seen:
             raise ApiError(400, "DUPLICATE_REFERENCE_ID", f"Duplicate referenceId provided: {reference}")
         seen.add(reference)
         path = str(request.get("url", "")).partition("?")[0].lower()
         heavy += "/query" in path or "/composite/sobjects" in path
     if heavy > _MOST_QUERIES:
-        raise ApiError(400, "LIMIT_EXCEEDED", f"A composite request can hold at most {_MOST_QUERIES} query or sObject "
-                       f"Collections subrequests; this one holds {heavy}")  # fmt: skip
+        raise TooMuchError(f"The request can\u2019t contain more than {_MOST_QUERIES} query or collection operations.")
 
 
 class _Run:
@@ -78,9 +88,14 @@ class _Run:
     def _answer(self, request: dict[str, Any]) -> Answer:
         try:
             url = str(self._resolve(request.get("url", "")))
-            inner = subcall(self.call, request.get("method", "GET"), url, self._resolve(request.get("body")),
-                            request.get("httpHeaders"))  # fmt: skip
-        except Unresolved as problem:
+            inner = subcall(
+                self.call,
+                request.get("method", "GET"),
+                url,
+                self._resolve(request.get("body")),
+                request.get("httpHeaders"),
+            )
+        except UnresolvedError as problem:
             return Answer(400, [{"errorCode": "PROCESSING_HALTED", "message": str(problem)}])
         except ApiError as error:
             return Answer(error.status, error.body())
@@ -89,8 +104,12 @@ class _Run:
 
     def halt_all(self, requests: list[Any]) -> None:
         """allOrNone: what worked says it was rolled back, what had not run says so too."""
-        halted = [{"errorCode": "PROCESSING_HALTED", "message": "The transaction was rolled back since another operation "
-                   "in the same transaction failed."}]  # fmt: skip
+        halted = [
+            {
+                "errorCode": "PROCESSING_HALTED",
+                "message": "The transaction was rolled back since another operation in the same transaction failed.",
+            }
+        ]
         for entry in self.answers:
             if entry["httpStatusCode"] < 400:
                 entry |= {"body": halted, "httpHeaders": {}, "httpStatusCode": 400}
@@ -114,15 +133,17 @@ class _Run:
         bare, bracket, rest = reference.partition("[")
         steps = f"[{rest}.{steps}" if bracket else steps
         if bare not in self.bodies:
-            raise Unresolved(f"Invalid reference specified. No value for {path} found in {bare}. "
-                             "Invalid reference used")  # fmt: skip
+            raise UnresolvedError(
+                f"Invalid reference specified. No value for {path} found in {bare}. Invalid reference used"
+            )
         value = self.bodies[bare]
         for name, index in _STEP.findall(steps):
             try:
                 value = value[int(index)] if index else value[name]
             except (KeyError, IndexError, TypeError):
-                raise Unresolved(f"Invalid reference specified. No value for {path} found in {bare}. "
-                                 f"{name or index} not found") from None  # fmt: skip
+                raise UnresolvedError(
+                    f"Invalid reference specified. No value for {path} found in {bare}. {name or index} not found"
+                ) from None
         return value
 
 
@@ -133,11 +154,19 @@ def subcall(call: Call, method: Any, url: str, body: Any, headers: Any) -> Call:
     parts = urlsplit(url)
     pieces = [unquote(piece) for piece in parts.path.split("/") if piece][2:]
     extra = {str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
-    return Call(call.org, call.access, pieces[0][1:], str(method).upper(), pieces[1:],
-                dict(parse_qsl(parts.query, keep_blank_values=True)), body, extra)  # fmt: skip
+    return Call(
+        call.org,
+        call.access,
+        pieces[0][1:],
+        str(method).upper(),
+        pieces[1:],
+        dict(parse_qsl(parts.query, keep_blank_values=True)),
+        body,
+        extra,
+    )
 
 
-def _entry(reference: str, answer: Answer) -> dict[str, Any]:
+def _entry(reference: str | None, answer: Answer) -> dict[str, Any]:
     return {
         "body": answer.body,
         "httpHeaders": answer.headers,
@@ -157,14 +186,28 @@ def batch(call: Call, dispatch: Any) -> Answer:
     results: list[dict[str, Any]] = []
     for request in requests:
         if halt and results and results[-1]["statusCode"] >= 400:
-            results.append({"statusCode": 412, "result": [{"errorCode": "BATCH_PROCESSING_HALTED", "message":
-                            "Batch processing has halted per request."}]})  # fmt: skip
+            results.append(
+                {
+                    "statusCode": 412,
+                    "result": [
+                        {"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing has halted per request."}
+                    ],
+                }
+            )
             continue
         url = "/services/data/" + str(request.get("url", "")).removeprefix("/services/data/").lstrip("/")
         parts = urlsplit(url)
         pieces = [unquote(piece) for piece in parts.path.split("/") if piece][2:]
-        inner = Call(call.org, call.access, pieces[0].lstrip("v"), str(request.get("method", "GET")).upper(), pieces[1:],
-                     dict(parse_qsl(parts.query)), request.get("richInput"), {})  # fmt: skip
+        inner = Call(
+            call.org,
+            call.access,
+            pieces[0].lstrip("v"),
+            str(request.get("method", "GET")).upper(),
+            pieces[1:],
+            dict(parse_qsl(parts.query)),
+            request.get("richInput"),
+            {},
+        )
         answer = dispatch(inner)
         results.append({"statusCode": answer.status, "result": answer.body})
     return Answer(body={"hasErrors": any(r["statusCode"] >= 400 for r in results), "results": results})

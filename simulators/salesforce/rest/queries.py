@@ -91,9 +91,13 @@ def recent(access: Access, base: str, limit: int) -> list[dict[str, Any]]:
     mine: list[tuple[str, str, Row]] = []
     for table in access.store.tables.values():
         if table.kind.has("l") and access.reads(table.kind) and table.kind.name != "User":
-            mine += [(row["LastModifiedDate"], table.kind.name, row) for row in table.rows.values()
-                     if row.get("LastModifiedById") == access.user.id and not row.get("IsDeleted")
-                     and access.sees(table.kind, row)]  # fmt: skip
+            mine += [
+                (row["LastModifiedDate"], table.kind.name, row)
+                for row in table.rows.values()
+                if row.get("LastModifiedById") == access.user.id
+                and not row.get("IsDeleted")
+                and access.sees(table.kind, row)
+            ]
     out = []
     for _, name, row in sorted(mine, key=lambda m: m[0], reverse=True)[:limit]:
         label = row.get("Name") or row.get("Subject") or row.get("CaseNumber")

@@ -8,10 +8,23 @@ from simulators.salesforce.rest import collections, composite, queries, searches
 from simulators.salesforce.rest.call import Answer, Call
 
 VERSIONS = {
-    50: "Winter '21", 51: "Spring '21", 52: "Summer '21", 53: "Winter '22", 54: "Spring '22", 55: "Summer '22",
-    56: "Winter '23", 57: "Spring '23", 58: "Summer '23", 59: "Winter '24", 60: "Spring '24", 61: "Summer '24",
-    62: "Winter '25", 63: "Spring '25", 64: "Summer '25", 65: "Winter '26",
-}  # fmt: skip
+    50: "Winter '21",
+    51: "Spring '21",
+    52: "Summer '21",
+    53: "Winter '22",
+    54: "Spring '22",
+    55: "Summer '22",
+    56: "Winter '23",
+    57: "Spring '23",
+    58: "Summer '23",
+    59: "Winter '24",
+    60: "Spring '24",
+    61: "Summer '24",
+    62: "Winter '25",
+    63: "Spring '25",
+    64: "Summer '25",
+    65: "Winter '26",
+}
 _RESOURCES = ("limits", "sobjects", "query", "queryAll", "search", "parameterizedSearch", "recent", "composite")
 
 
@@ -28,7 +41,7 @@ def dispatch(call: Call) -> Answer:
     except ApiError as error:
         store.rollback(start)
         return Answer(error.status, error.body())
-    except writes.Several as several:
+    except writes.SeveralError as several:
         return Answer(300, [call.base + path for path in several.paths])
 
 
@@ -38,11 +51,16 @@ def _handle(call: Call) -> Answer:
     if head == "composite" and second:
         return _composite(call, second)
     handlers: dict[str, Any] = {
-        "": _root, "limits": lambda c: Answer(body=c.org.limits_body()), "sobjects": sobjects.handle,
-        "query": queries.query, "queryall": queries.query, "search": searches.search,
-        "parameterizedsearch": searches.parameterized, "recent": _recent,
+        "": _root,
+        "limits": lambda c: Answer(body=c.org.limits_body()),
+        "sobjects": sobjects.handle,
+        "query": queries.query,
+        "queryall": queries.query,
+        "search": searches.search,
+        "parameterizedsearch": searches.parameterized,
+        "recent": _recent,
         "composite": lambda c: composite.handle(c, dispatch) if c.method == "POST" else _composite_root(c),
-    }  # fmt: skip
+    }
     handler = handlers.get(head)
     if handler is None:
         raise not_found()

@@ -39,8 +39,15 @@ def _from_body(call: Call) -> dict[str, Any]:
 def _from_query(call: Call) -> dict[str, Any]:
     names = [n for n in call.query.get("sobject", "").split(",") if n]
     fields = [n for n in call.query.get("fields", "").split(",") if n]
-    objects = [{"name": n, "fields": call.query.get(f"{n}.fields", "").split(",") if f"{n}.fields" in call.query else None,
-                "limit": call.query.get(f"{n}.limit"), "where": call.query.get(f"{n}.where")} for n in names]  # fmt: skip
+    objects = [
+        {
+            "name": n,
+            "fields": call.query.get(f"{n}.fields", "").split(",") if f"{n}.fields" in call.query else None,
+            "limit": call.query.get(f"{n}.limit"),
+            "where": call.query.get(f"{n}.where"),
+        }
+        for n in names
+    ]
     return {**call.query, "sobjects": objects, "fields": fields or ["Id"]}
 
 

@@ -16,7 +16,8 @@ from simulators.salesforce.store import Row
 def handle(call: Call) -> Answer:
     rest = call.path[1:]
     if not rest:
-        return _only(call, "GET") or Answer(body=_global(call))
+        _only(call, "GET")
+        return Answer(body=_global(call))
     kind = writes.find_kind(call.access, rest[0])
     if len(rest) == 1:
         return _object(call, kind)
@@ -36,9 +37,10 @@ def handle(call: Call) -> Answer:
 def _only(call: Call, *methods: str) -> None:
     if call.method not in methods:
         raise ApiError(
-            405, "METHOD_NOT_ALLOWED",
+            405,
+            "METHOD_NOT_ALLOWED",
             f"HTTP Method '{call.method}' not allowed. Allowed are {','.join(methods)}",
-        )  # fmt: skip
+        )
 
 
 def _global(call: Call) -> dict[str, Any]:
@@ -55,7 +57,8 @@ def _object(call: Call, kind: ObjectType) -> Answer:
     _only(call, "GET", "POST", "HEAD")
     order = "LastModifiedDate" if kind.field("LastModifiedDate") else "Id"
     name = kind.name_field
-    recent = run(call, f"SELECT Id{', ' + name.name if name else ''} FROM {kind.name} ORDER BY {order} DESC LIMIT 10")
+    columns = f"Id, {name.name}" if name else "Id"
+    recent = run(call, f"SELECT {columns} FROM {kind.name} ORDER BY {order} DESC LIMIT 10")  # noqa: S608 - SOQL of ours
     return Answer(
         body={"objectDescribe": describe.brief(kind, call.access, call.base), "recentItems": recent["records"]}
     )
@@ -129,7 +132,8 @@ def _relationship(call: Call, kind: ObjectType, record_id: str, name: str) -> An
         wanted = call.query.get("fields") or ", ".join(
             f.name for f in target.fields.values() if call.access.shows(target, f)
         )
-        return Answer(body=run(call, f"SELECT {wanted} FROM {child.object} WHERE {child.field} = '{row['Id']}'"))
+        where = f"{child.field} = '{row['Id']}'"
+        return Answer(body=run(call, f"SELECT {wanted} FROM {child.object} WHERE {where}"))  # noqa: S608 - our own SOQL
     link = kind.relationships.get(name.lower())
     parent = call.access.store.get(row.get(link.name)) if link else None
     parent_kind = call.access.store.schema.of_id(parent["Id"]) if parent else None
@@ -141,8 +145,12 @@ def _relationship(call: Call, kind: ObjectType, record_id: str, name: str) -> An
 def _layouts(kind: ObjectType, which: str) -> dict[str, Any]:
     if which != "compactLayouts":
         raise not_found()
-    return {"compactLayouts": [], "defaultCompactLayoutId": None, "recordTypeCompactLayoutMappings": [],
-            "urls": {"primary": f"/sobjects/{kind.name}/describe/compactLayouts/primary"}}  # fmt: skip
+    return {
+        "compactLayouts": [],
+        "defaultCompactLayoutId": None,
+        "recordTypeCompactLayoutMappings": [],
+        "urls": {"primary": f"/sobjects/{kind.name}/describe/compactLayouts/primary"},
+    }
 
 
 def _changes(call: Call, kind: ObjectType, deleted: bool) -> dict[str, Any]:
@@ -150,8 +158,13 @@ def _changes(call: Call, kind: ObjectType, deleted: bool) -> dict[str, Any]:
     _only(call, "GET")
     start, end = _window(call, 15 if deleted else 30)
     table = call.access.store.tables[kind.name].rows.values()
-    found = [row for row in table if start <= row.get("SystemModstamp", "") <= end
-             and bool(row.get("IsDeleted")) == deleted and call.access.sees(kind, row)]  # fmt: skip
+    found = [
+        row
+        for row in table
+        if start <= row.get("SystemModstamp", "") <= end
+        and bool(row.get("IsDeleted")) == deleted
+        and call.access.sees(kind, row)
+    ]
     if deleted:
         records = [{"id": row["Id"], "deletedDate": row["SystemModstamp"]} for row in found]
         return {"deletedRecords": records, "earliestDateAvailable": start, "latestDateCovered": end}

@@ -44,8 +44,14 @@ def _plant(
     for name, below in children.items():
         relation = kind.children.get(name.lower())
         if relation is None:
-            failures.append({"referenceId": reference, "errors": [
-                {"statusCode": "INVALID_FIELD", "message": f"No such relationship '{name}'", "fields": []}]})  # fmt: skip
+            failures.append(
+                {
+                    "referenceId": reference,
+                    "errors": [
+                        {"statusCode": "INVALID_FIELD", "message": f"No such relationship '{name}'", "fields": []}
+                    ],
+                }
+            )
             continue
         for each in below["records"]:
             child_kind = writes.find_kind(call.access, relation.object)

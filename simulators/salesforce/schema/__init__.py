@@ -1,9 +1,9 @@
 """The objects and fields this Salesforce knows, read from the compact tables beside this file. Holds no records.
 
-A line of an object's table: `Name | type length | flags | label | > Target,Target as Relationship | @ Compound | = picklist`.
-Flags: n nillable, c createable, u updateable, d defaulted on create, s sortable, g groupable, a aggregatable, f filterable,
-i idLookup, N name field, p permissionable (FLS can hide it), R restricted picklist, P polymorphic, x external id, q unique,
-A auto number, C case-sensitive. A leading `+` marks what exists only where person accounts are on.
+A line of a table: `Name | type length | flags | label | > Target,Target as Relationship | @ Compound | = picklist`.
+Flags: n nillable, c createable, u updateable, d defaulted on create, s sortable, g groupable, a aggregatable,
+f filterable, i idLookup, N name field, p permissionable (FLS can hide it), R restricted picklist, P polymorphic,
+x external id, q unique, A auto number, C case-sensitive. A leading `+`: only where person accounts are on.
 """
 
 from dataclasses import dataclass, field
@@ -141,11 +141,19 @@ def _field(parts: list[str]) -> FieldType:
     extra = {part[0]: part[2:].strip() for part in parts[4:]}
     targets, _, relationship = extra.get(">", "").partition(" as ")
     return FieldType(
-        name=name, type=type_, length=length, precision=precision, scale=scale,
-        digits=numbers[0] if type_ == "int" else 0, flags=flags, label=label,
-        refers_to=tuple(t for t in targets.split(",") if t), relationship=relationship or None,
-        compound=extra.get("@"), picks=_picks(extra.get("=", "")),
-    )  # fmt: skip
+        name=name,
+        type=type_,
+        length=length,
+        precision=precision,
+        scale=scale,
+        digits=numbers[0] if type_ == "int" else 0,
+        flags=flags,
+        label=label,
+        refers_to=tuple(t for t in targets.split(",") if t),
+        relationship=relationship or None,
+        compound=extra.get("@"),
+        picks=_picks(extra.get("=", "")),
+    )
 
 
 def _picks(text: str) -> tuple[Pick, ...]:

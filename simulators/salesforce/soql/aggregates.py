@@ -18,9 +18,12 @@ def is_bare_count(plan: Plan) -> bool:
     items = plan.query.select
     first = items[0]
     return (
-        len(items) == 1 and isinstance(first, Selected) and isinstance(first.expression, Call)
-        and first.expression.name == "COUNT" and first.expression.argument is None
-    )  # fmt: skip
+        len(items) == 1
+        and isinstance(first, Selected)
+        and isinstance(first.expression, Call)
+        and first.expression.name == "COUNT"
+        and first.expression.argument is None
+    )
 
 
 class Aggregation:
@@ -50,14 +53,14 @@ class Aggregation:
 
     def _measure(self, expression: Expression) -> tuple[Measure, str]:
         if isinstance(expression, Call) and expression.name in AGGREGATES:
-            return self._aggregate(expression), ""
+            return self.aggregate(expression), ""
         text = _text(expression)
         column = self.plan.column_of(expression)
         if text not in [key for key, _ in self.keys]:
             raise SoqlError(f"Field must be grouped or aggregated: {column.field.name}", expression.at)
         return (lambda rows: column.get(rows[0])), column.field.name
 
-    def _aggregate(self, call: Call) -> Measure:
+    def aggregate(self, call: Call) -> Measure:
         if call.argument is None:
             return len
         column = self.plan.column_of(call.argument)
@@ -107,13 +110,13 @@ class _Group:
         from simulators.salesforce.schema import FieldType
 
         if isinstance(expression, Call) and expression.name in AGGREGATES:
-            value = self._aggregation._aggregate(expression)(self._members)
+            value = self._aggregation.aggregate(expression)(self._members)
             kind = "string" if isinstance(value, str) else "double"
             each = FieldType(expression.name, kind, 0, 18, 2, 0, "sgaf", expression.name)
             return Column((), each, None, lambda _: value, False)
         return self._aggregation.plan.column_of(expression)
 
-    def joined_ids(self, join: Any, column: Column) -> set[Any]:
+    def joined_ids(self, join: Any, column: Column) -> set[Any]:  # noqa: ARG002 - the protocol has it
         raise SoqlError("Semi join sub-selects are not allowed in HAVING", join.at)
 
 
@@ -145,4 +148,6 @@ def _reduce(name: str, values: list[Any]) -> Any:
         return None
     if name == "AVG":
         return sum(values) / len(values)
-    return {"SUM": sum, "MIN": min, "MAX": max}[name](values)
+    if name == "SUM":
+        return sum(values)
+    return min(values) if name == "MIN" else max(values)

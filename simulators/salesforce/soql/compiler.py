@@ -60,8 +60,9 @@ class Plan:
         if left.type not in ("id", "reference"):
             raise SoqlError(
                 "The left operand field in the where expression for outer query should be an id field, "
-                f"cannot use: '{left.name}'", join.at,
-            )  # fmt: skip
+                f"cannot use: '{left.name}'",
+                join.at,
+            )
         only = inner.select[0]
         if len(inner.select) != 1 or not isinstance(only, Selected) or inner.order_by or inner.limit is not None:
             raise SoqlError("Semi join sub-selects must select exactly one field, without ORDER BY or LIMIT", join.at)
@@ -69,9 +70,9 @@ class Plan:
         chosen = plan.column_of(only.expression)
         if chosen.field.type not in ("id", "reference"):
             raise SoqlError(
-                "The inner select field must be an id or reference field, cannot use: "
-                f"'{chosen.field.name}'", join.at,
-            )  # fmt: skip
+                f"The inner select field must be an id or reference field, cannot use: '{chosen.field.name}'",
+                join.at,
+            )
         _same_target(chosen, column, join)
         return {chosen.get(row) for row in plan.rows()} - {None}
 
@@ -92,8 +93,7 @@ class Plan:
         if ids is None and self.condition and self.condition.candidates:
             ids = sorted(self.condition.candidates())
         pool = table.values() if ids is None else (table[i] for i in ids if i in table)
-        found = [row for row in pool if self._visible(row) and (test is None or test(row))]
-        return found
+        return [row for row in pool if self._visible(row) and (test is None or test(row))]
 
     def _visible(self, row: Row) -> bool:
         if row.get("IsDeleted") and not self.everything:
@@ -111,9 +111,10 @@ class Plan:
         column = self.column_of(ordering.expression)
         if not column.field.has("s"):
             raise SoqlError(
-                f"field '{column.field.name}' can not be sorted in a query call", ordering.expression.at,
+                f"field '{column.field.name}' can not be sorted in a query call",
+                ordering.expression.at,
                 "INVALID_FIELD",
-            )  # fmt: skip
+            )
         return sort_key(column.get, column.field, ordering)
 
     def shape(self) -> Shape:
@@ -137,8 +138,11 @@ class Plan:
         if isinstance(item.expression, Path) and item.alias:
             raise SoqlError("only aggregate expressions use field aliasing", item.expression.at)
         if (*column.hops, name) in seen:
-            raise SoqlError(f"duplicate field selected: {item.expression.text}" if isinstance(item.expression, Path)
-                            else f"duplicate alias: {name}")  # fmt: skip
+            raise SoqlError(
+                f"duplicate field selected: {item.expression.text}"
+                if isinstance(item.expression, Path)
+                else f"duplicate alias: {name}"
+            )
         seen.add((*column.hops, name))
         shape.add(column, name, self.resolver)
 
@@ -154,8 +158,9 @@ class Plan:
         branches: dict[str, Shape] = {}
         for name, paths in item.branches:
             branches[name.lower()] = self._branch(name, paths, item)
-        shape.add_typeof(link, branches, self._branch("User", item.otherwise, item) if item.otherwise else None,
-                         self.resolver)  # fmt: skip
+        shape.add_typeof(
+            link, branches, self._branch("User", item.otherwise, item) if item.otherwise else None, self.resolver
+        )
 
     def _branch(self, name: str, paths: tuple[Path, ...], item: TypeOf) -> Shape:
         kind = self.access.store.schema.get(name)
@@ -176,8 +181,10 @@ class Plan:
             raise SoqlError(
                 f"Didn't understand relationship '{inner.source}' in FROM part of query call. If you are attempting to "
                 "use a custom relationship, be sure to append the '__r' after the custom relationship name. Please "
-                "reference your WSDL or the describe call for the appropriate names.", inner.source_at, "INVALID_TYPE",
-            )  # fmt: skip
+                "reference your WSDL or the describe call for the appropriate names.",
+                inner.source_at,
+                "INVALID_TYPE",
+            )
         inner.source = relation.object
         plan = Plan(inner, self.access, self.base, self.everything)
         table = self.access.store.tables[relation.object]
@@ -221,17 +228,22 @@ def _same_target(chosen: Column, left: Column, join: SemiJoin) -> None:
     if not targets(chosen) & targets(left):
         raise SoqlError(
             f"The selected field '{chosen.field.name}' in the subquery and the left operand field in the where "
-            f"expression in the outer query '{left.field.name}' should point to the same object type", join.at,
-        )  # fmt: skip
+            f"expression in the outer query '{left.field.name}' should point to the same object type",
+            join.at,
+        )
 
 
 def _wrapped(name: str, column: Column) -> Column:
     get = column.get
     labels = {pick.value: pick.label for pick in column.field.picks}
     wrapped: dict[str, Callable[[Any], Any]] = {
-        "TOLABEL": lambda v: labels.get(v, v), "FORMAT": str, "CONVERTCURRENCY": lambda v: v,
-        "CALENDAR_YEAR": lambda v: int(v[:4]), "CALENDAR_MONTH": lambda v: int(v[5:7]), "DAY_ONLY": lambda v: v[:10],
-    }  # fmt: skip
+        "TOLABEL": lambda v: labels.get(v, v),
+        "FORMAT": str,
+        "CONVERTCURRENCY": lambda v: v,
+        "CALENDAR_YEAR": lambda v: int(v[:4]),
+        "CALENDAR_MONTH": lambda v: int(v[5:7]),
+        "DAY_ONLY": lambda v: v[:10],
+    }
     convert = wrapped[name]
     each = column.field
     if name.startswith("CALENDAR"):

@@ -1,4 +1,4 @@
-"""Compiles WHERE into a predicate and, where an index helps, the ids that can match. Types are checked as in Salesforce."""
+"""Compiles WHERE into a predicate and, where an index helps, the ids that can match."""
 
 import operator
 import re
@@ -76,7 +76,7 @@ def check_joins(condition: Condition | None) -> None:
     """Salesforce's limits on semi-joins: at most two, not under OR or NOT, not in a nested condition's OR."""
     joins = _joins(condition, under_or=False)
     if joins > 2:
-        raise SoqlError("Maximum 2 semi join sub-selects are allowed in a query")
+        raise SoqlError("Maximum 2 semi join sub-selects are allowed", None, "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS")
 
 
 def _joins(condition: Condition | None, under_or: bool) -> int:
@@ -144,8 +144,10 @@ def _ordered(column: Column, compare: Callable[[Any, Any], bool], bound: Any, co
     if each.type in _IDS or each.type == "boolean":
         raise SoqlError(
             f"{'ID' if each.type in _IDS else 'boolean'} fields do not support less than or greater than operator: "
-            f"{each.name}", condition.at, "INVALID_QUERY_FILTER_OPERATOR",
-        )  # fmt: skip
+            f"{each.name}",
+            condition.at,
+            "INVALID_QUERY_FILTER_OPERATOR",
+        )
     fold = each.type in TEXTUAL
     edge = bound.lower() if fold and isinstance(bound, str) else bound
 
@@ -183,9 +185,13 @@ def _relative(condition: Comparison, column: Column, scope: Columns) -> Compiled
         else (midnight(first, scope.zone), midnight(after, scope.zone))
     )
     tests: dict[str, Callable[[str], bool]] = {
-        "=": lambda v: low <= v < high, "!=": lambda v: not low <= v < high, "<": lambda v: v < low,
-        "<=": lambda v: v < high, ">": lambda v: v >= high, ">=": lambda v: v >= low,
-    }  # fmt: skip
+        "=": lambda v: low <= v < high,
+        "!=": lambda v: not low <= v < high,
+        "<": lambda v: v < low,
+        "<=": lambda v: v < high,
+        ">": lambda v: v >= high,
+        ">=": lambda v: v >= low,
+    }
     test = tests[sign]
     return Compiled(lambda row: sign == "!=" if (value := get(row)) is None else test(value))
 
@@ -231,5 +237,6 @@ def _mismatch(literal: Literal, each: FieldType) -> SoqlError:
     quotes = "and should be enclosed in quotes" if wanted == "string" else "and should not be enclosed in quotes"
     return SoqlError(
         f"value of filter criterion for field '{each.name}' must be of type {wanted} {quotes}",
-        literal.at, "INVALID_FIELD",
-    )  # fmt: skip
+        literal.at,
+        "INVALID_FIELD",
+    )

@@ -57,7 +57,7 @@ def stamp(moment: datetime) -> str:
 
 def moment_of(text: str) -> datetime:
     """Parse a SOQL or JSON date-time; raises ValueError."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

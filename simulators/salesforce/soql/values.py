@@ -14,9 +14,11 @@ from simulators.salesforce.store import Row
 Getter = Callable[[Row], Any]
 #: Fields that mirror one of a related record: never stored, always as the related record is now.
 MIRRORS = {
-    ("Case", "ContactEmail"): ("ContactId", "Email"), ("Case", "ContactPhone"): ("ContactId", "Phone"),
-    ("Case", "ContactMobile"): ("ContactId", "MobilePhone"), ("Case", "ContactFax"): ("ContactId", "Fax"),
-}  # fmt: skip
+    ("Case", "ContactEmail"): ("ContactId", "Email"),
+    ("Case", "ContactPhone"): ("ContactId", "Phone"),
+    ("Case", "ContactMobile"): ("ContactId", "MobilePhone"),
+    ("Case", "ContactFax"): ("ContactId", "Fax"),
+}
 _PARTS = ("City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street")
 #: What a polymorphic relationship (Who, What, Owner) offers, whatever the record behind it is.
 NAME_FIELDS = (
@@ -93,9 +95,12 @@ class Resolver:
         inner = self._walk(targets[0], names[1:], path)
         get = inner.get
         return Column(
-            (link.relationship or "", *inner.hops), inner.field, inner.kind,
-            lambda row: get(parent) if (parent := follow(row)) is not None else None, False,
-        )  # fmt: skip
+            (link.relationship or "", *inner.hops),
+            inner.field,
+            inner.kind,
+            lambda row: get(parent) if (parent := follow(row)) is not None else None,
+            False,
+        )
 
     def _own_field(self, kind: ObjectType, name: str, path: Path) -> Column:
         each = kind.field(name)
@@ -108,15 +113,18 @@ class Resolver:
         """The reference field behind a relationship name that this user may cross."""
         link = kind.relationships.get(name.lower())
         readable = [
-            t for target in (link.refers_to if link else ())
+            t
+            for target in (link.refers_to if link else ())
             if (t := self.access.store.schema.get(target)) and self.access.reads(t)
-        ]  # fmt: skip
+        ]
         if link is None or not readable or not self.access.shows(kind, link):
             raise SoqlError(
                 f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom "
                 "relationship, be sure to append the '__r' after the custom relationship name. Please reference your "
-                "WSDL or the describe call for the appropriate names.", path.at, "INVALID_FIELD",
-            )  # fmt: skip
+                "WSDL or the describe call for the appropriate names.",
+                path.at,
+                "INVALID_FIELD",
+            )
         return link
 
     def follower(self, link: FieldType) -> Callable[[Row], Row | None]:
