@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from django.db.models import BinaryField, OuterRef, Subquery
 
 from organizations.models import AuditEntry, AuditHead, Member
 
+logger = logging.getLogger(__name__)
 Fact = str | int | bool | None | list[str]
 _GENESIS = b"\0" * 32
 
@@ -100,10 +102,10 @@ def record(
     `actor`: a Member, "task:<name>" or "operator"; `action`: dotted verb. Facts are plain values, never content."""
     with transaction.atomic():
         at = _lock(organization_id)
-        head = AuditHead.objects.filter(organization_id=organization_id).first()
+        sequence, previous = _end_of_chain(organization_id)
         entry = AuditEntry(
             organization_id=organization_id,
-            sequence=head.sequence + 1 if head else 1,
+            sequence=sequence + 1,
             at=at,
             actor=_clean(actor_name(actor), 80),
             action=_clean(action, 80),
@@ -111,17 +113,32 @@ def record(
             result=_clean(result, 40),
             facts={name: _clean_fact(value) for name, value in facts.items()},
         )
-        entry.digest = _row_digest(bytes(head.digest) if head else _GENESIS, entry)
+        entry.digest = _row_digest(previous, entry)
         entry.save(force_insert=True)
         _move_head(entry)
     return entry
+
+
+def _end_of_chain(organization_id: UUID) -> tuple[int, bytes]:
+    """Last sequence number and digest. Where somebody has tampered with the end, the next row is chained to nothing:
+    work goes on, and the break stays visible instead of being signed over."""
+    rows = AuditEntry.objects.filter(organization_id=organization_id).order_by("-sequence")
+    last = rows.values_list("sequence", "digest").first()
+    head = AuditHead.objects.filter(organization_id=organization_id).first()
+    if last is None and head is None:
+        return 0, _GENESIS
+    sequence, digest = (last[0], bytes(last[1])) if last else (0, b"")
+    if last and head and hmac.compare_digest(_head_digest(organization_id, sequence, digest), bytes(head.mac)):
+        return sequence, digest
+    logger.error("the end of an audit chain was tampered with: organization %s", organization_id)
+    return max(sequence, head.sequence if head else 0), b"broken"
 
 
 def _move_head(entry: AuditEntry) -> None:
     mac = _head_digest(entry.organization_id, entry.sequence, bytes(entry.digest))
     AuditHead.objects.update_or_create(
         organization_id=entry.organization_id,
-        defaults={"sequence": entry.sequence, "digest": entry.digest, "mac": mac},
+        defaults={"sequence": entry.sequence, "mac": mac},
     )
 
 

@@ -26,8 +26,9 @@ _BUMP = """
 INSERT INTO organizations_epoch (kind, key, version, changed_at) VALUES (%s, %s, 1, clock_timestamp())
 ON CONFLICT (kind, key) DO UPDATE SET version = organizations_epoch.version + 1, changed_at = clock_timestamp()
 """
+# statement_timestamp(), since with the volatile clock_timestamp() the index on changed_at cannot be used.
 _POLL = """
-SELECT kind, key, version FROM organizations_epoch WHERE changed_at > clock_timestamp() - make_interval(secs => %s)
+SELECT kind, key, version FROM organizations_epoch WHERE changed_at > statement_timestamp() - make_interval(secs => %s)
 """
 
 

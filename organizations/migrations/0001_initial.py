@@ -67,7 +67,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("organization_id", models.UUIDField(primary_key=True, serialize=False)),
                 ("sequence", models.BigIntegerField()),
-                ("digest", models.BinaryField(max_length=32)),
                 ("mac", models.BinaryField(max_length=32)),
             ],
         ),
