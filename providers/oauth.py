@@ -30,7 +30,9 @@ _IDENTITY = re.compile(r"(?P<host>https://[^/?#\\@\s]+)(?:/[A-Za-z0-9_-]+)?/id/(
 _REASONS = (
     ("expired authorization code", "The sign-in took too long or was used twice; please start again."),
     ("code verifier", "The sign-in could not be matched to this browser; please start again."),
+    ("inactive_user", "Your Salesforce user is not active."),
     ("inactive user", "Your Salesforce user is not active."),
+    ("inactive_org", "Your Salesforce organization is not active."),
     ("inactive org", "Your Salesforce organization is not active."),
     ("ip restricted", "Salesforce does not allow this sign-in from our network address."),
     ("approved this consumer", "Salesforce asks for your approval again."),
@@ -242,8 +244,8 @@ def _failure(status: int, fields: Mapping[str, Any]) -> ProviderError:
         return RateLimited("Salesforce asks us to sign in less often.", provider="salesforce")
     if not 400 <= status < 500:
         return Transient("Salesforce's token endpoint gave no usable answer.", provider="salesforce")
-    if error == "invalid_grant":
-        return NeedsReconnect(_reason(description), provider="salesforce")
+    if error in {"invalid_grant", "inactive_user", "inactive_org"}:
+        return NeedsReconnect(_reason(f"{error} {description}"), provider="salesforce")
     if error in {"invalid_client", "invalid_client_id", "invalid_client_credentials", "unauthorized_client"}:
         text = "Salesforce does not accept this product's client id; an administrator must check the app's set-up."
         return PermissionMissing(text, provider="salesforce")
