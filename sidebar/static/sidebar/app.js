@@ -61,6 +61,7 @@ function showMe(me) {
 
 function showSignIn(message = "") {
   people.stop();
+  search.reset();
   byId("bar").hidden = true;
   byId("menu").open = false;
   clearBanner();
@@ -95,7 +96,6 @@ async function enter(button, failure) {
 
 byId("sign-out").addEventListener("click", async () => {
   state.leaving = true; // the next sign-in asks who it is, so that somebody else can come
-  search.clear();
   showSignIn();
   await signOut();
   announce("Signed out");

@@ -113,12 +113,8 @@ export function relatedLine(record, actions, label = "") {
       onclick: (event) => { event.preventDefault(); actions.open(record); },
     }, record.name || "Without a name", unseen(" (opens Salesforce in a new window)")),
     label && el("span", { class: "tag" }, label),
-    facts.length > 0 && el("span", { class: "facts" }, facts.map((field, index) => [
-      index ? el("span", { class: "dot", aria: { hidden: "true" } }, "·") : null,
-      unseen(`${field.label}: `),
-      el("span", { title: field.label }, asText(field)),
-      unseen(". "),
-    ])),
+    facts.length > 0 && el("span", { class: "facts" }, facts.map((field) =>
+      el("span", { class: "fact", title: field.label }, unseen(`${field.label}: `), asText(field), unseen(". ")))),
   );
 }
 

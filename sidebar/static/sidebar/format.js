@@ -26,7 +26,7 @@ const FORMATS = {
   currency: (value, field) => money(value, field.currency),
   double: (value) => number(value),
   int: (value) => number(value),
-  percent: (value) => `${number(value)} %`,
+  percent: (value) => percent(value),
   boolean: (value) => (value === true || value === "true" ? "Yes" : "No"),
   multipicklist: (value) => String(value).split(";").join(", "),
 };
@@ -50,6 +50,12 @@ export function asNode(field) {
 function number(value) {
   const amount = Number(value);
   return Number.isFinite(amount) ? new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }).format(amount) : String(value);
+}
+
+function percent(value) {
+  const share = Number(value) / 100;
+  if (!Number.isFinite(share)) return String(value);
+  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 }).format(share);
 }
 
 function money(value, currency) {

@@ -59,7 +59,10 @@ export function connectPeople({ actions, show, fail }) {
 
   return {
     show: (item) => load(item),
-    stop: () => running?.abort(),
+    stop() {
+      running?.abort();
+      running = current = null;
+    },
     prefetch: (list) => prefetch(list),
   };
 }

@@ -14,7 +14,8 @@ export function connectSearch({ actions, show, back, fail }) {
   let running = null;
 
   const stop = () => { clearTimeout(timer); running?.abort(); };
-  const clear = () => { stop(); box.value = ""; back(); };
+  const reset = () => { stop(); box.value = ""; };
+  const clear = () => { reset(); back(); };
   const run = async () => {
     stop();
     const text = box.value.trim();
@@ -31,7 +32,7 @@ export function connectSearch({ actions, show, back, fail }) {
   box.addEventListener("input", () => { stop(); timer = setTimeout(run, PAUSE); });
   box.addEventListener("keydown", (event) => { if (event.key === "Escape" && box.value) { event.preventDefault(); clear(); } });
   byId("search-form").addEventListener("submit", (event) => { event.preventDefault(); run(); });
-  return { clear, get active() { return box.value.trim().length >= SHORTEST; } };
+  return { clear, reset, get active() { return box.value.trim().length >= SHORTEST; } };
 }
 
 function results(text, records, actions, clear) {
