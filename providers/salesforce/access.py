@@ -111,10 +111,10 @@ def fetch(wire: Wire) -> ObjectAccess:
     answers = wire.composite([*parts, _part(wire, "sobjects", "all")])
     objects: dict[str, ObjectRights] = {}
     for name in layout.OBJECTS:
-        rights = _described(*answers.get(name, (404, None)))
+        rights = _described(*answers[name])
         if rights:
             objects[rights.name] = rights
-    for rights in _searchable_custom(*answers.get("all", (404, None))):
+    for rights in _searchable_custom(*answers["all"]):
         objects[rights.name] = rights
     return ObjectAccess(objects)
 

@@ -169,7 +169,7 @@ class SalesforceCrm:
         notes = list(plan.notes)
         for name, (status, body) in (wire.composite(parts) if parts else {}).items():
             if 200 <= status < 300:
-                answers[name] = body
+                answers[name] = _query_answer(body)
             elif not _is_stale(status, body):
                 raise failures.failure_of(status, body, is_write=False)
             elif not is_last:
@@ -228,6 +228,13 @@ def _checked_words(text: str) -> str:
     if sum(char.isalnum() for char in text) < SHORTEST_SEARCH:
         raise Rejected("Type at least two letters or digits.", provider="salesforce")
     return soql.search_words(text)
+
+
+def _query_answer(body: Any) -> Mapping[str, Any]:
+    """A nonsense answer must not pass for "nobody found"."""
+    if not isinstance(body, Mapping) or not isinstance(body.get("records"), list):
+        raise Transient("Salesforce's answer was cut or garbled.", provider="salesforce")
+    return body
 
 
 def _is_stale(status: int, body: object) -> bool:

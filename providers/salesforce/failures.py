@@ -3,6 +3,7 @@
 The messages carry no content; Salesforce's own words travel in `details`, for the person who asked."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,11 @@ _PASSING = frozenset(
 )
 _GONE = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
 _FORBIDDEN = frozenset(
-    {"FUNCTIONALITY_NOT_ENABLED", "FORBIDDEN", "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "OPERATION_NOT_ALLOWED"}
+    {"FUNCTIONALITY_NOT_ENABLED", "FORBIDDEN", "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "INVALID_TYPE_FOR_OPERATION"}
 )
+
+
+_BARE_WORD = re.compile(rb"\s*[A-Z][A-Za-z]{1,20}(?:_[A-Za-z]{1,20}){1,4}\s*")
 
 
 class SessionExpiredError(Exception):
@@ -42,7 +46,11 @@ def details_of(body: object) -> tuple[Detail, ...]:
 
 
 def parsed(content: bytes) -> Any:
-    """The JSON of a body, or None where there is none (an HTML page, a cut answer, plain text)."""
+    """The JSON of a body, or None where there is none (an HTML page, a cut answer).
+
+    OAuth resources (identity, userinfo, singleaccess) answer a bare word: `Bad_OAuth_Token`, `Wrong_Id`."""
+    if _BARE_WORD.fullmatch(content):
+        return {"error": content.strip().decode("ascii")}
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -72,11 +80,19 @@ def _refusal(status: int, codes: set[str], details: tuple[Detail, ...]) -> Provi
         return PermissionMissing(text, provider=PROVIDER, details=details)
     if codes & _GONE or (status == 404 and not codes):
         return NotFound("Salesforce has no such record, or you may not see it.", provider=PROVIDER, details=details)
-    if any(code.startswith("INSUFFICIENT_ACCESS") for code in codes) or codes & _FORBIDDEN or _is_bare(status, codes):
+    if codes & _FORBIDDEN or _is_bare(status, codes) or any(map(_is_about_rights, details)):
         return PermissionMissing("Salesforce does not allow you to do this.", provider=PROVIDER, details=details)
     if status != 300 and (not codes or status < 400):  # 300: an external id that several records have
         return Transient("Salesforce gave an answer that makes no sense.", provider=PROVIDER)
     return Rejected("Salesforce did not accept the values.", provider=PROVIDER, details=details)
+
+
+def _is_about_rights(detail: Detail) -> bool:
+    """ "Entity type cannot be inserted" shares its code with failing triggers."""
+    is_entity = detail.code == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" and detail.message.startswith(
+        "entity type cannot"
+    )
+    return is_entity or detail.code.startswith("INSUFFICIENT_ACCESS")
 
 
 def _is_bare(status: int, codes: set[str]) -> bool:

@@ -74,7 +74,7 @@ class AuthorisedSession:
                 )
             return
         body = failures.parsed(response.content)
-        if _is_session_gone(response, body):
+        if _is_session_gone(response.status_code, body):
             raise failures.SessionExpiredError
         failure = failures.failure_of(
             response.status_code, body, is_write=is_write, retry_after=response.headers.get("Retry-After", "")
@@ -108,7 +108,7 @@ class Wire:
         answer = self.call(
             lambda client: client.restful("composite/", method="POST", json=body, is_write=False), is_write=False
         )
-        return self.call(lambda _: _by_reference(answer), is_write=False)
+        return self.call(lambda _: _by_reference(answer, parts), is_write=False)
 
     def path(self, resource: str) -> str:
         return f"/services/data/v{self._version}/{resource}"
@@ -140,8 +140,10 @@ def _client(session: AuthorisedSession, version: str) -> "Salesforce":
     )
 
 
-def _by_reference(answer: Any) -> dict[str, tuple[int, Any]]:
-    return {part["referenceId"]: (int(part["httpStatusCode"]), part["body"]) for part in answer["compositeResponse"]}
+def _by_reference(answer: Any, parts: list[dict[str, Any]]) -> dict[str, tuple[int, Any]]:
+    """Raises KeyError where a part was left unanswered."""
+    found = {part["referenceId"]: (int(part["httpStatusCode"]), part["body"]) for part in answer["compositeResponse"]}
+    return {part["referenceId"]: found[part["referenceId"]] for part in parts}
 
 
 def _path_of(url: str) -> str:
@@ -149,10 +151,5 @@ def _path_of(url: str) -> str:
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def _is_session_gone(response: requests.Response, body: object) -> bool:
-    if response.status_code not in {401, 403}:
-        return False
-    if any(detail.code in failures.SESSION_CODES for detail in failures.details_of(body)):
-        return True
-    # Salesforce's OAuth resources (identity, userinfo, singleaccess) say it as plain text, with a 403.
-    return response.content[:40].strip().decode("ascii", "replace") in failures.SESSION_CODES
+def _is_session_gone(status: int, body: object) -> bool:
+    return status in {401, 403} and any(each.code in failures.SESSION_CODES for each in failures.details_of(body))

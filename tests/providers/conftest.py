@@ -7,6 +7,9 @@ import pytest
 
 from providers import http
 from tests.providers.faulty import Faulty, faulty
+from tests.simulators.running import salesforce, salesforce_process
+
+__all__ = ["salesforce", "salesforce_process"]
 
 
 @pytest.fixture

@@ -1,0 +1,99 @@
+"""People signed in at the simulated Salesforce, each with a client of his own."""
+
+from dataclasses import dataclass
+
+from providers import http, oauth
+from providers.base import Access, Priority, Secret, TokenSet
+from providers.errors import NeedsReconnect
+from providers.salesforce.access import ObjectAccess
+from providers.salesforce.budget import ApiBudget
+from providers.salesforce.crm import SalesforceCrm
+from providers.salesforce.hosts import SUFFIXES
+from tests.simulators.running import REDIRECT_URI, Running
+
+VERSION = "62.0"
+
+
+class Tokens:
+    """A TokenSource over one grant, renewing as the vault would, without its store."""
+
+    def __init__(self, server: oauth.Server, client: oauth.Client, tokens: TokenSet, session: http.Session) -> None:
+        self._server, self._client, self._session = server, client, session
+        self.current = tokens
+        self.renewals = 0
+
+    def access(self, *, rejected: Secret | None = None) -> Access:
+        if rejected is not None and rejected.reveal() == self.current.access_token.reveal():
+            self._renew()
+        return Access(self.current.access_token, self.current.api_url)
+
+    def _renew(self) -> None:
+        if self.current.refresh_token is None:
+            raise NeedsReconnect("no refresh token")
+        self.renewals += 1
+        raw = oauth.refresh(self._server, self._client, self.current.refresh_token, self._session)
+        origins = self._session.settings.origins
+        self.current = oauth.parse_token_answer(raw, origins, previous=self.current)
+
+
+class Memory:
+    """An AccessStore in memory."""
+
+    def __init__(self) -> None:
+        self.kept: ObjectAccess | None = None
+
+    def load(self) -> ObjectAccess | None:
+        return self.kept
+
+    def save(self, access: ObjectAccess) -> None:
+        self.kept = access
+
+
+@dataclass
+class Someone:
+    """A signed-in person. `pages` is where his records open."""
+
+    tokens: Tokens
+    store: Memory
+    budget: ApiBudget
+    crm: SalesforceCrm
+    session: http.Session
+    pages: str
+
+
+def session_for(salesforce: Running, **limits: float) -> http.Session:
+    origins = frozenset(salesforce.origins())
+    return http.Session(http.Settings(origins, SUFFIXES, salesforce.ca, **limits))  # type: ignore[arg-type]
+
+
+def sign_in(
+    salesforce: Running, session: http.Session, user: str, org: str = "acme", *, at: str = "", scopes: str = ""
+) -> Tokens:
+    """The authorization code flow by our own client code; the simulator's helper only plays the browser."""
+    facts = salesforce.org(org)
+    client = oauth.Client(facts["client_id"], Secret(facts["client_secret"]))
+    server = oauth.discover(at or facts["api_url"], session)
+    asked = oauth.authorize(server, client, REDIRECT_URI, scopes=scopes.split() or oauth.SCOPES)
+    arrived = salesforce.walk(asked.url, user, org, REDIRECT_URI)
+    answer = dict(pair.split("=", 1) for pair in arrived.partition("?")[2].split("&"))
+    assert answer["state"] == asked.state.reveal()
+    tokens, _ = oauth.exchange(
+        server,
+        client,
+        code=Secret(answer["code"]),
+        code_verifier=asked.code_verifier,
+        redirect_uri=REDIRECT_URI,
+        http=session,
+    )
+    return Tokens(server, client, tokens, session)
+
+
+def someone(salesforce: Running, user: str, org: str = "acme", *, scopes: str = "", **limits: float) -> Someone:
+    """Sign in and describe; the simulator's log of calls is empty afterwards."""
+    session = session_for(salesforce, **limits)
+    tokens = sign_in(salesforce, session, user, org, scopes=scopes)
+    store, budget, pages = Memory(), ApiBudget(), salesforce.org(org)["pages_url"]
+    crm = SalesforceCrm(tokens, store, budget, session, VERSION, pages)
+    crm.refresh_access(priority=Priority.INTERACTIVE)
+    salesforce.reset(only=["calls"])
+    return Someone(tokens, store, budget, crm, session, pages)
