@@ -1,7 +1,7 @@
 """Counters that tell every process what to drop from its RAM. Works with the queue down; never carries data.
 
-Kinds: "connection" (key: connection id), "member" (member id), "organization" (organization id),
-"token" (a member's OAuth tokens; key: member id)."""
+Kinds: "connection" (a grant changed; key: connection id), "cards" (what a grant's person sees changed; connection id),
+"member" (member id), "organization" (organization id), "token" (a member's OAuth tokens; member id)."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("connection", "member", "organization", "token")
+KINDS = ("connection", "cards", "member", "organization", "token")
 #: A transaction that bumps may commit this many seconds after its statement ran and is still seen.
 OVERLAP = 30.0
 #: After this many seconds without a poll nobody knows what was missed, so everything is dropped.
@@ -25,6 +25,7 @@ _listeners: dict[str, list[Listener]] = {kind: [] for kind in KINDS}
 _BUMP = """
 INSERT INTO organizations_epoch (kind, key, version, changed_at) VALUES (%s, %s, 1, clock_timestamp())
 ON CONFLICT (kind, key) DO UPDATE SET version = organizations_epoch.version + 1, changed_at = clock_timestamp()
+RETURNING version
 """
 # statement_timestamp(), since with the volatile clock_timestamp() the index on changed_at cannot be used.
 _POLL = """
@@ -42,8 +43,16 @@ def bump(kind: str, key: object) -> None:
     text = str(key)
     with connection.cursor() as cursor:
         cursor.execute(_BUMP, [kind, text])
+        (version,) = cursor.fetchone()
     notify(kind, text)
-    transaction.on_commit(lambda: notify(kind, text))
+    transaction.on_commit(lambda: _committed(kind, text, version))
+
+
+def _committed(kind: str, key: str, version: int) -> None:
+    """Hear it, and not a third time from the poll: what was loaded since is fresh."""
+    notify(kind, key)
+    if _poller is not None:
+        _poller.heard(kind, key, version)
 
 
 def on_change(kind: str, listener: Listener) -> None:
@@ -78,6 +87,10 @@ class Poller:
         self._stopped.set()
         self._thread.join(timeout=10)
 
+    def heard(self, kind: str, key: str, version: int) -> None:
+        """This process made that change itself and has told its listeners."""
+        self._seen[kind, key] = max(version, self._seen.get((kind, key), 0))
+
     @property
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -93,8 +106,8 @@ class Poller:
             rows = {(kind, key): version for kind, key, version in cursor.fetchall()}
         was_blind = time.monotonic() - self._last_success > BLIND_AFTER
         self._last_success = time.monotonic()
-        changed = [name for name, version in rows.items() if self._seen.get(name) != version]
-        self._seen = rows
+        seen, self._seen = self._seen, rows
+        changed = [name for name, version in rows.items() if version > seen.get(name, 0)]
         for kind, key in [(kind, "*") for kind in KINDS] if was_blind else changed:
             notify(kind, key)
 

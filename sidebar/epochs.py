@@ -1,27 +1,21 @@
-"""Drops cards, in this process, when a grant, a person's rights or an organization's policy changed in any process."""
+"""Drops cards, in this process, when what a person sees changed, or his sign-in ended, in any process.
+
+A sign-in drops nothing: the same person sees the same records, and his next look-up shall not cost a call."""
 
 from organizations import epochs
 from sidebar.cache import cards
 
 
-def _connection_changed(key: str) -> None:
-    cards.drop_connection(key)
+def _cards_changed(connection_id: str) -> None:
+    cards.drop_connection(connection_id)
 
 
-def _member_changed(key: str) -> None:
-    if key == "*":
+def _tokens_changed(member_id: str) -> None:
+    if member_id == "*":
         cards.drop_connection("*")
     else:
-        cards.drop_where(lambda owner: owner.member_id == key)
+        cards.drop_where(lambda owner: owner.member_id == member_id)
 
 
-def _organization_changed(key: str) -> None:
-    if key == "*":
-        cards.drop_connection("*")
-    else:
-        cards.drop_where(lambda owner: owner.organization_id == key)
-
-
-epochs.on_change("connection", _connection_changed)
-epochs.on_change("member", _member_changed)
-epochs.on_change("organization", _organization_changed)
+epochs.on_change("cards", _cards_changed)
+epochs.on_change("token", _tokens_changed)

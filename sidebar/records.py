@@ -84,7 +84,7 @@ def forget_cards(connection_id: str) -> None:
     """Drop a connection's cards, here at once and in the other processes with their next poll."""
     cards.drop_connection(connection_id)
     try:
-        epochs.bump("connection", connection_id)
+        epochs.bump("cards", connection_id)
     except DatabaseError as error:
         # The write has happened; other processes' cards end with their lifetime.
         logger.error("a write could not be announced: %s", type(error).__name__)

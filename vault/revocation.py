@@ -59,6 +59,7 @@ def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
         discarded = [discard(row, grant)] if grant else []
         audit.record(row.organization_id, actor, "connection.disconnected", row.pk, provider=row.provider)
         epochs.bump("connection", row.pk)
+        epochs.bump("cards", row.pk)
         membership.end_sessions(row.member)
     return discarded
 

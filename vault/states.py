@@ -74,5 +74,6 @@ def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "
             row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
         )
         epochs.bump("connection", row.pk)
+        epochs.bump("cards", row.pk)
     log.warning("connection %s needs its person to connect again", row.pk)
     raise NeedsReconnect(row.reason, provider=row.provider)

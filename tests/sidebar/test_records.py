@@ -107,7 +107,7 @@ class TestWriting:
         everybody.look_up("jane@customer.example", by="bob")
         update(everybody, "k1", {"Title": "x"})
         assert cards.counters().entries == 1
-        assert Epoch.objects.filter(kind="connection", key=str(everybody.connections["alice"].pk)).exists()
+        assert Epoch.objects.filter(kind="cards", key=str(everybody.connections["alice"].pk)).exists()
         everybody.look_up("jane@customer.example")
         assert len(everybody.crms["alice"].lookups) == 2
 
