@@ -72,8 +72,10 @@ def redirect_uri(login_url: str, *, announces_iss: bool = False) -> str:
     return base if announces_iss else f"{base}{login_key(login_url)}/"
 
 
-def begin(session: SessionBase, login_text: str, next_path: str) -> str:
-    """Return the address at Salesforce to send the browser to. Raises NotAllowedHere."""
+def begin(session: SessionBase, login_text: str, next_path: str, prompt: str = "") -> str:
+    """Return the address at Salesforce to send the browser to; `prompt` as OpenID Connect has it ("login": ask again).
+
+    Raises NotAllowedHere."""
     try:
         login_url = salesforce.login_url(login_text)
         client = registrations.client_at(login_url)
@@ -85,7 +87,7 @@ def begin(session: SessionBase, login_text: str, next_path: str) -> str:
     except ProviderError as error:
         raise _unavailable(error) from None
     uri = redirect_uri(login_url, announces_iss=server.announces_iss)
-    request = oauth.authorize(server, client, uri)
+    request = oauth.authorize(server, client, uri, prompt=prompt)
     expected = Expected(login_url, server.issuer, client.client_id, uri, next_path)
     pending.remember(session, request.state, request.code_verifier, expected)
     return request.url

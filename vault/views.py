@@ -76,6 +76,11 @@ def _next_path(request: HttpRequest) -> str:
     return settings.LOGIN_REDIRECT_URL
 
 
+def _prompt(request: HttpRequest) -> str:
+    """ "login" where somebody else is to sign in than the one whom Salesforce's own session in this browser names."""
+    return "login" if "login" in (request.POST.get("prompt"), request.GET.get("prompt")) else ""
+
+
 def _signed_in(request: HttpRequest) -> Member | None:
     return request.user if isinstance(request.user, Member) else None
 
@@ -83,11 +88,11 @@ def _signed_in(request: HttpRequest) -> Member | None:
 @takes_no_password
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest) -> HttpResponseBase:
-    """GET: choose where to sign in (`?login=` preselects). POST: go there."""
+    """GET: choose where to sign in (`?login=` preselects, `?prompt=login` asks who it is). POST: go there."""
     if request.method == "POST":
         text = str(request.POST.get("login") or "")
         typed = str(request.POST.get("address") or "")
-        url = connect.begin(request.session, typed if text == "other" else text, _next_path(request))
+        url = connect.begin(request.session, typed if text == "other" else text, _next_path(request), _prompt(request))
         return HttpResponseRedirect(url)
     chosen = str(request.GET.get("login") or "")
     choices = salesforce.login_choices()
@@ -96,6 +101,7 @@ def choose(request: HttpRequest) -> HttpResponseBase:
         "chosen": chosen if chosen in choices else ("other" if chosen else next(iter(choices))),
         "address": "" if chosen in choices else chosen[:300],
         "next": _next_path(request),
+        "prompt": _prompt(request),
         "purposes": purposes(salesforce.PROVIDER).items(),
         "member": _signed_in(request),
         "here": request.get_full_path(),
@@ -142,4 +148,4 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
     """End this browser session only; the grant stays."""
     logout(request)
     next_path = _next_path(request)
-    return HttpResponseRedirect(next_path if next_path.startswith("/connect/") else "/connect/salesforce/")
+    return HttpResponseRedirect(next_path if next_path.startswith("/connect/") else "/connect/salesforce/?prompt=login")

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.core.exceptions import SuspiciousOperation
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
@@ -58,6 +59,17 @@ class Authorize(AuthorizationView):
         except (ValueError, SuspiciousOperation, MultiPartParserError, UnreadablePostError):
             answer = self._refuse("The request cannot be understood.")
         return answer
+
+    def handle_prompt_login(self) -> HttpResponseBase:
+        """`prompt=login`: somebody else may be sitting there than the one who is signed in here."""
+        logout(self.request)
+        answer: HttpResponseBase = super().handle_prompt_login()
+        return answer
+
+    def get_login_url(self) -> str:
+        """Salesforce has a session of its own with this browser, so it is told to ask again too."""
+        asks_again = "login" in self.request.GET.get("prompt", "").split()
+        return f"{settings.LOGIN_URL}?prompt=login" if asks_again else settings.LOGIN_URL
 
     def _refuse(self, description: str) -> HttpResponseBase:
         failure = FatalClientError(error=InvalidRequestFatalError(description=description))

@@ -70,6 +70,7 @@ class MailClient:
         self.pane.locator("summary[aria-label='Your account']").click()
         self.pane.get_by_role("button", name="Sign out").click()
         expect(self.pane.get_by_role("button", name="Sign in with Salesforce")).to_be_visible()
+        expect(self.pane.locator("#announcer")).to_have_text("Signed out")
 
     def card(self, name: str) -> Locator:
         """The card headed `name`, unfolded."""
