@@ -74,6 +74,8 @@ class _Parser(Reader):
             return self.type_of()
         if self.is_word("FIELDS") and self.tokens[self.i + 1].text == "(":
             return self.fields_of()
+        if self.is_word("FROM"):
+            raise self.unexpected()
         expression = self.expression()
         alias = None
         if self.now.kind == "name" and self.now.word not in _AFTER_SELECT:
