@@ -3,15 +3,21 @@
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as replace
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.test import Client
+from django.utils import timezone
+from oauth2_provider.models import AccessToken, set_token_value
 
 from organizations.membership import Arrival, join
-from organizations.models import Member
+from organizations.models import Application, Member
 from organizations.oauth.applications import ensure_first_party
+from organizations.oauth.tokens import new_access_token
 
 REDIRECT = "http://localhost:8000/addins/outlook/callback/"
 CLIENT_ID = "outlook-task-pane"
@@ -120,7 +126,7 @@ def post(endpoint: str, body: dict[str, Any], **headers: Any) -> Any:
 
 def sign_in(member: Member) -> Client:
     browser = Client()
-    browser.force_login(member)
+    browser.force_login(Member.objects.get(pk=member.pk))  # as stored: a role change has ended old sessions
     return browser
 
 
@@ -145,4 +151,12 @@ class Api:
 
 
 def api(member: Member) -> Api:
-    return Api(tokens_for(member)["access_token"])
+    """With a token straight from the table, for tests that are not about getting one."""
+    raw = new_access_token(SimpleNamespace(user=member))
+    application = Application.objects.get(client_id=CLIENT_ID)
+    row = AccessToken(
+        user=member, application=application, scope="sidebar", expires=timezone.now() + timedelta(minutes=10)
+    )
+    set_token_value(row, raw)
+    row.save()
+    return Api(raw)
