@@ -17,7 +17,15 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from providers.base import AuthorizeRequest, Secret, TokenSet
-from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Rejected, Transient
+from providers.errors import (
+    HostNotAllowed,
+    NeedsReconnect,
+    PermissionMissing,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Transient,
+)
 from providers.http import SecretForm, Session, ask
 from providers.salesforce import hosts, ids
 
@@ -200,7 +208,11 @@ def _fetch_metadata(login_url: str, http: Session) -> Mapping[str, Any]:
 
 def _server(login_url: str, metadata: Mapping[str, Any], origins: Collection[str]) -> Server:
     def endpoint(name: str, path: str) -> str:
-        return str(metadata.get(name) or f"{login_url}/services/oauth2/{path}")
+        url = str(metadata.get(name) or f"{login_url}/services/oauth2/{path}")
+        if not url.rstrip("/").endswith(f"/services/oauth2/{path}"):
+            # Below other paths a Salesforce site runs its owner's code (Apex): it must not hear our client secret.
+            raise HostNotAllowed("Salesforce's metadata names an endpoint that is not allowed.", provider="salesforce")
+        return url
 
     return Server(
         login_url=login_url,

@@ -22,16 +22,24 @@ class Adapter:
     crm: Callable[..., Crm] | None = None
 
 
+_PURPOSES = dict(
+    zip(
+        oauth.SCOPES,
+        (
+            "To know who you are in Salesforce",
+            "To find and change what you may see and change yourself",
+            "To stay connected, and to work in the background for you",
+            "To open a record in Salesforce without another sign-in",
+        ),
+        strict=True,
+    )
+)
+
 ADAPTERS: Mapping[str, Adapter] = {
     "salesforce": Adapter(
         name="salesforce",
         label="Salesforce",
-        scopes={
-            "id": "To know who you are in Salesforce",
-            "api": "To find and change what you may see and change yourself",
-            "refresh_token": "To stay connected, and to work in the background for you",
-            "web": "To open a record in Salesforce without another sign-in",
-        },
+        scopes=_PURPOSES,
         host_suffixes=hosts.SUFFIXES,
         login_url=hosts.login_url,
         warm_up=transport.warm_up,
@@ -39,5 +47,5 @@ ADAPTERS: Mapping[str, Adapter] = {
     ),
 }
 
-if tuple(ADAPTERS["salesforce"].scopes) != oauth.SCOPES or any(key != each.name for key, each in ADAPTERS.items()):
+if any(key != each.name or not each.scopes for key, each in ADAPTERS.items()):
     raise RuntimeError("providers.registry contradicts itself")

@@ -7,7 +7,8 @@ import pytest
 
 from providers import http
 from tests.providers.faulty import Faulty, faulty
-from tests.simulators.running import salesforce, salesforce_process
+from tests.providers.simulated import Someone, someone
+from tests.simulators.running import Running, salesforce, salesforce_process
 
 __all__ = ["salesforce", "salesforce_process"]
 
@@ -26,3 +27,19 @@ def session(server: Faulty) -> http.Session:
 def settings_for(server: Faulty, **changes: float | int | str) -> http.Settings:
     values = {"connect_seconds": 2.0, "read_seconds": 1.0, "total_seconds": 1.5, **changes}
     return http.Settings(origins=frozenset({server.url}), ca_bundle=str(server.ca), **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def signed_in(salesforce_process: Running) -> dict[str, Someone]:
+    """Alice and Bob, signed in once; tests that end a grant sign in somebody else."""
+    return {user: someone(salesforce_process, user) for user in ("alice", "bob")}
+
+
+@pytest.fixture
+def alice(salesforce: Running, signed_in: dict[str, Someone]) -> Someone:
+    return signed_in["alice"].afresh()
+
+
+@pytest.fixture
+def bob(salesforce: Running, signed_in: dict[str, Someone]) -> Someone:
+    return signed_in["bob"].afresh()

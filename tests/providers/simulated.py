@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from providers import http, oauth
-from providers.base import Access, Priority, Secret, TokenSet
+from providers.base import Access, Person, PersonMatch, Priority, Secret, TokenSet
 from providers.errors import NeedsReconnect
 from providers.salesforce.access import ObjectAccess
 from providers.salesforce.budget import ApiBudget
@@ -12,6 +12,21 @@ from providers.salesforce.hosts import SUFFIXES
 from tests.simulators.running import REDIRECT_URI, Running
 
 VERSION = "62.0"
+JANE = "jane.doe@northwind.example"
+CONVERSATION = [
+    JANE,
+    "liam.oconnor@northwind.example",
+    "zoe.vanderberg@northwind.example",
+    "t.lukasiewicz@northwind.example",
+    "priya.raman@kestrel-labs.example",
+    "kenji.watanabe@kestrel-labs.example",
+    "juergen.mueller@xn--mller-shne-kcb9d.example",
+    "sofia.rossi@rossi-vini.example",
+    "ines.carvalho@postbox.example",
+    "max+newsletter@mustermann.example",
+    "nobody@nowhere.example",
+    "o'brien%_\\@quotes.example",
+]
 
 
 class Tokens:
@@ -60,6 +75,13 @@ class Someone:
     session: http.Session
     pages: str
 
+    def afresh(self) -> "Someone":
+        """The same grant, with a budget and a kept describe of its own."""
+        store, budget = Memory(), ApiBudget()
+        store.kept = self.store.kept
+        crm = SalesforceCrm(self.tokens, store, budget, self.session, VERSION, self.pages)
+        return Someone(self.tokens, store, budget, crm, self.session, self.pages)
+
 
 def session_for(salesforce: Running, **limits: float) -> http.Session:
     origins = frozenset(salesforce.origins())
@@ -97,3 +119,16 @@ def someone(salesforce: Running, user: str, org: str = "acme", *, scopes: str = 
     crm.refresh_access(priority=Priority.INTERACTIVE)
     salesforce.reset(only=["calls"])
     return Someone(tokens, store, budget, crm, session, pages)
+
+
+def paths(salesforce: Running, org: str = "acme") -> list[str]:
+    return [call["path"] for call in salesforce.calls(org)]
+
+
+def one(found: PersonMatch) -> Person:
+    assert len(found.people) == 1
+    return found.people[0]
+
+
+def groups(person: Person) -> dict[str, list[str]]:
+    return {group.object: [record.name for record in group.records] for group in person.groups}

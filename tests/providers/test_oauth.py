@@ -243,6 +243,9 @@ def test_discovery_does_not_keep_a_fault(server: Faulty, session: http.Session) 
         {"revocation_endpoint": "https://169.254.169.254/revoke"},
         {"authorization_endpoint": "https://evil.example/authorize"},
         {"authorization_endpoint": "javascript:alert(1)"},
+        {"token_endpoint": "https://acme.my.site.com/services/apexrest/token"},
+        {"token_endpoint": "https://acme.my.site.com/services/apexrest/services/oauth2/token/.."},
+        {"token_endpoint": "https://acme.my.site.com/x?/services/oauth2/token"},
         {"authorization_endpoint": "http://login.salesforce.com/authorize"},
     ],
 )
