@@ -33,6 +33,14 @@ def read_list(name: str) -> list[str]:
     return [part for part in read(name, "").replace(",", " ").split() if part]
 
 
+def read_named(name: str) -> dict[str, str]:
+    """Comma-separated `Label=value` as value -> label, in the order given; empty when unset."""
+    pairs = [part.partition("=") for part in read(name, "").split(",") if part.strip()]
+    if any(not label.strip() or not value.strip() for label, _, value in pairs):
+        raise ConfigurationError(f"{name} must be a comma-separated list of Label=address.")
+    return {value.strip(): label.strip() for label, _, value in pairs}
+
+
 def read_bool(name: str, default: bool = False) -> bool:
     value = read(name, "yes" if default else "no").strip().lower()
     if value in ("1", "true", "yes", "on"):

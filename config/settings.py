@@ -26,6 +26,8 @@ AUDIT_KEY = env.read("AUDIT_KEY", "")
 
 # --- Providers ------------------------------------------------------------------------------------
 SALESFORCE_ORIGINS = env.read_list("SALESFORCE_ORIGINS")
+#: Login addresses to offer by name, before Salesforce's own two; the first is chosen already.
+SALESFORCE_LOGINS = env.read_named("SALESFORCE_LOGINS")
 SALESFORCE_CLIENT_ID = env.read("SALESFORCE_CLIENT_ID", "")
 SALESFORCE_CLIENT_SECRET = env.read("SALESFORCE_CLIENT_SECRET", "")
 SALESFORCE_API_VERSION = env.read("SALESFORCE_API_VERSION", "62.0")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.views import redirect_to_login
@@ -12,38 +11,35 @@ from django.utils import timezone
 
 from organizations.models import Member
 
-P = ParamSpec("P")
-Page = Callable[Concatenate[HttpRequest, Member, P], HttpResponse]
+View = Callable[[HttpRequest], HttpResponse]
+Page = Callable[[HttpRequest, Member], HttpResponse]
 _ZONES = available_timezones()
 
 
-def members_only(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def members_only(page: Page) -> View:
     """Hands the signed-in member to the page, in the member's own time zone (C24); others are sent to sign in."""
 
     @wraps(page)
-    def gate(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def gate(request: HttpRequest) -> HttpResponse:
         member = request.user
         if not isinstance(member, Member):
             return redirect_to_login(request.get_full_path())
         with timezone.override(zone_of(member)):
-            return page(request, member, *args, **kwargs)
+            return page(request, member)
 
     return gate
 
 
-def administrators_only(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    @wraps(page)
-    def gate(request: HttpRequest, member: Member, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+def administrators_only(page: Page) -> View:
+    """The same, for administrators; other members get 403."""
+
+    def guarded(request: HttpRequest, member: Member) -> HttpResponse:
         if not member.is_administrator:
             raise PermissionDenied
-        return page(request, member, *args, **kwargs)
+        return page(request, member)
 
-    return members_only(gate)
+    return members_only(guarded)
 
 
 def zone_of(member: Member) -> ZoneInfo:
     return ZoneInfo(member.time_zone if member.time_zone in _ZONES else "UTC")
-
-
-def current_member(request: HttpRequest) -> Member | Any | None:
-    return request.user if isinstance(request.user, Member) else None

@@ -41,9 +41,12 @@ def login_url(text: str) -> str:
 
 
 def login_choices() -> Mapping[str, str]:
-    """Login URL -> label, for the choice page: Salesforce's two doors and the operator's own https origins."""
-    own = {origin.rstrip("/"): origin.rstrip("/") for origin in origins() if origin.startswith("https://")}
-    return {hosts.PRODUCTION: "Production", hosts.SANDBOX: "Sandbox", **own}
+    """Login URL -> label, for the choice page: those the operator names, Salesforce's two doors, else his origins."""
+    named: Mapping[str, str] = settings.SALESFORCE_LOGINS
+    doors = {hosts.PRODUCTION: "Production", hosts.SANDBOX: "Sandbox"}
+    if named:
+        return {**named, **doors}
+    return doors | {origin.rstrip("/"): origin.rstrip("/") for origin in origins() if origin.startswith("https://")}
 
 
 def refresh(grant: Grant) -> oauth.RawAnswer:

@@ -102,10 +102,19 @@ def salesforce_settings(facts: Mapping[str, Any]) -> dict[str, str]:
     first = facts["orgs"][0]
     return {
         "SALESFORCE_ORIGINS": " ".join(sorted(set(_origins(facts)))),
+        "SALESFORCE_LOGINS": ", ".join(_logins(facts)),
         "SALESFORCE_CLIENT_ID": first["client_id"],
         "SALESFORCE_CLIENT_SECRET": first["client_secret"],
         "OUTBOUND_CA_BUNDLE": facts["ca"],
     }
+
+
+def _logins(facts: Mapping[str, Any]) -> Iterator[str]:
+    """`Label=address` of every door of the simulated Salesforce, the one that lets most people in first."""
+    for host in facts.get("login_hosts", ()):
+        yield f"{host['name']} (simulated)={host['login_url']}"
+    for site in (org["site"] for org in facts["orgs"] if org.get("site")):
+        yield f"{site['name']} (simulated site)={site['login_url']}"
 
 
 def read_orgs(directory: Path) -> dict[str, Any]:

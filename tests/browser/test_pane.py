@@ -4,7 +4,7 @@ import re
 import secrets
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.mailclient import MailClient, mail_client
 from tests.running import Stack
@@ -37,7 +37,12 @@ def test_the_pane_uses_no_cookie_and_keeps_no_token_in_its_address(browser: Brow
     """C43: bearer tokens only; the API never gets a cookie and sets none."""
     with mail_client(browser, stack.public_url) as client:
         sent: list[dict[str, str]] = []
-        client.page.on("request", lambda request: sent.append(request.all_headers()) if "/api/" in request.url else None)
+
+        def note(route: Route) -> None:
+            sent.append(route.request.all_headers())
+            route.continue_()
+
+        client.context.route("**/api/**", note)
         client.open_mail(NORTHWIND)
         signed_in(client, stack, "alice")
         client.card("Jane Doe")
@@ -100,7 +105,8 @@ def test_a_refused_form_says_why_beside_the_field(browser: Browser, stack: Stack
         card = client.card("Sofia Rossi")
         card.get_by_role("button", name=re.compile("^Edit Sofia Rossi")).first.click()
         form = card.locator("form.record-form")
-        form.get_by_label("Email", exact=True).evaluate("node => { node.type = 'text'; node.value = 'not an address'; }")
+        email = form.get_by_label("Email", exact=True)
+        email.evaluate("node => { node.type = 'text'; node.value = 'not an address'; }")
         form.get_by_role("button", name="Save").click()
         expect(form.get_by_role("alert")).to_be_visible()
         expect(form.get_by_role("alert")).to_be_focused()
