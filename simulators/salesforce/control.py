@@ -96,7 +96,7 @@ def _reset(host: Host, body: dict[str, Any]) -> Result:
         if "limits" in wanted:
             org.limits.used, org.limits.maximum, org.limits.idle_seconds = 0, org.plan.daily_calls, 7200.0
         if "records" in wanted:
-            org.fill()
+            org.restore()
         if body.get("grants"):
             for grant in list(org.grants.grants.values()):
                 org.grants.revoke(grant)
@@ -156,6 +156,7 @@ def _set_profile(org: Org, user: User, name: str) -> None:
     row = next(row for row in org.store.alive("Profile") if row["Name"] == name)
     user.profile = type(user.profile)(**{**PROFILES[name].__dict__, "id": row["Id"]})
     org.store.put("User", {**org.store.tables["User"].rows[user.id], "ProfileId": row["Id"]})
-    for access in org.store.alive("UserPermissionAccess"):
+    for access in list(org.store.alive("UserPermissionAccess")):
         if access.get("_user") == user.id:
-            access |= {f: user.may(f.removeprefix("Permissions")) for f in access if f.startswith("Permissions")}
+            granted = {f: user.may(f.removeprefix("Permissions")) for f in access if f.startswith("Permissions")}
+            org.store.put("UserPermissionAccess", {**access, **granted})

@@ -1,5 +1,6 @@
 """One Salesforce org: its records, users, apps, grants, limits and log of calls. Knows no HTTP framework."""
 
+import copy
 import secrets
 from collections import deque
 from dataclasses import dataclass, field
@@ -50,10 +51,11 @@ class Org:
         self.announces_issuer = True
         self.single_access: dict[str, tuple[str, str, float]] = {}  # otp -> user id, start page, deadline
         self.sessions: dict[str, str] = {}  # browser session -> user id
-        self.fill()
+        self.cursors: dict[str, Any] = {}
+        self.access: dict[str, Access] = {}
+        self._fill()
 
-    def fill(self) -> None:
-        """Bring records, users and profiles to what they are at the start; the same ids each time."""
+    def _fill(self) -> None:
         self.store = Store(load(self.plan.person_accounts), self.plan.pod)
         self.users: dict[str, User] = fill_system_records(self.store, self.plan, self.id)
         self.by_id = {user.id: user for user in self.users.values()}
@@ -61,8 +63,16 @@ class Org:
         PeopleSeed(self.store, self.key, owners, self.plan.number, self.plan.size).fill()
         BusinessSeed(self.store, self.key, owners, self.plan.number, self.plan.size).fill()
         self._link_partners()
-        self.cursors: dict[str, Any] = {}
-        self.access: dict[str, Access] = {}
+        self.store.keep()
+        self._first_users = copy.deepcopy(self.users)
+
+    def restore(self) -> None:
+        """Bring records and users back to what they were at the start; browser sessions and grants live on."""
+        self.store.restore()
+        for key, user in self.users.items():
+            user.__dict__.update(copy.deepcopy(self._first_users[key].__dict__))
+        self.cursors.clear()
+        self.access.clear()
 
     def _link_partners(self) -> None:
         """A partner user is a contact of his company's account."""

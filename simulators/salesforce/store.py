@@ -29,9 +29,20 @@ class Table:
         self.rows: dict[str, Row] = {}
         self._indexes: dict[str, dict[Any, dict[str, None]]] = {}
         self._words: dict[str, set[str]] | None = None
+        self._kept: dict[str, Row] = {}
+        self._changed = False
         self.searched = [f.name for f in kind.fields.values() if f.type in _SEARCHED]
 
+    def keep(self) -> None:
+        """What `restore` brings back. Rows are never changed in place, so a shallow copy will do."""
+        self._kept, self._changed = dict(self.rows), False
+
+    def restore(self) -> None:
+        if self._changed:
+            self.rows, self._indexes, self._words, self._changed = dict(self._kept), {}, None, False
+
     def put(self, row: Row) -> None:
+        self._changed = True
         old = self.rows.get(row["Id"])
         self.rows[row["Id"]] = row
         for name, index in self._indexes.items():
@@ -42,6 +53,7 @@ class Table:
             self._learn(self._words, row)
 
     def drop(self, record_id: str) -> None:
+        self._changed = True
         row = self.rows.pop(record_id)
         for name, index in self._indexes.items():
             index.get(index_key(row.get(name)), {}).pop(record_id, None)
@@ -87,6 +99,18 @@ class Store:
         self._next = dict.fromkeys(self.tables, 1)
         self._journal: list[Callable[[], None]] | None = None
         self.private_accounts: set[str] = set()
+        self._kept_next: dict[str, int] = {}
+
+    def keep(self) -> None:
+        """Remember the records as they are now."""
+        self._kept_next = dict(self._next)
+        for table in self.tables.values():
+            table.keep()
+
+    def restore(self) -> None:
+        self._next, self._journal = dict(self._kept_next), None
+        for table in self.tables.values():
+            table.restore()
 
     def new_id(self, object_name: str) -> str:
         number = self._next[object_name]

@@ -69,9 +69,15 @@ class Running:
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {
-            "response_type": "code", "client_id": "sidebar-demo", "redirect_uri": REDIRECT_URI, "scope": SCOPES,
-            "state": "s", "code_challenge": challenge, "code_challenge_method": "S256", **parameters,
-        }  # fmt: skip
+            "response_type": "code",
+            "client_id": "sidebar-demo",
+            "redirect_uri": REDIRECT_URI,
+            "scope": SCOPES,
+            "state": "s",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+            **parameters,
+        }
         login_url = at or self.org(org)["api_url"]
         metadata = self.http.get(f"{login_url}/.well-known/openid-configuration", timeout=10).json()
         start = f"{metadata['authorization_endpoint']}?{urlencode({k: v for k, v in asked.items() if v})}"
@@ -113,10 +119,15 @@ class Running:
         }
         answer = self.http.post(
             f"{at or self.org(org)['api_url']}/services/oauth2/token",
-            data={**client, "grant_type": "authorization_code", "code": code.code, "redirect_uri": code.redirect_uri,
-                  "code_verifier": code.verifier},
+            data={
+                **client,
+                "grant_type": "authorization_code",
+                "code": code.code,
+                "redirect_uri": code.redirect_uri,
+                "code_verifier": code.verifier,
+            },
             timeout=10,
-        )  # fmt: skip
+        )
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 

@@ -36,9 +36,11 @@ def test_references_reach_into_earlier_answers(fresh: InProcess) -> None:
 
 def test_each_has_its_own_status_and_a_bad_reference_halts_only_its_own(acme: InProcess) -> None:
     bad, lost, good = composite(
-        acme, sub("bad", soql("SELECT Nope FROM Contact")), sub("lost", "/sobjects/Account/@{bad.records[0].Id}"),
+        acme,
+        sub("bad", soql("SELECT Nope FROM Contact")),
+        sub("lost", "/sobjects/Account/@{bad.records[0].Id}"),
         sub("good", soql("SELECT Id FROM Contact LIMIT 1")),
-    )  # fmt: skip
+    )
     assert (bad["httpStatusCode"], bad["body"][0]["errorCode"]) == (400, "INVALID_FIELD")
     assert (lost["httpStatusCode"], lost["body"][0]["errorCode"]) == (400, "PROCESSING_HALTED")
     assert good["httpStatusCode"] == 200
@@ -53,8 +55,10 @@ def test_all_or_none_takes_everything_back(fresh: InProcess) -> None:
         allOrNone=True,
     )
     assert [e["body"][0]["errorCode"] for e in (first, second, third)] == [
-        "PROCESSING_HALTED", "REQUIRED_FIELD_MISSING", "PROCESSING_HALTED",
-    ]  # fmt: skip
+        "PROCESSING_HALTED",
+        "REQUIRED_FIELD_MISSING",
+        "PROCESSING_HALTED",
+    ]
     assert fresh.query("SELECT Id FROM Contact WHERE LastName = 'Ghost'") == []
 
 
@@ -82,15 +86,19 @@ def test_what_composite_does_not_take(acme: InProcess) -> None:
 def test_collections_inside(fresh: InProcess) -> None:
     records = [{"attributes": {"type": "Lead"}, "LastName": "L", "Company": "C"}] * 2
     made, read = composite(
-        fresh, sub("made", "/composite/sobjects", "POST", {"records": records}),
+        fresh,
+        sub("made", "/composite/sobjects", "POST", {"records": records}),
         sub("read", "/sobjects/Lead/@{made[1].id}"),
-    )  # fmt: skip
+    )
     assert len(made["body"]) == 2
     assert read["body"]["LastName"] == "L"
 
 
 def test_batch(acme: InProcess) -> None:
-    requests = [{"method": "GET", "url": "v60.0/limits"}, {"method": "GET", "url": "v60.0/sobjects/Nope/describe"},
-                {"method": "GET", "url": "v60.0/limits"}]  # fmt: skip
+    requests = [
+        {"method": "GET", "url": "v60.0/limits"},
+        {"method": "GET", "url": "v60.0/sobjects/Nope/describe"},
+        {"method": "GET", "url": "v60.0/limits"},
+    ]
     body = acme.rest("POST", "composite/batch", {"batchRequests": requests, "haltOnError": True}).body
     assert (body["hasErrors"], [r["statusCode"] for r in body["results"]]) == (True, [200, 404, 412])

@@ -1,4 +1,5 @@
 """Profiles of the simulated Salesforce: object rights, field-level security, sharing; hidden means not there."""
+# ruff: noqa: S608 - SOQL for the simulator, which has no database
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_a_partner_sees_her_own_account(acme: InProcess) -> None:
 @pytest.mark.parametrize(("user", "everything"), [("alice", True), ("bob", False), ("dana", False)])
 def test_permissions_are_queryable(acme: InProcess, user: str, everything: bool) -> None:
     rows = acme.as_user(user).query(
-        "SELECT PermissionsModifyAllData, PermissionsCustomizeApplication, PermissionsApiEnabled FROM UserPermissionAccess"
+        "SELECT PermissionsModifyAllData, PermissionsCustomizeApplication, PermissionsApiEnabled "
+        "FROM UserPermissionAccess"
     )
     assert len(rows) == 1
     assert rows[0]["PermissionsModifyAllData"] is everything

@@ -1,4 +1,5 @@
 """SOQL answers of the simulated Salesforce over its seed: shapes, rights, errors in Salesforce's words."""
+# ruff: noqa: S608 - SOQL for the simulator, which has no database
 
 import pytest
 
@@ -97,8 +98,9 @@ def test_semi_joins(acme: InProcess) -> None:
         f"(SELECT AccountId FROM Contact WHERE Email = '{JANE}') ORDER BY CloseDate"
     )
     assert [row["Name"] for row in rows] == [
-        "Northwind: fleet tracking, 240 vessels", "Northwind: harbour sensors pilot",
-    ]  # fmt: skip
+        "Northwind: fleet tracking, 240 vessels",
+        "Northwind: harbour sensors pilot",
+    ]
     with_case = "SELECT COUNT() FROM Contact WHERE Id {} (SELECT ContactId FROM Case)"
     inside, outside = (acme.answer(with_case.format(way))["totalSize"] for way in ("IN", "NOT IN"))
     assert inside + outside == acme.answer("SELECT COUNT() FROM Contact")["totalSize"]
@@ -110,18 +112,25 @@ def test_semi_joins(acme: InProcess) -> None:
         ("Id IN (SELECT ContactId FROM Case) OR Name = 'x'", "MALFORMED_QUERY", "not supported with the 'OR' operator"),
         ("Email IN (SELECT ContactId FROM Case)", "MALFORMED_QUERY", "should be an id field, cannot use: 'Email'"),
         ("Id IN (SELECT AccountId FROM Case)", "MALFORMED_QUERY", "should point to the same object type"),
-        ("Id IN (SELECT ContactId FROM Case) AND Id IN (SELECT WhoId FROM Task) AND Id IN (SELECT WhoId FROM Event)",
-         "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS", "Maximum 2 semi join"),
+        (
+            "Id IN (SELECT ContactId FROM Case) AND Id IN (SELECT WhoId FROM Task) AND Id IN (SELECT WhoId FROM Event)",
+            "EXCEEDED_MAX_SEMIJOIN_SUBSELECTS",
+            "Maximum 2 semi join",
+        ),
         ("Id IN (SELECT Subject FROM Case)", "MALFORMED_QUERY", "must be an id or reference field"),
         ("Id = 'nonsense'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: nonsense"),
         ("Email = 5", "INVALID_FIELD", "must be of type string and should be enclosed in quotes"),
-        ("CreatedDate = '2024-01-01'", "INVALID_FIELD", "must be of type dateTime and should not be enclosed in quotes"),
+        (
+            "CreatedDate = '2024-01-01'",
+            "INVALID_FIELD",
+            "must be of type dateTime and should not be enclosed in quotes",
+        ),
         ("Description = 'x'", "INVALID_FIELD", "field 'Description' can not be filtered in a query call"),
         ("Id > '003Ac0000000001'", "INVALID_QUERY_FILTER_OPERATOR", "do not support"),
         ("Nope = 1", "INVALID_FIELD", "No such column 'Nope' on entity 'Contact'. If you are attempting"),
         ("Nope.Name = 'x'", "INVALID_FIELD", "Didn't understand relationship 'Nope' in field path."),
     ],
-)  # fmt: skip
+)
 def test_refused_conditions(acme: InProcess, where: str, code: str, said: str) -> None:
     error = acme.error(f"SELECT Id FROM Contact WHERE {where}")
     assert (error.status, error.code) == (400, code)
@@ -185,7 +194,7 @@ def test_person_accounts(acme: InProcess, globex: InProcess) -> None:
 
 def test_typeof(acme: InProcess) -> None:
     rows = acme.query(
-        f"SELECT TYPEOF Who WHEN Contact THEN Email WHEN Lead THEN Company END FROM Task WHERE Subject = 'Call Jane Doe'"
+        "SELECT TYPEOF Who WHEN Contact THEN Email WHEN Lead THEN Company END FROM Task WHERE Subject = 'Call Jane Doe'"
     )
     assert rows[0]["Who"]["Email"] == JANE
 

@@ -42,7 +42,7 @@ def test_these_are_queries(text: str) -> None:
         ("SELECT Id FROM Contact LIMIT -1", "unexpected token: '-1'"),
         ("SELECT Id FROM Contact WHERE Name = 'x", "mismatched character '<EOF>'"),
         ("SELECT Id FROM Contact WHERE Name = 'x' ; DELETE", "no viable alternative at character ';'"),
-        ("SELECT Id FROM Contact WHERE Name = \"x\"", "no viable alternative"),
+        ('SELECT Id FROM Contact WHERE Name = "x"', "no viable alternative"),
         ("SELECT Id FROM Contact WHERE Name = :bound", "unexpected token: ':'"),
         ("SELECT Id FROM Contact trailing more", "unexpected token: 'more'"),
         ("SELECT *", "no viable alternative at character '*'"),
@@ -52,7 +52,7 @@ def test_these_are_queries(text: str) -> None:
         ("SELECT Id FROM Contact WHERE " + "(" * 500 + "A = 1" + ")" * 500, "nested too deeply"),
         ("SELECT Id FROM Contact WHERE " + "NOT " * 5000 + "A = 1", "nested too deeply"),
     ],
-)  # fmt: skip
+)
 def test_these_are_not(text: str, said: str) -> None:
     with pytest.raises(SoqlError) as raised:
         parse(text)
@@ -87,10 +87,14 @@ def test_child_queries_and_aliases() -> None:
 @pytest.mark.parametrize(
     ("raw", "value"),
     [
-        (r"'it\'s'", "it's"), (r"'a\\b'", "a\\b"), (r"'\n\t\r\f\b'", "\n\t\r\f\b"), (r"'\u00e9\"'", 'é"'),
-        (r"'100\%'", "100%"), ("'Łódź 渡辺 \U0001f600'", "Łódź 渡辺 \U0001f600"),
+        (r"'it\'s'", "it's"),
+        (r"'a\\b'", "a\\b"),
+        (r"'\n\t\r\f\b'", "\n\t\r\f\b"),
+        (r"'\u00e9\"'", 'é"'),
+        (r"'100\%'", "100%"),
+        ("'Łódź 渡辺 \U0001f600'", "Łódź 渡辺 \U0001f600"),
     ],
-)  # fmt: skip
+)
 def test_escapes_in_strings(raw: str, value: str) -> None:
     assert unescape(raw, 0) == value
     assert tokens_of(raw)[0].text == raw
@@ -99,18 +103,27 @@ def test_escapes_in_strings(raw: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "count", "first", "after"),
     [
-        ("TODAY", 0, "2024-02-29", "2024-03-01"), ("YESTERDAY", 0, "2024-02-28", "2024-02-29"),
-        ("TOMORROW", 0, "2024-03-01", "2024-03-02"), ("THIS_WEEK", 0, "2024-02-25", "2024-03-03"),
-        ("LAST_WEEK", 0, "2024-02-18", "2024-02-25"), ("THIS_MONTH", 0, "2024-02-01", "2024-03-01"),
-        ("LAST_MONTH", 0, "2024-01-01", "2024-02-01"), ("NEXT_MONTH", 0, "2024-03-01", "2024-04-01"),
-        ("THIS_QUARTER", 0, "2024-01-01", "2024-04-01"), ("LAST_QUARTER", 0, "2023-10-01", "2024-01-01"),
-        ("THIS_YEAR", 0, "2024-01-01", "2025-01-01"), ("LAST_N_DAYS", 3, "2024-02-26", "2024-03-01"),
-        ("NEXT_N_DAYS", 3, "2024-03-01", "2024-03-04"), ("LAST_90_DAYS", 0, "2023-12-01", "2024-03-01"),
-        ("LAST_N_MONTHS", 2, "2023-12-01", "2024-02-01"), ("NEXT_N_YEARS", 2, "2025-01-01", "2027-01-01"),
-        ("N_DAYS_AGO", 29, "2024-01-31", "2024-02-01"), ("N_MONTHS_AGO", 2, "2023-12-01", "2024-01-01"),
+        ("TODAY", 0, "2024-02-29", "2024-03-01"),
+        ("YESTERDAY", 0, "2024-02-28", "2024-02-29"),
+        ("TOMORROW", 0, "2024-03-01", "2024-03-02"),
+        ("THIS_WEEK", 0, "2024-02-25", "2024-03-03"),
+        ("LAST_WEEK", 0, "2024-02-18", "2024-02-25"),
+        ("THIS_MONTH", 0, "2024-02-01", "2024-03-01"),
+        ("LAST_MONTH", 0, "2024-01-01", "2024-02-01"),
+        ("NEXT_MONTH", 0, "2024-03-01", "2024-04-01"),
+        ("THIS_QUARTER", 0, "2024-01-01", "2024-04-01"),
+        ("LAST_QUARTER", 0, "2023-10-01", "2024-01-01"),
+        ("THIS_YEAR", 0, "2024-01-01", "2025-01-01"),
+        ("LAST_N_DAYS", 3, "2024-02-26", "2024-03-01"),
+        ("NEXT_N_DAYS", 3, "2024-03-01", "2024-03-04"),
+        ("LAST_90_DAYS", 0, "2023-12-01", "2024-03-01"),
+        ("LAST_N_MONTHS", 2, "2023-12-01", "2024-02-01"),
+        ("NEXT_N_YEARS", 2, "2025-01-01", "2027-01-01"),
+        ("N_DAYS_AGO", 29, "2024-01-31", "2024-02-01"),
+        ("N_MONTHS_AGO", 2, "2023-12-01", "2024-01-01"),
         ("LAST_FISCAL_QUARTER", 0, "2023-10-01", "2024-01-01"),
     ],
-)  # fmt: skip
+)
 def test_relative_dates(name: str, count: int, first: str, after: str) -> None:
     found = range_of(Literal("relative", name, 0, count=count), date(2024, 2, 29))
     assert found == (date.fromisoformat(first), date.fromisoformat(after))

@@ -29,20 +29,38 @@ def test_create_read_update_delete(fresh: InProcess) -> None:
         ("Contact", {"LastName": "x", "Email": "no address"}, "INVALID_EMAIL_ADDRESS", ["Email"]),
         ("Contact", {"LastName": "x" * 81}, "STRING_TOO_LONG", ["LastName"]),
         ("Contact", {"LastName": "x", "Nope__c": 1}, "INVALID_FIELD", ["Nope__c"]),
-        ("Contact", {"LastName": "x", "CreatedDate": "2024-01-01T00:00:00Z"}, "INVALID_FIELD_FOR_INSERT_UPDATE",
-         ["CreatedDate"]),
+        (
+            "Contact",
+            {"LastName": "x", "CreatedDate": "2024-01-01T00:00:00Z"},
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            ["CreatedDate"],
+        ),
         ("Contact", {"LastName": "x", "AccountId": "zzz"}, "MALFORMED_ID", ["AccountId"]),
-        ("Contact", {"LastName": "x", "AccountId": "001000000000001"}, "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", []),
-        ("Contact", {"LastName": "x", "Title": "see http://spam.example"}, "FIELD_CUSTOM_VALIDATION_EXCEPTION", ["Title"]),
+        (
+            "Contact",
+            {"LastName": "x", "AccountId": "001000000000001"},
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+            [],
+        ),
+        (
+            "Contact",
+            {"LastName": "x", "Title": "see http://spam.example"},
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            ["Title"],
+        ),
         ("Contact", {"LastName": "x", "Birthdate": "2999-01-01"}, "FIELD_CUSTOM_VALIDATION_EXCEPTION", ["Birthdate"]),
         ("Contact", {"LastName": "Doe", "Email": "jane.doe@northwind.example"}, "DUPLICATES_DETECTED", None),
         ("Opportunity", {"Name": "x", "StageName": "Prospecting", "CloseDate": "soon"}, "JSON_PARSER_ERROR", None),
-        ("Opportunity", {"Name": "x", "StageName": "Prospecting", "CloseDate": "2030-01-01", "Amount": "much"},
-         "JSON_PARSER_ERROR", None),
+        (
+            "Opportunity",
+            {"Name": "x", "StageName": "Prospecting", "CloseDate": "2030-01-01", "Amount": "much"},
+            "JSON_PARSER_ERROR",
+            None,
+        ),
         ("Event", {"Subject": "x", "ShowAs": "Sleeping"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["ShowAs"]),
         ("Contact", [], "JSON_PARSER_ERROR", None),
     ],
-)  # fmt: skip
+)
 def test_refusals(acme: InProcess, name: str, values: Any, code: str, fields: list[str] | None) -> None:
     answer = acme.rest("POST", f"sobjects/{name}", values)
     assert answer.status == 400
@@ -83,9 +101,10 @@ def test_two_matches_of_a_lookup_field_are_300(fresh: InProcess) -> None:
 
 def test_salesforce_sets_what_follows(fresh: InProcess) -> None:
     made = fresh.rest(
-        "POST", "sobjects/Opportunity",
+        "POST",
+        "sobjects/Opportunity",
         {"Name": "x", "StageName": "Closed Won", "CloseDate": "2030-05-01", "Amount": 1000},
-    )  # fmt: skip
+    )
     record = fresh.rest("GET", f"sobjects/Opportunity/{made.body['id']}").body
     assert (record["IsClosed"], record["IsWon"], record["Probability"], record["FiscalQuarter"]) == (True, True, 100, 2)
     (jane,) = fresh.query("SELECT Id, AccountId FROM Contact WHERE Email = 'jane.doe@northwind.example'")
@@ -115,8 +134,9 @@ def test_collections_one_by_one_and_together(fresh: InProcess) -> None:
     assert apart.body[1]["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
     together = fresh.rest("POST", "composite/sobjects", {"allOrNone": True, "records": [good, bad]})
     assert [r["errors"][0]["statusCode"] for r in together.body] == [
-        "ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING",
-    ]  # fmt: skip
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "REQUIRED_FIELD_MISSING",
+    ]
     assert fresh.answer("SELECT COUNT() FROM Contact WHERE LastName = 'Good'")["totalSize"] == 1
     too_many = fresh.rest("POST", "composite/sobjects", {"records": [good] * 201})
     assert too_many.body[0]["errorCode"] == "EXCEEDED_ID_LIMIT"
@@ -152,10 +172,15 @@ def test_updated_and_deleted(fresh: InProcess) -> None:
 
 
 def test_tree(fresh: InProcess) -> None:
-    body = {"records": [{
-        "attributes": {"type": "Account", "referenceId": "a"}, "Name": "Tree",
-        "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": "Leaf"}]},
-    }]}  # fmt: skip
+    body = {
+        "records": [
+            {
+                "attributes": {"type": "Account", "referenceId": "a"},
+                "Name": "Tree",
+                "Contacts": {"records": [{"attributes": {"type": "Contact", "referenceId": "c"}, "LastName": "Leaf"}]},
+            }
+        ]
+    }
     answer = fresh.rest("POST", "composite/tree/Account", body)
     assert (answer.status, [r["referenceId"] for r in answer.body["results"]]) == (201, ["a", "c"])
     assert fresh.query("SELECT Account.Name FROM Contact WHERE LastName = 'Leaf'")[0]["Account"]["Name"] == "Tree"

@@ -66,12 +66,13 @@ class App:
             return True
         try:
             want, got = urlsplit(allowed), urlsplit(asked)
-            ports_fit = got.port == want.port or (self.any_loopback_port and got.hostname in _LOOPBACK)
+            other_port = self.any_loopback_port and got.hostname in _LOOPBACK and got.port is not None
         except ValueError:
             return False
         if got.query or got.fragment or "@" in got.netloc or "\\" in asked or got.geturl() != asked:
             return False
-        if (got.scheme, got.hostname) != (want.scheme, want.hostname) or not ports_fit:
+        same_host = got.netloc.rpartition(":")[0] == want.netloc.rpartition(":")[0]
+        if got.scheme != want.scheme or not (got.netloc == want.netloc or (other_port and same_host)):
             return False
         return got.path == want.path or (self.keys_below and self._key_below(want.path, got.path))
 
