@@ -118,6 +118,17 @@ def store(connection: Connection, grant: Grant) -> None:
     connection.save(update_fields=["generation"])
 
 
+def reseal(connection: Connection) -> int:
+    """Seal the grant anew under the newest data key, in its place and generation. Call under the row lock."""
+    credential = Credential.objects.filter(connection_id=connection.pk).first()
+    if credential is None:
+        return 0
+    place = _place(connection, credential.id, credential.generation)
+    credential.sealed = sealing.seal(sealing.unseal(bytes(credential.sealed), place), place)
+    credential.save(update_fields=["sealed"])
+    return 1
+
+
 def fingerprint(token: Secret) -> str:
     """Names a token in the audit log without telling it: a keyed hash, as Vault does."""
     key = hashlib.sha256(b"token fingerprint v1" + settings.AUDIT_KEY.encode()).digest()

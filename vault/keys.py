@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import cachetools
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import transaction
 
 from organizations import epochs
 from vault import kek
@@ -76,12 +77,12 @@ def _remember(key: SealingKey, *, primary: bool) -> None:
             _primary[key.organization_id] = key
 
 
-def _aad(key_id: UUID, organization_id: UUID) -> bytes:
+def wrapping_aad(key_id: UUID, organization_id: UUID) -> bytes:
     return length_prefixed((b"sv1-dek", key_id.bytes, organization_id.bytes))
 
 
 def _open(row: DataKey) -> SealingKey:
-    raw = kek.current().unwrap(bytes(row.wrapped), _aad(row.id, row.organization_id), row.kek_id)
+    raw = kek.current().unwrap(bytes(row.wrapped), wrapping_aad(row.id, row.organization_id), row.kek_id)
     return SealingKey(row.id, row.organization_id, AESGCM(raw))
 
 
@@ -92,13 +93,24 @@ def _primary_row(organization_id: UUID) -> DataKey:
     if found is not None:
         return found
     key_id, provider = uuid4(), kek.current()
-    wrapped = provider.wrap(os.urandom(kek.KEY_BYTES), _aad(key_id, organization_id))
+    wrapped = provider.wrap(os.urandom(kek.KEY_BYTES), wrapping_aad(key_id, organization_id))
     row, _ = rows.get_or_create(
         organization_id=organization_id,
         is_primary=True,
         defaults={"id": key_id, "kek_id": provider.current_id(), "wrapped": wrapped},
     )
     return row
+
+
+def replace_primary(organization_id: UUID) -> None:
+    """Make a new primary data key; the old one stays, to open what it has sealed."""
+    provider, key_id = kek.current(), uuid4()
+    wrapped = provider.wrap(os.urandom(kek.KEY_BYTES), wrapping_aad(key_id, organization_id))
+    with transaction.atomic(using=KEY_STORE):
+        rows = DataKey.objects.using(KEY_STORE)
+        rows.filter(organization_id=organization_id, is_primary=True).update(is_primary=False)
+        rows.create(id=key_id, organization_id=organization_id, kek_id=provider.current_id(), wrapped=wrapped)
+    forget(organization_id)
 
 
 def _canary_aad(kek_id: str) -> bytes:

@@ -36,8 +36,10 @@ _leases: RamCache[tuple[UUID, str], Lease] = RamCache(maxsize=10_000, ttl=LEASE_
 
 
 def held(connection_id: UUID, purpose: str, rejected: Secret | None) -> Lease | None:
-    """The lease this process still holds, unless it is for the token that the provider just refused. No query."""
-    lease = _leases.get((connection_id, purpose))
+    """The lease this process still holds, unless it is for the token that the provider just refused. No query.
+
+    None, too, while this process would not hear of a revocation: then the database is asked, or nobody (I7)."""
+    lease = _leases.get((connection_id, purpose)) if epochs.is_fresh() else None
     if lease is None or (rejected is not None and grants.same(lease.access.token, rejected)):
         return None
     return lease
@@ -67,7 +69,7 @@ def write(connection: Connection, grant: Grant, purpose: str) -> Lease:
 
 def take(connection_id: UUID, purpose: str, load: Callable[[], Lease]) -> Lease:
     """The held lease, or what `load()` returns, kept unless a revocation came in between."""
-    return _leases.get_or_load((connection_id, purpose), load)
+    return _leases.get_or_load((connection_id, purpose), load) if epochs.is_fresh() else load()
 
 
 def note_use(connection_id: UUID, purpose: str) -> None:

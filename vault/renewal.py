@@ -1,7 +1,6 @@
 """Renews a grant at its provider, once, whatever crashes meanwhile: the algorithm of vault.md 2.5 and 2.6."""
 
 import os
-import random
 import secrets
 import socket
 import time
@@ -61,7 +60,7 @@ def _renew(connection_id: UUID, beyond: int) -> None:
         if isinstance(begun, Begun):
             _carry_out(begun)
             return
-        time.sleep(random.uniform(0.02, 0.04))  # noqa: S311  jitter, no secret
+        time.sleep(0.02 + secrets.randbelow(21) / 1_000)
     raise Transient("The connection to Salesforce is being renewed.", provider="salesforce", retry_after=2.0)
 
 

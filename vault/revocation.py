@@ -32,6 +32,15 @@ def discard(connection: Connection, grant: Grant) -> UUID:
     return row.id
 
 
+def reseal(connection: Connection) -> int:
+    """Seal this connection's discarded grants anew under the newest data key. Call under the connection's lock."""
+    rows = list(DiscardedGrant.objects.select_for_update().filter(connection=connection))
+    for row in rows:
+        row.sealed = sealing.seal(sealing.unseal(bytes(row.sealed), _place(row, connection)), _place(row, connection))
+        row.save(update_fields=["sealed"])
+    return len(rows)
+
+
 def disconnect(connection_id: UUID, actor: Member | str) -> bool:
     """Deny every use from this commit on, then end the grant at the provider. False when nothing was connected.
 

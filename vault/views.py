@@ -92,7 +92,8 @@ def choose(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         text = str(request.POST.get("login") or "")
         typed = str(request.POST.get("address") or "")
-        url = connect.begin(request.session, typed if text == "other" else text, _next_path(request), _prompt(request))
+        address = typed if text == "other" else text
+        url = connect.begin(request.session, address, _next_path(request), _prompt(request))
         return HttpResponseRedirect(url)
     chosen = str(request.GET.get("login") or "")
     choices = salesforce.login_choices()

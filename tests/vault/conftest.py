@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from organizations import epochs
 from organizations.models import Member
 from providers.base import Secret
 from tests.organizations import people
@@ -33,6 +34,14 @@ def _forget() -> None:
 
 
 @pytest.fixture
+def polled(transactional_db: None) -> Iterator[None]:
+    """This process hears of changed epochs, as every web and worker process does."""
+    epochs.start_polling(0.1)
+    yield
+    epochs.stop_polling()
+
+
+@pytest.fixture
 def provider(tmp_path: Path, settings: Settings) -> Iterator[Rotating]:
     with faulty(tmp_path) as server:
         settings.SALESFORCE_ORIGINS = [server.url]
@@ -54,6 +63,7 @@ class Connected:
 
 @pytest.fixture
 def alice(provider: Rotating, transactional_db: None) -> Connected:
+    keys.verify_kek()  # the first start
     member = people.everybody()[0]
     url = provider.server.url
     grant = Grant(

@@ -17,6 +17,7 @@ def main(connection_id: UUID, moment: str) -> None:
     from django.conf import settings
     from django.db import OperationalError
 
+    from providers.base import Secret
     from vault import answers
     from vault.models import Connection
     from vault.tokens import ConnectionTokens
@@ -34,8 +35,7 @@ def main(connection_id: UUID, moment: str) -> None:
     if moment == "database":
         answers.PATIENCE = 0.5
         answers._commit = unreachable  # type: ignore[assignment]
-    source = ConnectionTokens(connection_id, "test")
-    source.access(rejected=source.access().token)
+    ConnectionTokens(connection_id, "test").access(rejected=Secret(os.environ["REJECTED"]))
     sys.stdout.write(str(Connection.objects.get(pk=connection_id).generation))
 
 

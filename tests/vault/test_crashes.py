@@ -43,6 +43,7 @@ def start(alice: Connected, provider: Rotating, moment: str, folder: Path) -> "s
         "SALESFORCE_CLIENT_ID": "client",
         "SALESFORCE_CLIENT_SECRET": "client-secret",
         "SPOOL": str(folder / "spool"),
+        "REJECTED": provider.access_token,
     }
     command = [sys.executable, "-m", "tests.vault.dying", str(alice.connection.pk), moment]
     return subprocess.Popen(
@@ -68,6 +69,15 @@ def test_another_process_renews_and_ours_finds_it(alice: Connected, provider: Ro
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out.strip()) == (0, "2"), err
     assert access(alice, old) == provider.access_token
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+
+
+def test_four_processes_make_one_call(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """V1, I1, I3: all with the same refused token, while the provider takes its time."""
+    provider.delay = 2.0
+    processes = [start(alice, provider, "never", tmp_path) for _ in range(4)]
+    ends = [process.communicate(timeout=60) for process in processes]
+    assert [(process.returncode, out) for process, (out, _) in zip(processes, ends, strict=True)] == [(0, "2")] * 4
     assert (provider.refreshes, provider.reuses) == (1, 0)
 
 

@@ -1,4 +1,4 @@
-"""The pages of connecting, before Salesforce has its say: choices, states, strangers' input (C1, C2, C10, BI-B14, B19)."""
+"""The pages of connecting, before Salesforce has its say: choices, states, hostile input (C1, C2, C10, BI-B14, B19)."""
 
 import html
 import re
@@ -99,7 +99,7 @@ def test_each_login_host_has_its_own_redirect_uri(login: str) -> None:
         "localhost:1",
         "",
         "javascript:alert(1)",
-        "acmе.my.salesforce.com",
+        "acm\u0435.my.salesforce.com",
         "\x00",
     ],
 )

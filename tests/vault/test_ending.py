@@ -1,6 +1,9 @@
 """Disconnecting: denied here at once, revoked at the provider until it confirms, then wiped (C17, vault.md 2.7)."""
 
+import time
+
 import pytest
+from django.db import connection
 from django.test import Client
 
 from organizations import epochs
@@ -9,8 +12,9 @@ from providers.base import Secret
 from tests.organizations import people
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import clients, grants, keys, registrations, revocation, upkeep
-from vault.errors import ConnectRequired
+from vault import clients, grants, keys, leases, registrations, revocation, upkeep
+from vault.cipher import key_id_of
+from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
 from vault.tokens import ConnectionTokens
 
@@ -97,13 +101,27 @@ def test_disconnecting_ends_the_browser_sessions(alice: Connected) -> None:
     assert other.session["_auth_user_id"] == str(alice.member.pk)
 
 
-def test_other_processes_drop_what_they_hold(alice: Connected, provider: Rotating) -> None:
-    """I7: the epoch poll of another process, here called by hand with what it would read."""
+def test_other_processes_drop_what_they_hold(alice: Connected, provider: Rotating, polled: None) -> None:
+    """I7: what another process commits ends the leases of this one at its next poll."""
     source = ConnectionTokens(alice.connection.pk, "test")
     source.access()
     Connection.objects.filter(pk=alice.connection.pk).update(state=State.REVOKING)  # as another process commits it
     assert source.access().token.reveal() == provider.access_token
-    epochs.notify("connection", str(alice.connection.pk))
+    with connection.cursor() as cursor:
+        cursor.execute(epochs._BUMP, ["connection", str(alice.connection.pk)])
+    began = time.monotonic()
+    while leases.held(alice.connection.pk, "test", None):
+        assert time.monotonic() < began + 5
+        time.sleep(0.05)
+    with pytest.raises(ConnectRequired):
+        source.access()
+
+
+def test_a_process_that_hears_nothing_uses_no_lease(alice: Connected, provider: Rotating) -> None:
+    """I7, V21: no poll, no held lease; each access asks the database."""
+    source = ConnectionTokens(alice.connection.pk, "test")
+    source.access()
+    Connection.objects.filter(pk=alice.connection.pk).update(state=State.REVOKING)
     with pytest.raises(ConnectRequired):
         source.access()
 
@@ -120,14 +138,12 @@ def test_erasing_an_organization_leaves_nothing_to_open(alice: Connected, provid
     assert not DataKey.objects.using("keys").filter(organization_id=organization_id).exists()
     assert upkeep.erase(organization_id) == 0
     assert len(blob) > 100
-    with pytest.raises(keys.KeyGone):
-        keys.key_by_id(__import__("vault.cipher", fromlist=["cipher"]).key_id_of(blob), organization_id)
+    with pytest.raises(KeyGone):
+        keys.key_by_id(key_id_of(blob), organization_id)
 
 
 def test_a_registered_secret_is_sealed_and_bound_to_its_host(alice: Connected, provider: Rotating) -> None:
     """An organization's own client id; its secret opens for no other host or client id."""
-    from vault.errors import TokenTampered
-
     url = "https://acme.my.salesforce.com"
     registrations.register(url, "own", Secret("own-secret-value"), alice.member.organization_id)
     row = ClientRegistration.objects.get()

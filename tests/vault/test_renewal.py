@@ -57,11 +57,13 @@ def at_once(count: int, work: Callable[[], Access]) -> list[Any]:
     return results
 
 
-def test_a_warm_lease_makes_no_query(alice: Connected, provider: Rotating, django_assert_num_queries: object) -> None:
+def test_a_warm_lease_makes_no_query(
+    alice: Connected, provider: Rotating, polled: None, django_assert_num_queries: Any
+) -> None:
     """Vault.md 2.7: one audit row per lease and purpose, written before; then RAM."""
     source = tokens(alice, "sidebar.lookup")
     assert source.access().token.reveal() == provider.access_token
-    with django_assert_num_queries(0):  # type: ignore[operator]
+    with django_assert_num_queries(0):
         assert source.access().token.reveal() == provider.access_token
     leased = AuditEntry.objects.filter(action="token.leased")
     assert [entry.facts["purpose"] for entry in leased] == ["sidebar.lookup"]
