@@ -1,17 +1,13 @@
 """C57, C59: after a card's time nothing of it is in memory, in a table or in a log."""
 
 import gc
-import io
-import json
 import logging
 import secrets
 import time
 from collections.abc import Iterator
 
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from providers.base import PersonMatch
 from sidebar import lookup
@@ -19,6 +15,7 @@ from sidebar.cache import CardCache, cards
 from tests.sidebar.conftest import Everybody
 from tests.sidebar.crm import person_of
 from tests.sidebar.memory import holders_of
+from tests.sidebar.wsgi import over_wsgi
 
 
 @pytest.fixture
@@ -34,34 +31,6 @@ def canary(everybody: Everybody, monkeypatch: pytest.MonkeyPatch) -> Iterator[by
     gc.disable()
     yield made
     gc.enable()
-
-
-def over_wsgi(token: str, *addresses: str) -> bytes:
-    """As the web server asks; Django's test client would keep the answer in a circle of its own."""
-    body = json.dumps({"addresses": addresses}).encode()
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/api/v1/sidebar/people/",
-        "HTTP_HOST": "localhost:8000",
-        "HTTP_AUTHORIZATION": f"Bearer {token}",
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(body)),
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "8000",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
-    }
-    signals = (request_started, request_finished)
-    for signal in signals:  # as the test client does: the test's transaction lives in this connection
-        signal.disconnect(close_old_connections)
-    answer = WSGIHandler()(environ, lambda *_: [].append)
-    try:
-        return b"".join(answer)
-    finally:
-        answer.close()
-        for signal in signals:
-            signal.connect(close_old_connections)
 
 
 @pytest.mark.parametrize("has_sweeper", [True, False])
