@@ -17,6 +17,7 @@ class Outcome:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    last_size: int = 0  # bytes of the last answer, head and body
 
     @property
     def rate(self) -> float:
@@ -44,7 +45,7 @@ class _Client(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.turn = 0
         self.buffer = bytearray()
-        self.need = -1
+        self.need = -1  # bytes of the answer; 0: it comes in chunks; -1: not known yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -62,14 +63,16 @@ class _Client(asyncio.Protocol):
             end = self.buffer.find(b"\r\n\r\n")
             if end < 0:
                 return
-            self.need = end + 4 + content_length(bytes(self.buffer[:end]))
-        if len(self.buffer) >= self.need:
+            length = content_length(bytes(self.buffer[:end]))
+            self.need = 0 if length is None else end + 4 + length
+        if (len(self.buffer) >= self.need) if self.need else self.buffer.endswith(b"\r\n0\r\n\r\n"):
             self.answered()
 
     def answered(self) -> None:
         now = time.perf_counter()
         self.outcome.latencies.append((now - self.sent_at) * 1000)
         self.outcome.statuses[int(self.buffer[9:12])] += 1
+        self.outcome.last_size = len(self.buffer)
         self.buffer.clear()
         self.need = -1
         if now < self.stop_at:
@@ -86,25 +89,25 @@ class _Client(asyncio.Protocol):
         self.transport.close()
 
 
-def content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int | None:
+    """None for an answer in chunks, as granian sends what Django gave no length."""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
             return int(value)
-    return 0
+    return None
 
 
 async def _run(host: str, port: int, requests: list[bytes], seconds: float, connections: int) -> Outcome:
     outcome = Outcome()
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
-    made = [
-        await loop.create_connection(
-            lambda i=i: _Client(requests[i:] + requests[:i], start + seconds, outcome), host, port
-        )
-        for i in range(connections)
-    ]
-    await asyncio.gather(*(client.done for _, client in made))
+    clients: list[_Client] = []
+    for turn in range(connections):
+        own = requests[turn % len(requests) :] + requests[: turn % len(requests)]
+        clients.append(_Client(own, start + seconds, outcome))
+        await loop.create_connection(lambda client=clients[-1]: client, host, port)
+    await asyncio.gather(*(client.done for client in clients))
     outcome.seconds = time.perf_counter() - start
     return outcome
 

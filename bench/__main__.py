@@ -1,0 +1,35 @@
+"""`make bench`: every measurement, one after the other, as a table and as bench/results.json."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from bench.results import Results
+
+
+def main() -> None:
+    # The cache and its policy need settings, not servers; the stack below brings its own.
+    os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(64))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    given = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
+    os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/none")
+    os.environ.setdefault("REDIS_URL", "redis://localhost/0")
+
+    from bench import card_memory, warm_lookup, working_day
+
+    results = Results()
+    working_day.measure(results)
+    card_memory.measure(results)
+    for name, value in given.items():
+        if value is None:
+            del os.environ[name]
+    from tests.running import whole_stack
+
+    with tempfile.TemporaryDirectory(dir=Path(".local")) as folder, whole_stack(Path(folder)) as stack:
+        warm_lookup.measure(results, stack)
+    results.save()
+
+
+if __name__ == "__main__":
+    main()
