@@ -23,6 +23,7 @@ from config.embedded.processes import Child, Supervisor, run_to_end
 from config.embedded.valkey import Valkey
 
 KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY")
+SHARED = (*KEYS, "DATABASE_URL", "REDIS_URL", "KEY_STORE_URL", "SALESFORCE_ORIGINS", "OUTBOUND_CA_BUNDLE")
 MAILBOX = product.ROOT / "simulators" / "mailbox"
 
 
@@ -133,7 +134,7 @@ class Stack:
                 "database_url": self._setting("DATABASE_URL"),
                 "redis_url": self._setting("REDIS_URL"),
                 "log": str(self.state.log),
-                "environment": self.added,
+                "environment": {**_operators(), **self.added},
                 **self.salesforce,
             }
         )
@@ -195,6 +196,12 @@ def _free_port(wanted: int) -> int:
     if not ports.can_listen(wanted):
         raise NotStartedError(f"Port {wanted} is in use. Choose another: PORT={wanted + 1} make run")
     return wanted
+
+
+def _operators() -> dict[str, str]:
+    """What a command beside us needs of the operator's own settings."""
+    names = {form for name in SHARED for form in (name, f"{name}_FILE")}
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def _given(name: str) -> bool:

@@ -59,7 +59,7 @@ def prepare_environment() -> None:
         if "REDIS_URL" not in GIVEN:
             _start_valkey()
     except NotStartedError as reason:
-        pytest.exit(str(reason), returncode=3)
+        raise pytest.UsageError(str(reason)) from None
     os.environ["KEY_STORE_URL"] = os.environ.get("KEY_STORE_URL") or _beside(os.environ["DATABASE_URL"])
 
 
