@@ -44,16 +44,16 @@ class AuthorisedSession:
         """One call, repeated once with a renewed token on INVALID_SESSION_ID (before which nothing was done).
 
         Raises from providers.errors only."""
-        kept = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
+        sent = dict(headers or {})  # simple-salesforce's own Authorization is replaced when the token goes in
         is_write = is_write and method != "GET"
         access = self._tokens.access()
         try:
-            return self._once(access, method, url, is_write, headers=kept, **kwargs)
+            return self._once(access, method, url, is_write, headers=sent, **kwargs)
         except failures.SessionExpiredError:
             pass
         access = self._tokens.access(rejected=access.token)
         try:
-            return self._once(access, method, url, is_write, headers=kept, **kwargs)
+            return self._once(access, method, url, is_write, headers=sent, **kwargs)
         except failures.SessionExpiredError:
             pass
         raise NeedsReconnect("Salesforce does not accept the renewed session.", provider="salesforce")

@@ -173,6 +173,16 @@ def test_anothers_identity_is_refused(salesforce: Running) -> None:
         identity.identify(replace(alice, identity=bob.identity), session, api_version=VERSION)
 
 
+def test_an_identity_that_speaks_of_another_is_refused(salesforce: Running, alice: Someone) -> None:
+    """C11: the id in the token answer and the identity service must say the same."""
+    facts = salesforce.org()
+    bob = next(user["id"] for user in facts["users"] if user["key"] == "bob")
+    claims = {"organization_id": facts["salesforce_org_id"], "user_id": bob}
+    salesforce.sim("faults", {"path": "/id/", "status": 200, "body": claims})
+    with pytest.raises(Rejected, match="another person"):
+        identity.identify(alice.tokens.current, alice.session, api_version=VERSION)
+
+
 def test_a_user_without_the_api_right_is_told_plainly(salesforce: Running) -> None:
     session = session_for(salesforce)
     tokens = sign_in(salesforce, session, "dana")

@@ -35,6 +35,13 @@ def test_search_text_is_only_text(alice: Someone, text: str) -> None:
     assert record.id in {each.id for each in alice.crm.search(text)}
 
 
+def test_search_stays_within_its_limit(alice: Someone) -> None:
+    found = alice.crm.search("northwind", limit=50)
+    assert len([record for record in found if record.object == "Opportunity"]) > 1
+    assert len(found) > 3
+    assert len(alice.crm.search("northwind", limit=3)) == 3
+
+
 def test_search_needs_two_letters(salesforce: Running, alice: Someone) -> None:
     for text in ("", "a", "!!!", "a" * 201):
         with pytest.raises(Rejected):
