@@ -20,7 +20,7 @@ from sidebar.sweeper import Sweeper
 
 #: Seconds a card may live, whatever is configured (C57).
 SHORTEST, LONGEST = 300.0, 600.0
-#: A lifetime is shortened by up to this share, so that what was loaded together does not expire together.
+#: Lifetimes differ by up to this share, so that what was loaded together does not expire together.
 JITTER = 0.1
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 #: Seconds of expiry times swept under one hold of the lock. Cards that expire within it take far less than 5 ms.
@@ -53,8 +53,9 @@ class Owner:
 
 
 def lifetime(configured: float, draw: Callable[[], float] = random.random) -> float:
-    """Seconds a card lives: `configured` clamped to SHORTEST..LONGEST, less up to 10% of jitter."""
-    return min(max(configured, SHORTEST), LONGEST) * (1 - JITTER * draw())
+    """Seconds a card lives: from `configured` up to 10% longer, all of it within SHORTEST..LONGEST."""
+    spread = JITTER * min(max(configured, SHORTEST), LONGEST)
+    return min(max(configured, SHORTEST), LONGEST - spread) + spread * draw()
 
 
 class _Cards(TLRUCache[bytes, bytes]):
