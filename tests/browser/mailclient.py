@@ -1,16 +1,16 @@
 """A person at the demo mailbox, in a real browser: opens mail, signs in through the pop-up, uses the pane."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Frame, Locator, Page, Playwright, expect
 
 HERE = Path(__file__).parent
 CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
@@ -58,7 +58,6 @@ class MailClient:
         watch(popup, self.complaints)
         self.choose_login(popup, org)
         log_in_at_salesforce(popup, who, org)
-        popup.wait_for_event("close") if not popup.is_closed() else None
         expect(self.pane.locator("#bar")).to_be_visible()
 
     def choose_login(self, popup: Page, org: dict[str, Any]) -> None:
@@ -89,12 +88,20 @@ def log_in_at_salesforce(popup: Page, who: str, org: dict[str, Any]) -> None:
     popup.locator("#password").fill(user["password"])
     with popup.expect_event("framenavigated"):
         popup.locator("#Login").click()
-    allow = popup.locator("#oaapprove")
-    if not popup.is_closed() and popup.url.startswith(org["pages_url"]) and allow.count():
-        allow.click()
+    finish_at_salesforce(popup)
 
 
-@contextmanager
+def finish_at_salesforce(popup: Page) -> None:
+    """Allows access where Salesforce asks for it, and waits until the pop-up has closed itself."""
+    with contextlib.suppress(Error):  # it may close while we look at it
+        popup.wait_for_load_state()
+        if popup.locator("#oaapprove").count():
+            popup.locator("#oaapprove").click()
+    if not popup.is_closed():
+        popup.wait_for_event("close")
+
+
+@contextlib.contextmanager
 def mail_client(browser: Browser, public_url: str, scheme: str = "light") -> Iterator[MailClient]:
     """Fails at its end if any page wrote an error or broke its Content-Security-Policy."""
     context = browser.new_context(viewport=WIDE, color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]

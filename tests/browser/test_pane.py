@@ -6,7 +6,7 @@ import secrets
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.mailclient import MailClient, mail_client
+from tests.browser.mailclient import MailClient, finish_at_salesforce, mail_client
 from tests.running import Stack
 
 pytestmark = pytest.mark.browser
@@ -185,3 +185,55 @@ def test_html_mail_runs_nothing_and_fetches_nothing(browser: Browser, stack: Sta
         body = client.page.frame_locator("iframe.html")
         expect(body.get_by_role("img", name="Affiche")).to_be_visible()
         assert [url for url in asked if not url.startswith((stack.public_url, "data:"))] == []
+
+
+def test_a_lost_connection_is_mended_from_the_pane(browser: Browser, stack: Stack) -> None:
+    """C17: after disconnecting, nothing of Salesforce is shown, and one button leads back."""
+    with mail_client(browser, stack.public_url) as client:
+        client.open_mail(NORTHWIND)
+        signed_in(client, stack, "alice")
+        client.card("Jane Doe")
+        disconnect_on_the_dashboard(client)
+        client.pane.get_by_role("button", name="Ask Salesforce again").click()
+        expect(client.pane.locator("#banner")).to_contain_text("connect")
+        expect(client.pane.locator("li.person")).to_have_count(0)
+        with client.page.expect_popup() as opening:
+            client.pane.get_by_role("button", name="Reconnect to Salesforce").click()
+        popup = opening.value
+        client.choose_login(popup, stack.org("acme"))
+        finish_at_salesforce(popup)
+        client.card("Jane Doe")
+        expect(client.pane.locator("#banner")).to_be_empty()
+
+
+def disconnect_on_the_dashboard(client: MailClient) -> None:
+    page = client.context.new_page()
+    page.goto(client.public_url + "/dashboard/connection/")
+    page.get_by_role("button", name="Disconnect").click()
+    expect(page.get_by_role("heading", name="Disconnected")).to_be_visible()
+    page.close()
+
+
+def test_without_a_server_the_pane_says_so_and_tries_again(browser: Browser, stack: Stack) -> None:
+    with mail_client(browser, stack.public_url) as client:
+        client.open_mail(NORTHWIND)
+        signed_in(client, stack, "alice")
+        client.card("Jane Doe")
+        client.context.route("**/api/v1/sidebar/people/", lambda route: route.abort())
+        client.open_mail("Introduction")
+        expect(client.pane.locator("#banner")).to_contain_text("cannot reach its server")
+        client.context.unroute("**/api/v1/sidebar/people/")
+        client.pane.get_by_role("button", name="Try again").click()
+        client.card("Sofia Rossi")
+        client.complaints[:] = [line for line in client.complaints if "net::ERR_FAILED" not in line]
+
+
+def test_messages_in_view_are_prefetched_in_one_call(browser: Browser, stack: Stack) -> None:
+    with mail_client(browser, stack.public_url) as client:
+        with client.page.expect_response("**/api/v1/sidebar/prefetch/") as answering:
+            signed_in(client, stack, "alice")
+        answer = answering.value
+        assert answer.status == 202
+        asked = answer.request.post_data_json["addresses"]
+        assert any("jane.doe@northwind.example" in person for person in asked)
+        assert any("grace.abernathy@" in person for person in asked)

@@ -130,13 +130,15 @@ function showReconnect(problem, retry) {
   });
 }
 
-function reconnect(url, retry) {
+/** Connecting ends on the callback page, which closes its window; a person who closes it earlier gets the banner again. */
+function reconnect(address, retry) {
+  const url = new URL(address);
+  url.searchParams.set("next", document.body.dataset.callback);
   const popup = window.open(url, "sidebar-connect", "popup,width=520,height=720");
   if (!popup) { banner("Your browser blocked the window. Allow pop-ups for this page, then try again."); return; }
   const watch = setInterval(() => {
     if (!popup.closed) return;
     clearInterval(watch);
-    clearBanner();
     retry();
   }, 400);
 }
