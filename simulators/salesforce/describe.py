@@ -231,6 +231,8 @@ def _default(each: FieldType) -> Any:
 def _extra(each: FieldType) -> str | None:
     if each.type == "textarea":
         return "plaintextarea"
+    if each.compound == "Name" and each.has("N"):
+        return "switchablepersonname"  # an account's name: a company's, or made of a person's parts
     return "personname" if each.compound == "Name" else None
 
 

@@ -126,7 +126,7 @@ class Exchange:
         if path == _DATA:
             return json_response(versions())
         if path.startswith(_DATA + "/") and self.host.org and not self.host.is_site:
-            return self._data(self.host.org, path)
+            return self._data(self.host.org)
         if not path.startswith(self.host.prefix):
             return PlainTextResponse("URL No Longer Exists", 404)
         return self._below_prefix(path.removeprefix(self.host.prefix) or "/")
@@ -194,10 +194,10 @@ class Exchange:
 
     # -- REST ---------------------------------------------------------------------------------------------------
 
-    def _data(self, org: Org, path: str) -> Response:
+    def _data(self, org: Org) -> Response:
         pretty = self.request.headers.get("x-prettyprint") == "1"
         try:
-            answer = self._call(org, path)
+            answer = self._call(org)
         except ApiError as error:
             answer = Answer(error.status, error.body())
         headers = dict(answer.headers)
@@ -206,9 +206,11 @@ class Exchange:
         org.store.commit()
         return json_response(answer.body, answer.status, headers, pretty)
 
-    def _call(self, org: Org, path: str) -> Answer:
+    def _call(self, org: Org) -> Answer:
         user = self._session(org)
-        version, *pieces = [unquote(piece) for piece in path.removeprefix(_DATA + "/").split("/")]
+        # cut before decoding: an external id may hold a slash
+        raw = self.request.scope["raw_path"].decode("ascii").rstrip("/")
+        version, *pieces = [unquote(piece) for piece in raw.removeprefix(_DATA + "/").split("/")]
         if not (version.startswith("v") and version[1:-2].isdigit() and int(version[1:-2]) in VERSIONS):
             raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
         if org.limits.used >= org.limits.maximum:
