@@ -95,7 +95,7 @@ class Stack:
         """On our own servers not again when nothing has changed: it would cost a third of a start."""
         marks = self.state.directory / "postgres" / "migrated"  # goes with the data it speaks of
         ours = "DATABASE_URL_FILE" in self.added and self.added.get("KEY_STORE_URL")
-        digest = product.migrations_digest()
+        digest = product.migrations_digest(self.public_url)
         if ours and self._key_store().exists() and marks.exists() and marks.read_text() == digest:
             return
         run_to_end(*product.migrations(self.state.log, self.environment()))

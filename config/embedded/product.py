@@ -34,9 +34,11 @@ def migrations(log: Path, environment: Mapping[str, str]) -> list[Program]:
     ]
 
 
-def migrations_digest() -> str:
-    """Changes with every migration, ours (their files) or a dependency's (their locked versions)."""
-    digest = hashlib.sha256((ROOT / "requirements" / "base.txt").read_bytes())
+def migrations_digest(public_url: str) -> str:
+    """Changes with every migration, ours (their files) or a dependency's (their locked versions).
+
+    And with our address: migrating also registers our own add-ins, whose redirect URIs hold it."""
+    digest = hashlib.sha256(public_url.encode() + (ROOT / "requirements" / "base.txt").read_bytes())
     for path in sorted(ROOT.glob("*/migrations/*.py")):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
