@@ -10,7 +10,7 @@ from organizations import epochs
 from organizations.models import Member
 from organizations.ramcache import RamCache
 from providers.base import Crm
-from vault import access, salesforce, states
+from vault import access, leases, salesforce, states
 from vault.errors import ConnectRequired
 from vault.models import Connection
 from vault.tokens import ConnectionTokens
@@ -63,7 +63,11 @@ def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
     tokens = ConnectionTokens(connection.id, purpose)
     page_url = tokens.lease().page_url
     crm = salesforce.crm(tokens, access.Store(connection.id), connection.organization_id, page_url)
-    return Watched(crm, lambda error: note_refusal(connection.id, tokens, error))
+    return Watched(
+        crm,
+        on_success=lambda: leases.note_success(connection.id),
+        on_refusal=lambda error: note_refusal(connection.id, tokens, error),
+    )
 
 
 def reconnect_url(provider: str, next: str = "") -> str:  # noqa: A002  the query parameter's own name

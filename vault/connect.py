@@ -185,6 +185,7 @@ def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
 @transaction.atomic
 def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member, list[UUID]]:
     """Member, connection, sealed grant and what the person may see: all or nothing. Returns the grants to revoke."""
+    _lock_known(identity)
     member = membership.join(arrival_of(identity))
     row = _locked_row(member, identity, grant)
     earlier = grants.load_if_any(row) if row.generation else None
@@ -203,6 +204,16 @@ def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member
     )
     epochs.bump("connection", row.pk)
     return member, [revocation.discard(row, earlier)] if earlier and earlier.id != grant.id else []
+
+
+def _lock_known(identity: Identity) -> None:
+    """A connection's row is locked before anything else, here as in a renewal: no two can wait for each other."""
+    known = Connection.objects.filter(
+        organization__salesforce_org_id=identity.salesforce_org_id,
+        provider=salesforce.PROVIDER,
+        subject=identity.salesforce_user_id,
+    )
+    list(known.select_for_update(of=("self",)).values_list("pk"))
 
 
 def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:

@@ -53,6 +53,7 @@ def drop_token(connection_id: UUID, token: Secret) -> None:
 def write(connection: Connection, grant: Grant, purpose: str) -> Lease:
     """Record the lease, then hand it out; what cannot be recorded is not handed out (V21)."""
     with transaction.atomic():
+        note_use(connection.pk, purpose)  # before the audit: everywhere a connection's row is locked first
         audit.record(
             connection.organization_id,
             f"member:{connection.member_id}",
@@ -62,7 +63,6 @@ def write(connection: Connection, grant: Grant, purpose: str) -> Lease:
             generation=connection.generation,
             token=grants.fingerprint(grant.access_token),
         )
-        note_use(connection.pk, purpose)
     access = Access(grant.access_token, grant.api_url)
     return Lease(access, grant.page_url, connection.generation, connection.organization_id, connection.member_id)
 
@@ -76,6 +76,20 @@ def note_use(connection_id: UUID, purpose: str) -> None:
     """At most one write a minute and connection: this is for people's eyes (last use), not for the audit."""
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _USED_EVERY) | ~Q(last_used_for=purpose)
     Connection.objects.filter(stale, pk=connection_id).update(last_used_at=Now(), last_used_for=purpose)
+
+
+#: Connections whose last success this process has written down within the last minute.
+_noted: RamCache[UUID, bool] = RamCache(maxsize=10_000, ttl=_USED_EVERY.total_seconds())
+
+
+def note_success(connection_id: UUID) -> None:
+    """The provider has just answered this connection: what people see as "last proven to work"."""
+    _noted.get_or_load(connection_id, lambda: _write_success(connection_id))
+
+
+def _write_success(connection_id: UUID) -> bool:
+    Connection.objects.filter(pk=connection_id).update(last_success_at=Now())
+    return True
 
 
 def _drop(kind: str, key: str) -> None:

@@ -40,13 +40,13 @@ def _place(row: PendingSignIn) -> Place:
 
 
 def _binding(session: SessionBase) -> str:
-    """A random value that lives in this browser's session only."""
-    if _SESSION_KEY not in session:
-        session[_SESSION_KEY] = secrets.token_urlsafe(32)
-    return str(session[_SESSION_KEY])
+    """A random value that lives in this browser's session only; "" where no sign-in began."""
+    return str(session.get(_SESSION_KEY, ""))
 
 
 def remember(session: SessionBase, state: Secret, code_verifier: Secret, expected: Expected) -> None:
+    if not _binding(session):
+        session[_SESSION_KEY] = secrets.token_urlsafe(32)
     row = PendingSignIn(state_hash=_hash(state.reveal()), session_hash=_hash(_binding(session)))
     facts = asdict(expected) | {"code_verifier": code_verifier.reveal()}
     row.sealed_facts = sealing.seal(json.dumps(facts).encode(), _place(row))

@@ -66,10 +66,10 @@ def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
         Credential.objects.filter(connection=row).delete()
         ObjectAccess.objects.filter(connection=row).delete()
         discarded = [discard(row, grant)] if grant else []
+        membership.end_sessions(row.member)
         audit.record(row.organization_id, actor, "connection.disconnected", row.pk, provider=row.provider)
         epochs.bump("connection", row.pk)
         epochs.bump("cards", row.pk)
-        membership.end_sessions(row.member)
     return discarded
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from organizations import membership
@@ -64,9 +64,16 @@ def _refresh_access(row: Connection) -> None:
 
 
 def due_for_renewal() -> list[UUID]:
-    idle = Q(last_success_at__isnull=True) | Q(last_success_at__lt=Now() - _RENEW_EVERY)
-    rows = Connection.objects.filter(idle, state__in=states.USABLE, scopes__overlap=["refresh_token", "offline_access"])
-    return list(rows.order_by("last_success_at").values_list("pk", flat=True)[:BATCH])
+    """Neither connected nor renewed lately; that its access token works says nothing about its refresh token."""
+    since = Now() - _RENEW_EVERY
+    renewed = Attempt.objects.filter(connection=OuterRef("pk"), outcome=answers.RENEWED, ended_at__gt=since)
+    rows = Connection.objects.filter(
+        ~Exists(renewed),
+        connected_at__lt=since,
+        state__in=states.USABLE,
+        scopes__overlap=["refresh_token", "offline_access"],
+    )
+    return list(rows.order_by("connected_at").values_list("pk", flat=True)[:BATCH])
 
 
 def keep_alive(connection_id: UUID) -> None:

@@ -22,16 +22,19 @@ def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: NeedsReco
 class Watched:
     """providers.base.Crm that passes everything on."""
 
-    def __init__(self, crm: Crm, on_refusal: Callable[[NeedsReconnect], None]) -> None:
+    def __init__(self, crm: Crm, on_success: Callable[[], None], on_refusal: Callable[[NeedsReconnect], None]) -> None:
         self._crm = crm
+        self._on_success = on_success
         self._on_refusal = on_refusal
 
     def _watch(self, call: Callable[[], T]) -> T:
         try:
-            return call()
+            answer = call()
         except NeedsReconnect as error:
             self._on_refusal(error)
             raise
+        self._on_success()
+        return answer
 
     def find_people(
         self, addresses: Sequence[str], *, priority: Priority = Priority.INTERACTIVE

@@ -29,6 +29,7 @@ def cold() -> Iterator[None]:
 def _forget() -> None:
     keys.forget_all()
     leases._leases.clear()
+    leases._noted.clear()
     clients._refs.clear()
     access._recent.clear()
 

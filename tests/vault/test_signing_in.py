@@ -85,8 +85,12 @@ def test_a_look_up_works_through_the_vault(sim: Running) -> None:
     crm = clients.crm_for(ref, "sidebar.lookup")
     assert crm.find_people(["nobody@nowhere.example"])["nobody@nowhere.example"].people == ()
     assert len(sim.calls()) == before + 1
+    was = row.last_success_at
     row.refresh_from_db()
     assert row.last_used_for == "sidebar.lookup"
+    assert was is not None
+    assert row.last_success_at is not None
+    assert row.last_success_at > was
 
 
 def test_who_has_not_connected_causes_no_call(sim: Running) -> None:
@@ -365,7 +369,7 @@ def test_grants_are_used_before_they_idle_out(sim: Running) -> None:
     """Salesforce ends refresh tokens that idle for 30 days."""
     _, row = sign_in(sim)
     assert upkeep.due_for_renewal() == []
-    Connection.objects.update(last_success_at="2020-01-01T00:00:00Z")
+    Connection.objects.update(connected_at="2020-01-01T00:00:00Z")
     assert upkeep.due_for_renewal() == [row.pk]
     upkeep.keep_alive(row.pk)
     assert upkeep.due_for_renewal() == []
