@@ -163,7 +163,7 @@ def test_an_unforeseen_error_reaches_all_and_leaves_nothing_in_the_air() -> None
 
 def test_no_card_and_no_frame_lingers_after_landing() -> None:
     """C59: results must not stay in futures, errors or thread-locals."""
-    before = [each for each in gc.get_objects() if isinstance(each, Flight)]
+    before = [each for each in gc.get_objects() if type(each) is Flight]
     salesforce, flights = Salesforce(), Flights(Bulkhead(200))
     salesforce.answer.set()
     flights.fetch([b"jane"], salesforce.trip())
@@ -171,7 +171,7 @@ def test_no_card_and_no_frame_lingers_after_landing() -> None:
     with suppress(NeedsReconnect):  # pytest.raises would keep the traceback itself
         flights.fetch([b"joe"], salesforce.trip())
     assert flights._aloft == {}
-    assert [each for each in gc.get_objects() if isinstance(each, Flight) and each not in before] == []
+    assert [each for each in gc.get_objects() if type(each) is Flight and each not in before] == []
 
 
 class TestBulkhead:
