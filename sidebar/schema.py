@@ -37,16 +37,16 @@ class Anything(serializers.JSONField):
     """A field's value as Salesforce gives it: a text, a number, true, false or null."""
 
 
-class PeopleRequest(serializers.Serializer[Any]):
+class People(serializers.Serializer[Any]):
     addresses = Addresses()
     refresh = serializers.BooleanField(default=False, help_text="Ask Salesforce again, whatever is in memory.")
 
 
-class PrefetchRequest(serializers.Serializer[Any]):
+class Prefetch(serializers.Serializer[Any]):
     addresses = Addresses()
 
 
-class WriteRequest(serializers.Serializer[Any]):
+class Changes(serializers.Serializer[Any]):
     values = Values()
 
 
@@ -174,6 +174,7 @@ _PROBLEM = "application/problem+json"
 CONFLICT = {(409, _PROBLEM): OpenApiResponse(ConflictProblem, description="Connect to Salesforce first.")}
 REFUSALS = {
     (403, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce does not let this person do this."),
+    (422, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce refused this."),
     (503, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce does not answer; see Retry-After."),
 }
 WRITE_REFUSALS = {

@@ -94,7 +94,7 @@ class PeopleView(SidebarView):
         operation_id="look_up_people",
         summary="Who these correspondents are",
         description="One card per correspondent, in the order asked. At most one Salesforce call; none when warm.",
-        request=schema.PeopleRequest,
+        request=schema.People,
         responses={200: schema.PeopleAnswer, **problems(400, 413, 415), **schema.CONFLICT, **schema.REFUSALS},
         examples=[schema.PEOPLE_EXAMPLE],
     )
@@ -108,7 +108,7 @@ class PrefetchView(SidebarView):
         operation_id="prefetch_people",
         summary="Have cards ready for messages about to be opened",
         description="One Salesforce call at most, and the first to be shed when Salesforce's allowance is short.",
-        request=schema.PrefetchRequest,
+        request=schema.Prefetch,
         responses={202: schema.PrefetchAnswer, **problems(400, 413, 415), **schema.CONFLICT, **schema.REFUSALS},
     )
     def post(self, request: Request) -> HttpResponse:
@@ -161,7 +161,7 @@ class CreateView(SidebarView):
         summary="Create a record as this person",
         description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
         parameters=[schema.OBJECT, schema.IDEMPOTENCY_KEY],
-        request=schema.WriteRequest,
+        request=schema.Changes,
         responses={201: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
         examples=[schema.CREATE_EXAMPLE],
     )
@@ -178,7 +178,7 @@ class UpdateView(SidebarView):
         summary="Change fields of a record as this person",
         description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
         parameters=[schema.OBJECT, schema.RECORD_ID, schema.IDEMPOTENCY_KEY],
-        request=schema.WriteRequest,
+        request=schema.Changes,
         responses={200: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
         examples=[schema.UPDATE_EXAMPLE],
     )
