@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,13 +15,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BinaryField, OuterRef, Subquery
+from django.db.models import BinaryField, OuterRef, QuerySet, Subquery
 
-from organizations.models import AuditEntry, AuditHead, Member
+from organizations.models import AuditEntry, AuditHead, Member, Organization
 
 logger = logging.getLogger(__name__)
 Fact = str | int | bool | None | list[str]
 _GENESIS = b"\0" * 32
+_BROKEN = b"broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,9 @@ def _lock(organization_id: UUID) -> datetime:
     """One writer per organization until the transaction ends; returns the database's time, taken under the lock."""
     number = int.from_bytes(hashlib.sha256(b"audit" + organization_id.bytes).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-        cursor.execute("SELECT clock_timestamp()")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s), clock_timestamp()", [number])
         row = cursor.fetchone()
-    at: datetime = row[0]
+    at: datetime = row[1]
     return at
 
 
@@ -100,7 +99,8 @@ def record(
     """Append one entry in the caller's transaction.
 
     `actor`: a Member, "task:<name>" or "operator"; `action`: dotted verb. Facts are plain values, never content."""
-    with transaction.atomic():
+    cleaned = {name: _clean_fact(value) for name, value in facts.items()}
+    with transaction.atomic(savepoint=False):
         at = _lock(organization_id)
         sequence, previous = _end_of_chain(organization_id)
         entry = AuditEntry(
@@ -111,7 +111,7 @@ def record(
             action=_clean(action, 80),
             target=_clean(str(target), 120),
             result=_clean(result, 40),
-            facts={name: _clean_fact(value) for name, value in facts.items()},
+            facts=cleaned,
         )
         entry.digest = _row_digest(previous, entry)
         entry.save(force_insert=True)
@@ -122,45 +122,48 @@ def record(
 def _end_of_chain(organization_id: UUID) -> tuple[int, bytes]:
     """Last sequence number and digest. Where somebody has tampered with the end, the next row is chained to nothing:
     work goes on, and the break stays visible instead of being signed over."""
-    rows = AuditEntry.objects.filter(organization_id=organization_id).order_by("-sequence")
-    last = rows.values_list("sequence", "digest").first()
-    head = AuditHead.objects.filter(organization_id=organization_id).first()
-    if last is None and head is None:
-        return 0, _GENESIS
-    sequence, digest = (last[0], bytes(last[1])) if last else (0, b"")
-    if last and head and hmac.compare_digest(_head_digest(organization_id, sequence, digest), bytes(head.mac)):
-        return sequence, digest
+    last = _with_head(AuditEntry.objects.filter(organization_id=organization_id)).order_by("-sequence").first()
+    if last is None:
+        head = AuditHead.objects.filter(organization_id=organization_id).first()
+        return (head.sequence, _BROKEN) if head else (0, _GENESIS)
+    digest, mac = bytes(last.digest), bytes(getattr(last, "head_mac", None) or b"")
+    if hmac.compare_digest(_head_digest(organization_id, last.sequence, digest), mac):
+        return last.sequence, digest
     logger.error("the end of an audit chain was tampered with: organization %s", organization_id)
-    return max(sequence, head.sequence if head else 0), b"broken"
+    return max(last.sequence, getattr(last, "head_sequence", None) or 0), _BROKEN
+
+
+def _with_head(rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    """Rows and head come from one statement, hence one snapshot: an entry written meanwhile is no fault."""
+    head = AuditHead.objects.filter(organization_id=OuterRef("organization_id"))
+    return rows.annotate(
+        head_sequence=Subquery(head.values("sequence")[:1]),
+        head_mac=Subquery(head.values("mac")[:1], output_field=BinaryField()),
+    )
+
+
+_MOVE_HEAD = """
+INSERT INTO organizations_audithead (organization_id, sequence, mac) VALUES (%s, %s, %s)
+ON CONFLICT (organization_id) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac
+"""
 
 
 def _move_head(entry: AuditEntry) -> None:
     mac = _head_digest(entry.organization_id, entry.sequence, bytes(entry.digest))
-    AuditHead.objects.update_or_create(
-        organization_id=entry.organization_id,
-        defaults={"sequence": entry.sequence, "mac": mac},
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_HEAD, [entry.organization_id, entry.sequence, mac])
 
 
 def verify(organization_id: UUID) -> FirstBad | None:
     """Walk the chain in one snapshot; None when every row and the head are as they were written."""
     previous, expected, last = _GENESIS, 1, None
-    for entry in _entries_with_head(organization_id):
+    rows = AuditEntry.objects.filter(organization_id=organization_id).order_by("sequence", "id")
+    for entry in _with_head(rows).iterator(chunk_size=1000):
         reason = _fault(entry, previous, expected)
         if reason:
             return FirstBad(organization_id, min(entry.sequence, expected), reason)
         previous, expected, last = bytes(entry.digest), expected + 1, entry
     return _fault_at_head(organization_id, last)
-
-
-def _entries_with_head(organization_id: UUID) -> Iterator[AuditEntry]:
-    """Rows and head come from one statement, hence one snapshot: an entry written meanwhile is no fault."""
-    head = AuditHead.objects.filter(organization_id=OuterRef("organization_id"))
-    rows = AuditEntry.objects.filter(organization_id=organization_id).order_by("sequence", "id")
-    return rows.annotate(
-        head_sequence=Subquery(head.values("sequence")[:1]),
-        head_mac=Subquery(head.values("mac")[:1], output_field=BinaryField()),
-    ).iterator(chunk_size=1000)
 
 
 def _fault(entry: AuditEntry, previous: bytes, expected: int) -> str:
@@ -176,7 +179,7 @@ def _fault_at_head(organization_id: UUID, last: AuditEntry | None) -> FirstBad |
         return FirstBad(organization_id, 1, "missing") if _ought_to_exist(organization_id) else None
     head_sequence = getattr(last, "head_sequence", None)
     mac = _head_digest(organization_id, last.sequence, bytes(last.digest))
-    if head_sequence == last.sequence and hmac.compare_digest(mac, bytes(getattr(last, "head_mac", b""))):
+    if head_sequence == last.sequence and hmac.compare_digest(mac, bytes(getattr(last, "head_mac", None) or b"")):
         return None
     cut_off = head_sequence is not None and head_sequence > last.sequence
     return FirstBad(organization_id, last.sequence + 1 if cut_off else last.sequence, "missing" if cut_off else "head")
@@ -184,16 +187,12 @@ def _fault_at_head(organization_id: UUID, last: AuditEntry | None) -> FirstBad |
 
 def _ought_to_exist(organization_id: UUID) -> bool:
     """An organization's founding is its first entry, so one without any has lost its log."""
-    from organizations.models import Organization
-
     known = Organization.objects.filter(pk=organization_id).exists()
     return known or AuditHead.objects.filter(organization_id=organization_id).exists()
 
 
 def organization_ids() -> list[UUID]:
     """Every organization that has, or ought to have, a chain."""
-    from organizations.models import Organization
-
     found: set[UUID] = set(AuditEntry.objects.values_list("organization_id", flat=True).distinct())
     found |= set(AuditHead.objects.values_list("organization_id", flat=True))
     return sorted(found | set(Organization.objects.values_list("id", flat=True)))

@@ -58,6 +58,16 @@ CHARLIE = replace(
 )
 
 
+_HANDLER = Client().handler
+
+
+def browser(**kwargs: Any) -> Client:
+    """A fresh cookie jar before one stack of middleware, whose making costs more than most tests."""
+    client = Client(**kwargs)
+    client.handler = _HANDLER
+    return client
+
+
 def everybody() -> tuple[Member, Member, Member]:
     return join(ALICE), join(BOB), join(CHARLIE)
 
@@ -78,7 +88,7 @@ def pkce() -> Pkce:
     return Pkce(verifier, base64.urlsafe_b64encode(digest).decode().rstrip("="))
 
 
-def ask(browser: Client, proof: Pkce, **changes: Any) -> Any:
+def ask(visitor: Client, proof: Pkce, **changes: Any) -> Any:
     """GET /o/authorize/ as the add-in does; `changes` replace parameters, None leaves one out."""
     parameters: dict[str, Any] = {
         "response_type": "code",
@@ -89,7 +99,7 @@ def ask(browser: Client, proof: Pkce, **changes: Any) -> Any:
         "code_challenge": proof.challenge,
         "code_challenge_method": "S256",
     } | changes
-    return browser.get("/o/authorize/", {name: value for name, value in parameters.items() if value is not None})
+    return visitor.get("/o/authorize/", {name: value for name, value in parameters.items() if value is not None})
 
 
 def answer_of(response: Any) -> dict[str, str]:
@@ -98,8 +108,8 @@ def answer_of(response: Any) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(response["Location"]).query).items()}
 
 
-def code_for(browser: Client, proof: Pkce, **changes: Any) -> str:
-    return answer_of(ask(browser, proof, **changes))["code"]
+def code_for(visitor: Client, proof: Pkce, **changes: Any) -> str:
+    return answer_of(ask(visitor, proof, **changes))["code"]
 
 
 def redeem(code: str, proof: Pkce, /, **changes: Any) -> Any:
@@ -119,15 +129,15 @@ def refresh(token: str, **changes: Any) -> Any:
 
 def post(endpoint: str, body: dict[str, Any], **headers: Any) -> Any:
     content = {name: value for name, value in body.items() if value is not None}
-    return Client().post(
+    return browser().post(
         f"/o/{endpoint}/", urlencode(content, doseq=True), content_type="application/x-www-form-urlencoded", **headers
     )
 
 
 def sign_in(member: Member) -> Client:
-    browser = Client()
-    browser.force_login(Member.objects.get(pk=member.pk))  # as stored: a role change has ended old sessions
-    return browser
+    client = browser()
+    client.force_login(Member.objects.get(pk=member.pk))  # as stored: a role change has ended old sessions
+    return client
 
 
 def tokens_for(member: Member) -> dict[str, Any]:
@@ -143,7 +153,7 @@ class Api:
     """An add-in's calls with one bearer token."""
 
     def __init__(self, token: str) -> None:
-        self.client = Client(headers={"Authorization": f"Bearer {token}"})
+        self.client = browser(headers={"Authorization": f"Bearer {token}"})
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         kwargs: dict[str, Any] = {} if body is None else {"data": body, "content_type": "application/json"}

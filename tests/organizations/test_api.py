@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from organizations import audit, domains, invitations, membership, policy
 from organizations.models import AuditEntry, Domain, Invitation, Member, Role
@@ -38,7 +37,7 @@ def problem(response: Any, status: int, slug: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("method", "path"), EVERY)
 def test_nobody_gets_in_without_a_token(method: str, path: str, everybody: Any) -> None:
-    problem(getattr(Client(), method)(f"/api/v1/{path}"), 401, "not-authenticated")
+    problem(getattr(people.browser(), method)(f"/api/v1/{path}"), 401, "not-authenticated")
 
 
 @pytest.mark.parametrize(

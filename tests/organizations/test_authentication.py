@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -52,7 +51,7 @@ def test_the_cache_holds_no_token(bob: Member) -> None:
 )
 def test_what_is_no_token(header: str, reason: str | None, everybody: Any) -> None:
     """RFC 6750 3.1: a reason only where a token was sent."""
-    response = Client().get("/api/v1/me/", headers={"Authorization": header} if header else {})
+    response = people.browser().get("/api/v1/me/", headers={"Authorization": header} if header else {})
     assert response.status_code == 401
     assert response["Content-Type"] == "application/problem+json"
     challenge = response["WWW-Authenticate"]
@@ -63,10 +62,10 @@ def test_what_is_no_token(header: str, reason: str | None, everybody: Any) -> No
 def test_tokens_count_in_the_header_only(bob: Member) -> None:
     """BI-B13: not in the query, not in the body, not even beside a good header."""
     token = people.tokens_for(bob)["access_token"]
-    assert Client().get(f"/api/v1/me/?access_token={token}").status_code == 401
+    assert people.browser().get(f"/api/v1/me/?access_token={token}").status_code == 401
     assert people.Api(token).client.get(f"/api/v1/me/?access_token={token}").status_code == 401
     body = {"access_token": token, "values": {}}
-    assert Client().patch("/api/v1/policy/", body, content_type="application/json").status_code == 401
+    assert people.browser().patch("/api/v1/policy/", body, content_type="application/json").status_code == 401
 
 
 def test_a_token_of_another_kind_is_none(bob: Member) -> None:
@@ -183,7 +182,7 @@ def test_nobody_signs_in_with_a_password(bob: Member) -> None:
 
 def test_sign_in_gets_a_new_session_key(bob: Member) -> None:
     """BI-G10: no session fixation."""
-    browser = Client()
+    browser = people.browser()
     browser.session["seen"] = True
     before = browser.session.session_key
     browser.force_login(bob)

@@ -43,7 +43,7 @@ def test_a_redirect_that_is_not_registered_gets_a_page(uri: str, signed_in: bool
     """BI-B8: 400 and no redirect, whether or not anybody is signed in."""
     if uri == "":
         people.add_in(people.REDIRECT, "https://other.example/")  # with two, an empty one is no default
-    response = people.ask(people.sign_in(alice) if signed_in else Client(), people.pkce(), redirect_uri=uri)
+    response = people.ask(people.sign_in(alice) if signed_in else people.browser(), people.pkce(), redirect_uri=uri)
     assert response.status_code == 400
     assert "Location" not in response
     assert response["Content-Type"].startswith("text/html")
@@ -106,7 +106,7 @@ BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "expected"), BAD_REQUESTS)
 def test_errors_that_go_back_to_the_add_in(changes: dict[str, Any], expected: str, alice: Member) -> None:
     """BI-B9, BI-B16; judged before anybody is asked to sign in."""
-    for browser in (people.sign_in(alice), Client()):
+    for browser in (people.sign_in(alice), people.browser()):
         told = people.answer_of(people.ask(browser, PKCE, **changes))
         assert told["error"] == expected
         assert "code" not in told
@@ -156,13 +156,13 @@ def test_parameters_of_features_that_are_off_do_no_harm(extra: dict[str, str], a
 
 def test_signing_in_is_signing_in_at_salesforce(everybody: Any) -> None:
     """C2, C4: without a session the browser is sent to connect, and comes back here."""
-    response = people.ask(Client(), PKCE)
+    response = people.ask(people.browser(), PKCE)
     assert response.status_code == 302
     assert response["Location"].startswith("/connect/salesforce/?next=/o/authorize/%3F")
 
 
 def test_prompt_none_without_a_session_tells_the_add_in(everybody: Any) -> None:
-    told = people.answer_of(people.ask(Client(), PKCE, prompt="none"))
+    told = people.answer_of(people.ask(people.browser(), PKCE, prompt="none"))
     assert (told["error"], told["iss"]) == ("login_required", "http://localhost:8000")
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
-from django.test import Client
 from pytest_django import Settings
 
 from organizations.membership import join
@@ -38,8 +37,8 @@ def test_refresh_rotates(alice: Member) -> None:
 @pytest.mark.django_db
 def test_metadata_lists_what_is_on_and_nothing_else(settings: Settings) -> None:
     """RFC 8414, where a strict client looks first and below /o/ alike."""
-    at_root = Client().get("/.well-known/oauth-authorization-server")
-    assert at_root.json() == Client().get("/o/.well-known/oauth-authorization-server").json()
+    at_root = people.browser().get("/.well-known/oauth-authorization-server")
+    assert at_root.json() == people.browser().get("/o/.well-known/oauth-authorization-server").json()
     told = at_root.json()
     assert told["issuer"] == settings.PUBLIC_URL
     assert told["response_types_supported"] == ["code"]
@@ -61,7 +60,7 @@ def test_metadata_lists_what_is_on_and_nothing_else(settings: Settings) -> None:
     "path", ["applications/", "userinfo/", "register/", "device-authorization/", "authorized_tokens/"]
 )
 def test_nothing_else_is_routed(path: str) -> None:
-    assert Client().get(f"/o/{path}").status_code == 404
+    assert people.browser().get(f"/o/{path}").status_code == 404
 
 
 @pytest.mark.django_db(transaction=True)

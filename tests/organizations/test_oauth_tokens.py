@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
-from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
@@ -323,7 +322,7 @@ BROKEN: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize(("body", "kind"), BROKEN)
 def test_broken_bodies_get_json_and_never_5xx(endpoint: str, body: bytes, kind: str, everybody: Any) -> None:
     """RFC 6749 5.2 for whatever comes, at all three endpoints."""
-    client = Client(raise_request_exception=True)
+    client = people.browser()
     response = client.generic("POST", f"/o/{endpoint}/", body, kind)
     assert response.status_code in (400, 401)
     assert response["Content-Type"] == "application/json"
@@ -335,7 +334,7 @@ def test_broken_bodies_get_json_and_never_5xx(endpoint: str, body: bytes, kind: 
 @pytest.mark.parametrize("endpoint", ["token", "revoke_token", "introspect"])
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "options", "trace"])
 def test_wrong_methods(endpoint: str, method: str) -> None:
-    response = getattr(Client(), method)(f"/o/{endpoint}/")
+    response = getattr(people.browser(), method)(f"/o/{endpoint}/")
     assert response.status_code == 405
     assert response["Allow"] == "POST"
     assert response.json()["error"] == "invalid_request"
@@ -364,7 +363,7 @@ def test_broken_basic_credentials(endpoint: str, value: str, everybody: Any) -> 
 def test_parameters_in_the_url_are_refused(alice: Member) -> None:
     """BI-B13: a token in a URL ends up in logs."""
     token = people.tokens_for(alice)["refresh_token"]
-    response = Client().post(f"/o/token/?refresh_token={token}", "grant_type=refresh_token", content_type=FORM)
+    response = people.browser().post(f"/o/token/?refresh_token={token}", "grant_type=refresh_token", content_type=FORM)
     assert error_of(response) == "invalid_request"
 
 
