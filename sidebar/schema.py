@@ -49,6 +49,15 @@ class Prefetch(serializers.Serializer[Any]):
 class Changes(serializers.Serializer[Any]):
     values = Values()
 
+    @property
+    def partial(self) -> bool:
+        """Never: drf-spectacular takes every PATCH for one whose members may all be missing."""
+        return False
+
+    @partial.setter
+    def partial(self, value: bool) -> None:
+        pass
+
 
 class CardField(serializers.Serializer[Any]):
     name = serializers.CharField()
