@@ -59,7 +59,7 @@ def new_routing_prefix() -> str:
     return secrets.token_hex(4)
 
 
-class Member(models.Model):
+class Member(models.Model):  # type: ignore[django-manager-missing]  # the toolkit's base class has no types
     """A person: (Salesforce org id, Salesforce user id), never an e-mail address. Holds no password (C2).
 
     This is AUTH_USER_MODEL; signing in happens at Salesforce."""

@@ -134,7 +134,7 @@ def test_all_or_nothing(alice: Member) -> None:
 def test_somebody_was_quicker(alice: Member) -> None:
     api = people.api(alice)
     policy.set_organization_value(alice, alice.organization_id, "access.whitelist", ["alice@acme.example"])
-    body = {"values": {"access.whitelist": None}, "expected": {"access.whitelist": None}}
+    body: dict[str, Any] = {"values": {"access.whitelist": None}, "expected": {"access.whitelist": None}}
     told = problem(api.call("patch", "policy/?level=organization", body), 409, "conflict")
     assert told["value"] == ["alice@acme.example"]
     body["expected"] = {"access.whitelist": ["alice@acme.example"]}

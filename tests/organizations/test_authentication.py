@@ -176,7 +176,7 @@ def test_old_sessions_end(event: str, alice: Member, bob: Member) -> None:
 
 def test_nobody_signs_in_with_a_password(bob: Member) -> None:
     """C2: no column, no backend, no form takes one."""
-    assert authentication.MemberBackend().authenticate(None, username=bob.username, password="x") is None  # type: ignore[arg-type]
+    assert authentication.MemberBackend().authenticate(None, username=bob.username, password="x") is None
     assert not [field.name for field in Member._meta.get_fields() if "pass" in field.name]
 
 

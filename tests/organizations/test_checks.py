@@ -62,16 +62,12 @@ def test_good_public_urls(url: str, settings: Settings) -> None:
 def test_the_openapi_has_no_warning_and_is_valid() -> None:
     GENERATOR_STATS.reset()
     schema = SchemaGenerator(urlconf="tests.organizations.urls").get_schema(public=True)  # type: ignore[no-untyped-call]
-    assert not GENERATOR_STATS, GENERATOR_STATS.emit_summary()
-    validate_schema(schema)
+    assert not GENERATOR_STATS
+    validate_schema(schema)  # type: ignore[no-untyped-call]
     operations = {(method, path) for path, item in schema["paths"].items() for method in item}
     assert len(operations) == 12
     assert schema["paths"]["/api/v1/me/"]["get"]["security"] == [{"bearer": ["sidebar"]}]
-    change = schema["components"]["schemas"][
-        "MemberChangeRequest"
-        if "MemberChangeRequest" in schema["components"]["schemas"]
-        else "PatchedMemberChangeRequest"
-    ]
+    change = schema["components"]["schemas"]["PatchedMemberChangeRequest"]
     assert change["additionalProperties"] is False
     assert not [name for name in str(schema).split("'") if "password" in name.lower()]
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -15,6 +16,10 @@ from organizations.models import Epoch
 Heard = list[tuple[str, str]]
 
 
+def _note(told: Heard, kind: str, key: str) -> None:
+    told.append((kind, key))
+
+
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     """What the listeners of this process were told."""
@@ -22,7 +27,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     listeners: dict[str, list[epochs.Listener]] = {kind: [] for kind in epochs.KINDS}
     monkeypatch.setattr(epochs, "_listeners", listeners)
     for kind in epochs.KINDS:
-        epochs.on_change(kind, lambda key, kind=kind: told.append((kind, key)))
+        epochs.on_change(kind, partial(_note, told, kind))
     return told
 
 

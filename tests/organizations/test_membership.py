@@ -79,7 +79,9 @@ def test_the_profile_is_copied_and_refreshed() -> None:
 
 
 def test_long_and_odd_profiles_do_not_stop_a_sign_in() -> None:
-    odd = dict.fromkeys(("name", "email", "profile", "language", "locale", "time_zone", "user_type"), "ä\x00" * 300)
+    odd: dict[str, Any] = dict.fromkeys(
+        ("name", "email", "profile", "language", "locale", "time_zone", "user_type"), "ä\x00" * 300
+    )
     member = join(replace(ALICE, **odd, permission_sets=("p\0" * 400,)))
     assert len(member.name) == 255
     assert "\0" not in member.name

@@ -16,7 +16,7 @@ from oauth2_provider.models import AccessToken, RefreshToken
 from organizations import audit, membership
 from organizations.models import AuditEntry, Epoch, Member
 from organizations.oauth import families
-from organizations.oauth.applications import new_resource_server
+from organizations.oauth.applications import ensure_first_party, new_resource_server
 from tests.organizations import people
 
 FORM = "application/x-www-form-urlencoded"
@@ -397,7 +397,7 @@ def test_revoking_an_unknown_token_is_no_error(token: str, everybody: Any) -> No
 @pytest.mark.django_db
 def test_another_add_in_cannot_revoke(alice: Member) -> None:
     held = people.tokens_for(alice)
-    people.ensure_first_party("gmail", "Gmail", ["https://localhost/gmail/"])
+    ensure_first_party("gmail", "Gmail", ["https://localhost/gmail/"])
     assert revoke(held["refresh_token"], client_id="gmail").status_code == 200
     assert works(held["access_token"])
     assert error_of(revoke(held["refresh_token"], client_id="nobody"), 401) == "invalid_client"

@@ -228,7 +228,7 @@ def readers(path: Path) -> set[str]:
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if function in ("value_of", "organization_value_of"):
-                found.add(node.args[0].value)
+                found.add(str(node.args[0].value))
     return found
 
 
