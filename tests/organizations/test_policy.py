@@ -221,15 +221,33 @@ def test_declaring() -> None:
         Toggle(key="x", kind=Merge.OVERRIDE, type=Type.INT, default=20, minimum=0, maximum=9)
 
 
+def toggles_in(tree: ast.Module) -> dict[str, str]:
+    """NAME -> key, for `NAME = declare(Toggle(key="..."))` and `NAME = Toggle(key="...")`."""
+    named = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            for word in (part for part in ast.walk(node.value) if isinstance(part, ast.keyword)):
+                if word.arg == "key" and isinstance(word.value, ast.Constant):
+                    named[node.targets[0].id] = str(word.value.value)
+    return named
+
+
 def readers(path: Path) -> set[str]:
-    """The keys that a file reads: literal first arguments of `value_of`, `organization_value_of`."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+    """The keys that a file reads: first arguments of `value_of` and `organization_value_of`, literal or NAME.key."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named, found = toggles_in(tree), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if function in ("value_of", "organization_value_of"):
-                found.add(str(node.args[0].value))
+                found.add(key_of(node.args[0], named))
     return found
+
+
+def key_of(argument: ast.expr, named: dict[str, str]) -> str:
+    if isinstance(argument, ast.Attribute) and isinstance(argument.value, ast.Name) and argument.attr == "key":
+        return named.get(argument.value.id, "")
+    return str(argument.value) if isinstance(argument, ast.Constant) else ""
 
 
 def test_every_declared_key_has_a_reader() -> None:
