@@ -55,7 +55,7 @@ def _value(form: QueryDict, toggle: policy.Toggle) -> Any:
     if toggle.type is policy.Type.BOOL:
         return {"yes": True, "no": False}.get(text, text)
     if toggle.type is policy.Type.INT:
-        return int(text) if text.removeprefix("-").isdecimal() and len(text) < 12 else text
+        return int(text) if text.isascii() and text.removeprefix("-").isdecimal() and len(text) < 12 else text
     if toggle.type is policy.Type.CHOICE:
         return text
     if toggle.type is policy.Type.USERNAMES_OR_OFF and not text:

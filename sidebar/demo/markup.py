@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 
 LONGEST_HTML = 500_000  # characters
 DEEPEST = 200
+MOST_TAGS = 30_000
+MOST_DECLARATIONS = 1_000  # comments too: Python's parser takes quadratic time over unclosed ones
 _VOID = frozenset({"br", "hr", "img"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _TABLE = frozenset({"table", "tbody", "td", "tfoot", "th", "thead", "tr"})
@@ -34,9 +36,14 @@ class Clean:
 
 
 def sanitised(html: str, images: Mapping[str, str]) -> Clean:
-    """`images` maps a Content-ID to the data: address it is replaced with; remote images become their alt text."""
+    """`images` maps a Content-ID to the data: address it is replaced with; remote images become their alt text.
+
+    Empty for what no mail program writes and no parser should be given."""
+    html = html[:LONGEST_HTML]
+    if html.count("<") > MOST_TAGS or html.count("<!") + html.count("<?") > MOST_DECLARATIONS:
+        return Clean("", "")
     cleaner = _Cleaner(images)
-    cleaner.feed(html[:LONGEST_HTML])
+    cleaner.feed(html)
     cleaner.close()
     return Clean(cleaner.html(), "".join(cleaner.text).strip())
 

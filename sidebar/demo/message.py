@@ -153,9 +153,9 @@ def _ids(message: Message, name: str) -> list[str]:
 def _date(message: Message) -> datetime:
     try:
         sent = parsedate_to_datetime(_raw_header(message, "Date"))
+        return sent.astimezone(UTC) if sent.tzinfo else sent.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return sent.astimezone(UTC) if sent.tzinfo else sent.replace(tzinfo=UTC)
 
 
 def _attachments(parts: list[Message]) -> Iterator[Attachment]:

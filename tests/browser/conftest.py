@@ -1,4 +1,4 @@
-"""The whole product, started once for all browser tests, and a Chromium to look at it with."""
+"""A Chromium for all browser tests; where there is none, they are skipped with a word."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import mailclient
-from tests.running import Stack, whole_stack
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +16,3 @@ def browser() -> Iterator[Browser]:
         browser = mailclient.launch(playwright)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def stack(browser: Browser) -> Iterator[Stack]:
-    with whole_stack() as running:
-        yield running

@@ -1,0 +1,55 @@
+"""Makes docs/screenshots/: `make run`, then `python -m tests.browser.screenshots`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.mailclient import MailClient, launch, mail_client
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "screenshots"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("state", nargs="?", type=Path, default=ROOT / ".local", help="where it keeps run.json")
+    facts = json.loads((parser.parse_args().state / "run.json").read_text())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for scheme in ("light", "dark"):
+            with mail_client(browser, facts["public_url"], scheme) as client:
+                tour(client, facts, scheme)
+        browser.close()
+
+
+def tour(client: MailClient, facts: dict[str, Any], scheme: str) -> None:
+    """Alice's way: the mail with its cards, a form, then the dashboard."""
+    acme = next(org for org in facts["orgs"] if org["key"] == "acme")
+    client.page.goto(facts["public_url"] + "/connect/salesforce/")
+    keep(client, f"connect-{scheme}")
+    client.page.goto(facts["public_url"])
+    client.sign_in("alice", acme)
+    client.open_mail("Fleet tracking")
+    client.card("Jane Doe")
+    keep(client, f"mailbox-{scheme}")
+    client.open_mail("Question about harbour sensors")
+    client.card("Abernathy, Grace (Tidewater)").get_by_role("button", name="Create Lead").click()
+    client.pane.locator("form.record-form").wait_for()
+    keep(client, f"create-{scheme}")
+    for name in ("", "connection", "policy", "audit"):
+        client.page.goto(f"{facts['public_url']}/dashboard/{name}")
+        keep(client, f"dashboard-{name or 'home'}-{scheme}")
+
+
+def keep(client: MailClient, name: str) -> None:
+    client.page.mouse.move(0, 0)
+    client.page.wait_for_timeout(300)  # until fonts and frames have settled
+    client.page.screenshot(path=FOLDER / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
