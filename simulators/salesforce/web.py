@@ -152,6 +152,8 @@ class Exchange:
             bearer = self.bearer or self._form().get("oauth_token", "")
             return _result(identity.identity(self.host, pieces[0], pieces[1], bearer, self.query.get("version", "")))
         if not self.pages:
+            if path.startswith(("/.well-known/", "/services/")):
+                return PlainTextResponse("URL No Longer Exists", 404)
             target = self.host.pages_url + self.path
             return RedirectResponse(target + (f"?{self.request.url.query}" if self.request.url.query else ""), 302)
         return self._page(path)

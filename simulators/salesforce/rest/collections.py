@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.salesforce import writes
 from simulators.salesforce.errors import ApiError, not_found
-from simulators.salesforce.rest.call import Answer, Call
+from simulators.salesforce.rest.call import Answer, Call, names_in
 from simulators.salesforce.rest.sobjects import allows_duplicates, render, values_of
 
 _MOST = 200
@@ -117,9 +117,8 @@ def _retrieve(call: Call, rest: list[str]) -> Answer:
         raise not_found()
     kind = writes.find_kind(call.access, rest[0])
     source = values_of(call.body) if call.method == "POST" else call.query
-    ids, fields = source.get("ids", ""), source.get("fields", "")
-    ids = ids.split(",") if isinstance(ids, str) else ids
-    fields = fields if isinstance(fields, str) else ",".join(fields)
+    ids = names_in(source.get("ids", ""), "ids")
+    fields = ",".join(names_in(source.get("fields", ""), "fields"))
     if len(ids) > (2000 if call.method == "POST" else 800):
         raise ApiError(400, "EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more ids into this call")
     out: list[Any] = []

@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from simulators.salesforce.errors import ApiError
-from simulators.salesforce.rest.call import Answer, Call
+from simulators.salesforce.rest.call import Answer, Call, mapping
 from simulators.salesforce.rest.sobjects import values_of
 
 _MOST, _MOST_QUERIES = 25, 5
 _REFERENCE = re.compile(r"@\{([^}]*)\}")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_]*$")
+_VERSIONED = re.compile(r"^/services/data/v\d+\.0/")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ALLOWED = re.compile(
     r"^/services/data/v\d+\.0/(?:sobjects(?:/|$|\?)|query/?\?|queryAll/?\?|query/|composite/sobjects)", re.IGNORECASE
@@ -147,9 +148,9 @@ class _Run:
         return value
 
 
-def subcall(call: Call, method: Any, url: str, body: Any, headers: Any) -> Call:
+def subcall(call: Call, method: Any, url: str, body: Any, headers: Any, any_resource: bool = False) -> Call:
     """A subrequest as a call of its own, by the same user. Raises ApiError where its URL is none of Composite's."""
-    if not _ALLOWED.match(url):
+    if not (_VERSIONED if any_resource else _ALLOWED).match(url):
         raise ApiError(400, "INVALID_INPUT", f"The Composite API doesn't support this resource: {url}")
     parts = urlsplit(url)
     pieces = [unquote(piece) for piece in parts.path.split("/") if piece][2:]
@@ -195,19 +196,16 @@ def batch(call: Call, dispatch: Any) -> Answer:
                 }
             )
             continue
-        url = "/services/data/" + str(request.get("url", "")).removeprefix("/services/data/").lstrip("/")
-        parts = urlsplit(url)
-        pieces = [unquote(piece) for piece in parts.path.split("/") if piece][2:]
-        inner = Call(
-            call.org,
-            call.access,
-            pieces[0].lstrip("v"),
-            str(request.get("method", "GET")).upper(),
-            pieces[1:],
-            dict(parse_qsl(parts.query)),
-            request.get("richInput"),
-            {},
-        )
-        answer = dispatch(inner)
+        answer = _batched(call, mapping(request, "A batch request"), dispatch)
         results.append({"statusCode": answer.status, "result": answer.body})
     return Answer(body={"hasErrors": any(r["statusCode"] >= 400 for r in results), "results": results})
+
+
+def _batched(call: Call, request: dict[str, Any], dispatch: Any) -> Answer:
+    url = "/services/data/" + str(request.get("url", "")).removeprefix("/services/data/").lstrip("/")
+    try:
+        inner = subcall(call, request.get("method", "GET"), url, request.get("richInput"), None, any_resource=True)
+    except ApiError as error:
+        return Answer(error.status, error.body())
+    answer: Answer = dispatch(inner)
+    return answer

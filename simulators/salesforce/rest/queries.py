@@ -5,7 +5,7 @@ from typing import Any
 
 from simulators.salesforce.errors import ApiError
 from simulators.salesforce.profiles import Access
-from simulators.salesforce.rest.call import Answer, Call
+from simulators.salesforce.rest.call import Answer, Call, whole_number
 from simulators.salesforce.soql.aggregates import Aggregation, is_bare_count
 from simulators.salesforce.soql.compiler import Plan, is_aggregate
 from simulators.salesforce.soql.lexer import SoqlError
@@ -63,8 +63,9 @@ def _batch_size(call: Call, shape: Shape) -> int:
     """`Sforce-Query-Options: batchSize=n` is a wish between 200 and 2000; child lists make pages smaller."""
     size = _BATCH_WITH_CHILDREN if shape.children else _BATCH
     wish = call.headers.get("sforce-query-options", "").lower().replace(" ", "")
-    if wish.startswith("batchsize=") and wish[10:].isdigit():
-        size = min(size, max(200, min(2000, int(wish[10:]))))
+    asked = whole_number(wish.removeprefix("batchsize="))
+    if asked is not None:
+        size = min(size, max(200, min(2000, asked)))
     return size
 
 
@@ -81,9 +82,10 @@ def _page(call: Call, cursor: Cursor, start: int, locator: str | None) -> dict[s
 def _next_page(call: Call, text: str) -> dict[str, Any]:
     locator, _, start = text.rpartition("-")
     cursor = call.org.cursors.get(locator)
-    if cursor is None or cursor.user_id != call.access.user.id or not start.isdigit():
+    number = whole_number(start)
+    if cursor is None or cursor.user_id != call.access.user.id or number is None:
         raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    return _page(call, cursor, int(start), locator)
+    return _page(call, cursor, number, locator)
 
 
 def recent(access: Access, base: str, limit: int) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 from simulators.salesforce import writes
 from simulators.salesforce.errors import ApiError, not_found
 from simulators.salesforce.rest import collections, composite, queries, searches, sobjects, trees
-from simulators.salesforce.rest.call import Answer, Call
+from simulators.salesforce.rest.call import Answer, Call, whole_number
 
 VERSIONS = {
     50: "Winter '21",
@@ -88,6 +88,5 @@ def _root(call: Call) -> Answer:
 
 
 def _recent(call: Call) -> Answer:
-    wish = call.query.get("limit", "")
-    limit = int(wish) if wish.isdigit() else 200
-    return Answer(body=queries.recent(call.access, call.base, min(limit, 2000)))
+    limit = whole_number(call.query.get("limit"))
+    return Answer(body=queries.recent(call.access, call.base, min(200 if limit is None else limit, 2000)))

@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.salesforce import sosl
 from simulators.salesforce.errors import ApiError
-from simulators.salesforce.rest.call import Answer, Call
+from simulators.salesforce.rest.call import Answer, Call, mapping, names_in, whole_number
 from simulators.salesforce.rest.sobjects import values_of
 
 
@@ -20,8 +20,10 @@ def parameterized(call: Call) -> Answer:
     term = str(wish.get("q") or "")
     if len(term.strip()) < 2:
         raise ApiError(400, "MALFORMED_SEARCH", f"search term must be longer than one character: {term}")
-    objects = wish["sobjects"] or [{"name": name} for name in sosl.EVERYWHERE]
-    returning = ", ".join(_returning(entry, wish["fields"]) for entry in objects)
+    objects = wish["sobjects"] or [{"name": name} for name in sosl.EVERYWHERE if _reads(call, name)]
+    if not isinstance(objects, list):
+        raise ApiError(400, "JSON_PARSER_ERROR", "sobjects must be a list")
+    returning = ", ".join(_returning(mapping(entry, "An entry of sobjects"), wish["fields"]) for entry in objects)
     scope = str(wish.get("in") or "ALL").upper()
     escaped = "".join("\\" + c if c in "?&|!{}[]()^~*:\\\"'+-" else c for c in term)
     limit = wish.get("overallLimit") or 2000
@@ -29,6 +31,11 @@ def parameterized(call: Call) -> Answer:
         f"FIND {{{escaped}}} IN {scope} FIELDS RETURNING {returning} LIMIT {limit}", call.access, call.base
     )
     return Answer(body={"searchRecords": found})
+
+
+def _reads(call: Call, name: str) -> bool:
+    kind = call.access.store.schema.get(name)
+    return kind is not None and call.access.reads(kind)
 
 
 def _from_body(call: Call) -> dict[str, Any]:
@@ -52,7 +59,7 @@ def _from_query(call: Call) -> dict[str, Any]:
 
 
 def _returning(entry: dict[str, Any], fields: list[str]) -> str:
-    inner = ", ".join(entry.get("fields") or fields)
+    inner = ", ".join(names_in(entry.get("fields") or fields, "fields"))
     where = f" WHERE {entry['where']}" if entry.get("where") else ""
-    limit = f" LIMIT {int(entry['limit'])}" if str(entry.get("limit") or "").isdigit() else ""
-    return f"{entry['name']}({inner}{where}{limit})"
+    limit = whole_number(str(entry.get("limit") or ""))
+    return f"{entry.get('name', '')}({inner}{where}{'' if limit is None else f' LIMIT {limit}'})"

@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.salesforce import writes
 from simulators.salesforce.errors import ApiError
-from simulators.salesforce.rest.call import Answer, Call
+from simulators.salesforce.rest.call import Answer, Call, mapping
 from simulators.salesforce.rest.sobjects import values_of
 from simulators.salesforce.schema import ObjectType
 
@@ -33,7 +33,7 @@ def _plant(
 ) -> None:
     values = values_of(record)
     children = {k: v for k, v in values.items() if isinstance(v, dict) and "records" in v}
-    reference = (values.get("attributes") or {}).get("referenceId", "")
+    reference = mapping(values.get("attributes") or {}, "attributes").get("referenceId", "")
     own = {k: v for k, v in values.items() if k not in children}
     try:
         record_id = writes.create(call.access, kind, {**own, **parent})
@@ -53,6 +53,6 @@ def _plant(
                 }
             )
             continue
-        for each in below["records"]:
+        for each in below["records"] if isinstance(below["records"], list) else []:
             child_kind = writes.find_kind(call.access, relation.object)
             _plant(call, child_kind, each, {relation.field: record_id}, results, failures)

@@ -71,6 +71,8 @@ def _stray(text: str, at: int) -> SoqlError:
 def unescape(raw: str, at: int, like: bool = False) -> str:
     """The value of a string token. For LIKE, an escaped % or _ comes out as backslash and character."""
     out, inner, i = [], raw[1:-1], 0
+    if "\\" not in inner:
+        return inner
     while i < len(inner):
         c = inner[i]
         if c != "\\":
