@@ -16,6 +16,7 @@ class PeopleSeed(Seed):
         for someone in PEOPLE:
             if self.key in someone.orgs:
                 getattr(self, f"_{someone.kind.lower()}")(someone)
+        self._join_converted_leads()
         for deal in DEALS:
             if deal.account in self.accounts:
                 self._deal(deal)
@@ -34,6 +35,13 @@ class PeopleSeed(Seed):
                     ticket.days_ago,
                     self._owner("alice"),
                 )
+
+    def _join_converted_leads(self) -> None:
+        """A converted lead points to the contact and account that it became."""
+        for lead in [row for row in self.store.alive("Lead") if row.get("IsConverted")]:
+            contact = self.by_email[lead["Email"]]
+            became = {"ConvertedContactId": contact["Id"], "ConvertedAccountId": contact["AccountId"]}
+            self.store.put("Lead", {**lead, **became})
 
     def _owner(self, key: str) -> str:
         return self.owners.get(key) or next(iter(self.owners.values()))

@@ -1,6 +1,7 @@
 """The ASGI application of one host: paths to handlers, faults, latency, the log of calls."""
 
 import asyncio
+import gzip
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from simulators.salesforce import control
 from simulators.salesforce.errors import ApiError, no_session
 from simulators.salesforce.faults import Fault
-from simulators.salesforce.oauth import answers, flow, identity
+from simulators.salesforce.oauth import answers, flow, identity, soap
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
@@ -23,6 +24,7 @@ from simulators.salesforce.rest.routes import VERSIONS, dispatch, versions
 
 _JSON = "application/json;charset=UTF-8"
 _DATA = "/services/data"
+_WORTH_COMPRESSING = 2048
 Form = dict[str, str]
 
 
@@ -51,6 +53,7 @@ class Web:
         fault = self.host.faults.next_for(request.method, scope["path"], exchange.user_names())
         response = _canned(fault) if fault and fault.status is not None else exchange.answer()
         exchange.note(response.status_code)
+        _compress(response, request)
         await asyncio.sleep(self.latency + (fault.delay if fault else 0.0))
         await _deliver(response, fault, scope, receive, send)
 
@@ -62,6 +65,15 @@ class Web:
         pieces = [piece for piece in request.url.path.split("/") if piece][1:]
         status, answer = control.handle(self.host, request.method, pieces, query, parsed)
         return json_response(answer, status, pretty=True)
+
+
+def _compress(response: Response, request: Request) -> None:
+    """As Salesforce does for clients that ask, once it is worth it."""
+    if len(response.body) > _WORTH_COMPRESSING and "gzip" in request.headers.get("accept-encoding", ""):
+        response.body = gzip.compress(bytes(response.body), compresslevel=1, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(response.body))
+        response.headers["Vary"] = "Accept-Encoding"
 
 
 def _canned(fault: Fault) -> Response:
@@ -127,6 +139,9 @@ class Exchange:
             return json_response(versions())
         if path.startswith(_DATA + "/") and self.host.org and not self.host.is_site:
             return self._data(self.host.org)
+        if path.startswith("/services/Soap/u/") and self.request.method == "POST":
+            status, xml = soap.login(self.host, path, self.body.decode("utf-8", "replace"))
+            return Response(xml, status, media_type="text/xml;charset=UTF-8")
         if not path.startswith(self.host.prefix):
             return PlainTextResponse("URL No Longer Exists", 404)
         return self._below_prefix(path.removeprefix(self.host.prefix) or "/")

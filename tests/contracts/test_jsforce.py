@@ -13,7 +13,7 @@ from tests.simulators.running import REDIRECT_URI, Running
 HERE = Path(__file__).parent / "jsforce"
 CHECKS = (
     "authorize", "identity", "query", "queryMore", "find", "search", "one record", "many records", "upsert", "describe",
-    "recent and limits", "limitInfo", "errors", "refresh on 401", "revoke",
+    "recent and limits", "limitInfo", "errors", "refresh on 401", "login with a password", "revoke",
 )  # fmt: skip
 
 pytestmark = [

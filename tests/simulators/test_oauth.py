@@ -73,7 +73,8 @@ def test_a_code_works_once_and_only_with_its_verifier(salesforce: Running) -> No
     [
         ({"client_secret": "wrong"}, "invalid_client"),
         ({"client_id": "nobody"}, "invalid_client_id"),
-        ({"grant_type": "password", "username": "alice@acme.example", "password": "demo"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "password", "username": "alice@acme.example", "password": "wrong"}, "invalid_grant"),
         ({"refresh_token": "5Aep861nonsense"}, "invalid_grant"),
     ],
 )
@@ -324,3 +325,15 @@ def test_a_deactivated_user_is_out_at_once(salesforce: Running) -> None:
     salesforce.sim("users/bob", {"active": False})
     assert not works(salesforce, tokens["access_token"])
     assert renew(salesforce, tokens["refresh_token"]).json()["error"] == "inactive_user"
+
+
+def test_passwords_where_an_app_allows_them(salesforce: Running) -> None:
+    form = {"grant_type": "password", "username": "alice@acme.example", "password": "demo"}
+    answer = token(salesforce, **form).json()
+    assert works(salesforce, answer["access_token"])
+    assert "refresh_token" not in answer
+    salesforce.sim("apps", {"client_id": "sidebar-demo", "allows_passwords": False})
+    try:
+        assert token(salesforce, **form).json()["error_description"] == "authentication failure"
+    finally:
+        salesforce.sim("apps", {"client_id": "sidebar-demo", "allows_passwords": True})

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulators.salesforce.oauth.apps import SCOPES, App
-from simulators.salesforce.oauth.grants import Grant
+from simulators.salesforce.oauth.grants import Code, Grant
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
@@ -67,12 +67,12 @@ def client_of(host: Host, form: Form, authorization: str) -> App | Result:
 
 def token(host: Host, form: Form, authorization: str) -> Result:
     kind = form.get("grant_type", "")
-    if kind not in ("authorization_code", "refresh_token"):
+    if kind not in ("authorization_code", "refresh_token", "password"):
         return oauth_error("unsupported_grant_type", "grant type not supported")
     app = client_of(host, form, authorization)
     if not isinstance(app, App):
         return app
-    return _exchange(host, form, app) if kind == "authorization_code" else _renew(host, form, app)
+    return {"authorization_code": _exchange, "refresh_token": _renew, "password": _by_password}[kind](host, form, app)
 
 
 def _exchange(host: Host, form: Form, app: App) -> Result:
@@ -99,6 +99,18 @@ def _verifies(challenge: str | None, verifier: str | None) -> bool:
         return True
     hashed = base64.urlsafe_b64encode(hashlib.sha256((verifier or "").encode()).digest()).rstrip(b"=").decode()
     return hmac.compare_digest(hashed, challenge)
+
+
+def _by_password(host: Host, form: Form, app: App) -> Result:
+    """The username-password flow of scripts: never a refresh token, and only where the app allows it."""
+    username, password = form.get("username", "").lower(), form.get("password", "")
+    for org, user in host.members():
+        if user.username.lower() == username and user.password == password and app.allows_passwords:
+            scopes = tuple(scope for scope in app.scopes if scope != "refresh_token")
+            code = Code(user.id, app.client_id, "", scopes, None, host.is_site, 0)
+            access, _ = org.grants.open(code, org.id, app.most_grants)
+            return 200, _answer(host, org, user, app, scopes, access, None)
+    return oauth_error("invalid_grant", "authentication failure")
 
 
 def _renew(host: Host, form: Form, app: App) -> Result:

@@ -57,6 +57,7 @@ class App:
     rotates: bool = True
     blocked: bool = False
     most_grants: int = 5
+    allows_passwords: bool = True
 
     def accepts(self, redirect_uri: str) -> bool:
         return any(self._fits(allowed, redirect_uri) for allowed in self.redirect_uris)

@@ -109,6 +109,13 @@ await check("refresh on 401", async () => {
   await connection.query("SELECT Id FROM Contact LIMIT 1");
   assert.notEqual(connection.accessToken, before[0]);
 });
+await check("login with a password", async () => {
+  const soap = new jsforce.Connection({ loginUrl: LOGIN_URL, version: "60.0" });
+  const user = await soap.login("bob@acme.example", "demo");
+  assert.match(user.organizationId, /^00D/);
+  assert.equal((await soap.query(`SELECT Id FROM Contact WHERE Email = '${jane}'`)).totalSize, 1);
+  await assert.rejects(new jsforce.Connection({ loginUrl: LOGIN_URL }).login("bob@acme.example", "wrong"));
+});
 await check("revoke", async () => {
   await connection.oauth2.revokeToken(connection.accessToken);
   const lone = new jsforce.Connection({ instanceUrl: connection.instanceUrl, accessToken: connection.accessToken });
