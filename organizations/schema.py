@@ -54,6 +54,22 @@ class PolicyValuesSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-un
         return {"type": "object", "properties": known, "additionalProperties": False}
 
 
+class PolicyKeysSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "organizations.serializers.PolicyKeys"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        keys = [toggle.key for toggle in policy.declared()]
+        return {"type": "array", "maxItems": self.target.max_length, "items": {"type": "string", "enum": keys}}
+
+
+class PolicySwitchesSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "organizations.serializers.PolicySwitches"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        known = {toggle.key: {"type": "boolean"} for toggle in policy.declared()}
+        return {"type": "object", "properties": known, "additionalProperties": False}
+
+
 class FieldError(serializers.Serializer[Any]):
     field = serializers.CharField()
     message = serializers.CharField()

@@ -7,10 +7,10 @@ from typing import Any
 from rest_framework import serializers
 
 from organizations.models import Domain, Invitation, Member, Role
+from organizations.toggles import BLANK, USERNAME
 
 logger = logging.getLogger(__name__)
-USERNAME = r"^[^\s\x00-\x20@]+@[^\s\x00-\x20]+$"
-DOMAIN = r"^@?[^\s@.]+(\.[^\s@.]+)+\.?$"
+DOMAIN = rf"^@?[^@.{BLANK}]+(\.[^@.{BLANK}]+)+\.?$"
 
 
 class Strict(serializers.Serializer[Any]):
@@ -154,10 +154,18 @@ class PolicyValues(serializers.DictField):
     """Key -> value. Which keys and values are good is the registry's business; the schema lists them."""
 
 
+class PolicyKeys(serializers.ListField):
+    """Keys of settings."""
+
+
+class PolicySwitches(serializers.DictField):
+    """Key -> true or false."""
+
+
 class PolicyChange(Strict):
     """`expected`: the values the sender has seen; where one is no longer so, nothing is changed and 409 says it."""
 
     values = PolicyValues(child=serializers.JSONField(allow_null=True), required=False)
-    reset = serializers.ListField(child=serializers.CharField(max_length=80), required=False, max_length=200)
-    users_can_modify = serializers.DictField(child=serializers.BooleanField(), required=False)
+    reset = PolicyKeys(child=serializers.CharField(max_length=80), required=False, max_length=200)
+    users_can_modify = PolicySwitches(child=serializers.BooleanField(), required=False)
     expected = PolicyValues(child=serializers.JSONField(allow_null=True), required=False)

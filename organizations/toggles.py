@@ -1,5 +1,6 @@
 """What a toggle is: its type, its merge kind, and which values it takes. Pure rules, no database."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,7 +49,11 @@ class PolicyRefused(ValueError):
 
 
 MAX_LIST = 1000
-_USERNAME_SCHEMA = {"type": "string", "maxLength": 255, "pattern": r"^[^\s@]+@[^\s]+$"}
+#: White space and control characters, written out: what `\s` means differs between Python and JSON Schema's ECMAScript.
+BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+USERNAME = rf"^[^@{BLANK}]+@[^{BLANK}]+$"
+_USERNAME = re.compile(USERNAME)
+_USERNAME_SCHEMA = {"type": "string", "maxLength": 255, "pattern": USERNAME}
 #: (who sets it, the value) -> a sentence that refuses it, or "".
 Guard = Callable[[Member | str, Any], str]
 
@@ -125,6 +130,8 @@ def _bool(toggle: Toggle, value: Any) -> bool:
 
 
 def _int(toggle: Toggle, value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of number: 300.0 is 300
     if isinstance(value, bool) or not isinstance(value, int):
         raise toggle.refuse("not-an-integer", "Give a whole number.")
     low, high = toggle.minimum, toggle.maximum
@@ -157,9 +164,9 @@ def _domains(toggle: Toggle, value: Any) -> list[str]:
 def _usernames_or_off(toggle: Toggle, value: Any) -> list[str] | None:
     if value is None:
         return None
-    names = sorted({item.strip().lower() for item in _texts(toggle, value)})
+    names = sorted({item.lower() for item in _texts(toggle, value)})
     for name in names:
-        if "@" not in name or len(name) > 255 or any(ord(char) < 33 for char in name):
+        if len(name) > 255 or not _USERNAME.fullmatch(name):
             raise toggle.refuse("not-a-username", "Give Salesforce usernames, which look like an e-mail address.")
     return names
 

@@ -124,7 +124,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("t.override", -1, "out-of-range"),
     ("t.override", 10**400, "out-of-range"),
     ("t.override", "5", "not-an-integer"),
-    ("t.override", 5.0, "not-an-integer"),
+    ("t.override", 5.5, "not-an-integer"),
     ("t.override", True, "not-an-integer"),
     ("t.override", None, "not-an-integer"),
     ("t.cap", 1, "not-a-bool"),
