@@ -28,9 +28,9 @@ _OBJECT = re.compile(OBJECT)
 _RECORD_ID = re.compile(RECORD_ID)
 
 
-def addresses(body: Any) -> list[str]:
-    """`addresses`: 1 to 100 strings."""
-    given = _member(body, "addresses")
+def addresses(body: Any, *others: str) -> list[str]:
+    """`addresses`: 1 to 100 strings. `others`: what else the body may hold."""
+    given = _member(body, "addresses", *others)
     if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
         raise _invalid("addresses", "Give a list of strings.")
     if not 1 <= len(given) <= MOST_STRINGS:
@@ -83,11 +83,14 @@ def search_text(query: Mapping[str, str]) -> str:
     return text
 
 
-def _member(body: Any, name: str) -> Any:
+def _member(body: Any, name: str, *others: str) -> Any:
+    """`body[name]`. A member that is neither this nor one of `others` is an error, not ignored (BI-G5)."""
     if not isinstance(body, dict):
         raise ParseError("Send a JSON object.")
     if name not in body:
         raise _invalid(name, "This is required.")
+    if not body.keys() <= {name, *others}:
+        raise _invalid("", "The body holds a member that does not exist.")
     return body[name]
 
 

@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from organizations.schema import Problem
+from organizations.serializers import Strict
 from sidebar import payloads
 
 #: NUL is refused in every text.
@@ -37,16 +38,16 @@ class Anything(serializers.JSONField):
     """A field's value as Salesforce gives it: a text, a number, true, false or null."""
 
 
-class People(serializers.Serializer[Any]):
+class People(Strict):
     addresses = Addresses()
     refresh = serializers.BooleanField(default=False, help_text="Ask Salesforce again, whatever is in memory.")
 
 
-class Prefetch(serializers.Serializer[Any]):
+class Prefetch(Strict):
     addresses = Addresses()
 
 
-class Changes(serializers.Serializer[Any]):
+class Changes(Strict):
     values = Values()
 
     @property

@@ -86,7 +86,7 @@ class PeopleView(SidebarView):
         return self.finalize_response(self.request, response)
 
     def look_up(self, member: Member, body: Any) -> HttpResponse:
-        strings, refresh = payloads.addresses(body), payloads.refresh(body)
+        strings, refresh = payloads.addresses(body, "refresh"), payloads.refresh(body)
         answer = lookup.look_up_people(member, strings, refresh=refresh)
         return self.answer(render.people(answer.cards, answer.skipped, answer.invalid))
 

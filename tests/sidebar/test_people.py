@@ -104,19 +104,20 @@ class TestFailures:
         """C9: no Salesforce access without explicit authorization."""
         Connection.objects.all().delete()
         epochs.bump("organization", everybody.members["alice"].organization_id)
-        for method, path in (
-            ("post", "people/"),
-            ("post", "prefetch/"),
-            ("get", "search/?q=acme"),
-            ("get", "forms/Contact/"),
-            ("get", "forms/Contact/003000000000001AAA/"),
-            ("post", "records/Contact/"),
-            ("patch", "records/Contact/003000000000001AAA/"),
-            ("post", "records/Contact/003000000000001AAA/open/"),
+        people, values = {"addresses": ["a@b.example"]}, {"values": {"LastName": "x"}}
+        for method, path, body in (
+            ("post", "people/", people),
+            ("post", "prefetch/", people),
+            ("get", "search/?q=acme", None),
+            ("get", "forms/Contact/", None),
+            ("get", "forms/Contact/003000000000001AAA/", None),
+            ("post", "records/Contact/", values),
+            ("patch", "records/Contact/003000000000001AAA/", values),
+            ("post", "records/Contact/003000000000001AAA/open/", {}),
         ):
             answer = getattr(everybody.client(), method)(
                 f"/api/v1/sidebar/{path}",
-                **({} if method == "get" else {"data": {"addresses": ["a@b.example"], "values": {"LastName": "x"}}}),
+                **({} if method == "get" else {"data": body}),
                 **({} if method == "get" else {"content_type": "application/json"}),
                 headers={"Idempotency-Key": "k"},
             )
