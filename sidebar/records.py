@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from organizations import epochs
 from organizations.models import Member
 from providers.base import Crm, Form, Record, Secret
-from providers.errors import NeedsReconnect, ProviderError
+from providers.errors import NeedsReconnect, ProviderError, Rejected
 from sidebar import idempotency
 from sidebar.bulkhead import bulkhead
 from sidebar.cache import cards
@@ -37,7 +37,12 @@ def search_records(member: Member, text: str) -> list[Record]:
     """Up to 20 records of any object this member may see (C16). Never cached."""
     words = " ".join(text.split())
     with _salesforce(salesforce_connection_of(member), "sidebar.search") as crm:
-        return list(crm.search(words)) if sum(map(str.isalnum, words)) >= SHORTEST_SEARCH else []
+        try:
+            return list(crm.search(words)) if sum(map(str.isalnum, words)) >= SHORTEST_SEARCH else []
+        except Rejected as error:
+            if any(detail.code == "MALFORMED_SEARCH" for detail in error.details):
+                return []  # nothing in these words that Salesforce would search for
+            raise
 
 
 def form_for(member: Member, object_name: str, record_id: str | None = None) -> Form:

@@ -12,7 +12,7 @@ from sidebar import payloads
 #: NUL is refused in every text.
 _NO_NUL = r"^[^\u0000]*$"
 TEXT = {"type": "string", "pattern": _NO_NUL}
-SCALAR = {"oneOf": [TEXT, {"type": "number"}, {"type": "boolean"}], "nullable": True}
+SCALAR = {"anyOf": [TEXT, {"type": ["number", "boolean", "null"]}]}
 
 
 @extend_schema_field({"type": "array", "items": TEXT, "minItems": 1, "maxItems": payloads.MOST_STRINGS})
@@ -63,7 +63,7 @@ class Changes(Strict):
 class CardField(serializers.Serializer[Any]):
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    value = Anything(allow_null=True)
+    value = Anything()
     type = serializers.CharField(help_text="The provider's own: string, email, phone, picklist, ...")
     editable = serializers.BooleanField()
 
@@ -142,7 +142,7 @@ class FormInput(serializers.Serializer[Any]):
     max_length = serializers.IntegerField(allow_null=True)
     options = FormOption(many=True)
     help = serializers.CharField()
-    value = Anything(allow_null=True)
+    value = Anything()
 
 
 class FormAnswer(serializers.Serializer[Any]):
@@ -204,7 +204,20 @@ def _path(name: str, pattern: str, description: str) -> OpenApiParameter:
 
 
 OBJECT = _path("object", payloads.OBJECT, "API name of an object, such as Contact.")
-RECORD_ID = _path("id", payloads.RECORD_ID, "A Salesforce id of 15 or 18 characters.")
+
+
+def of_object(name: str) -> list[OpenApiParameter]:
+    """Path parameters of one record: of object `name`, or of any that has no path of its own ("")."""
+    if name:
+        rest = payloads.RECORD_ID.replace("15", "12", 1)
+        return [_path("id", payloads.PREFIXES[name] + rest, f"The id of a record of {name}: 15 or 18 characters.")]
+    others = f"(?!(?:{'|'.join(payloads.PREFIXES)})$){payloads.OBJECT}"
+    return [
+        _path("object", others, "API name of an object."),
+        _path("id", payloads.RECORD_ID, "A Salesforce id of 15 or 18 characters."),
+    ]
+
+
 SEARCH_TEXT = OpenApiParameter(
     "q",
     {"type": "string", "minLength": 2, "maxLength": payloads.LONGEST_SEARCH, "pattern": _NO_NUL},

@@ -142,16 +142,24 @@ class CreateFormView(SidebarView):
         return self.answer(render.to_json(render.form(form)))
 
 
-class EditFormView(SidebarView):
+class RecordView(SidebarView):
+    """A call about one record. `object_name`: whose; empty where the path names it."""
+
+    object_name = ""
+
+    def named(self, object_: str, id_: str) -> tuple[str, str]:
+        """The object's API name and the record's id, checked. Raises ValidationError."""
+        name = payloads.object_name(self.object_name or object_)
+        return name, payloads.record_id(name, id_)
+
+
+class EditFormView(RecordView):
     @extend_schema(
-        operation_id="edit_form",
         summary="The form to edit a record, with its present values",
-        parameters=[schema.OBJECT, schema.RECORD_ID],
         responses={200: schema.FormAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
     )
-    def get(self, request: Request, object: str, id: str) -> HttpResponse:  # noqa: A002
-        name = payloads.object_name(object)
-        form = records.form_for(self.member(request), name, payloads.record_id(name, id))
+    def get(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
+        form = records.form_for(self.member(request), *self.named(object, id))
         return self.answer(render.to_json(render.form(form)))
 
 
@@ -172,34 +180,30 @@ class CreateView(SidebarView):
         return self.answer(render.saved(saved.object, saved.id, saved.url), 201)
 
 
-class UpdateView(SidebarView):
+class UpdateView(RecordView):
     @extend_schema(
-        operation_id="update_record",
         summary="Change fields of a record as this person",
         description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
-        parameters=[schema.OBJECT, schema.RECORD_ID, schema.IDEMPOTENCY_KEY],
+        parameters=[schema.IDEMPOTENCY_KEY],
         request=schema.Changes,
         responses={200: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
         examples=[schema.UPDATE_EXAMPLE],
     )
-    def patch(self, request: Request, object: str, id: str) -> HttpResponse:  # noqa: A002
-        name = payloads.object_name(object)
-        record_id, values = payloads.record_id(name, id), payloads.values(self.body(request))
+    def patch(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
+        (name, record_id), values = self.named(object, id), payloads.values(self.body(request))
         key = request.headers.get("Idempotency-Key")
         saved = records.update_record(self.member(request), name, record_id, values, key=key)
         return self.answer(render.saved(saved.object, saved.id, saved.url))
 
 
-class OpenView(SidebarView):
+class OpenView(RecordView):
     @extend_schema(
-        operation_id="open_record",
         summary="A one-time link into Salesforce",
-        parameters=[schema.OBJECT, schema.RECORD_ID],
         request=None,
         responses={200: schema.LinkAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
     )
-    def post(self, request: Request, object: str, id: str) -> HttpResponse:  # noqa: A002
-        record_id = payloads.record_id(payloads.object_name(object), id)
+    def post(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
+        _, record_id = self.named(object, id)
         link = records.open_record(self.member(request), record_id)
         response = self.answer(render.to_json({"url": link.reveal()}))
         response.headers["Cache-Control"] = "no-store"
