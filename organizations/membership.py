@@ -71,7 +71,8 @@ def join(arrival: Arrival) -> Member:
         if organization is None:
             return _found(arrival)
         _refresh_organization(organization, arrival)
-        member = organization.members.filter(salesforce_user_id=arrival.salesforce_user_id).first()
+        known = organization.members.select_for_update()  # an administrator may be sending him away right now
+        member = known.filter(salesforce_user_id=arrival.salesforce_user_id).first()
         return _admit(organization, arrival) if member is None else _welcome_back(member, arrival)
 
 
@@ -141,7 +142,7 @@ def _welcome_back(member: Member, arrival: Arrival) -> Member:
     role = _role_of(member.organization, arrival, Role(member.role))
     if role != member.role:
         change_role(member, member, role)
-    member.save()
+    member.save(update_fields=[*PROFILE, "profile_refreshed_at"])
     epochs.bump("member", member.pk)
     return member
 
