@@ -1,0 +1,1 @@
+"""A Salesforce that speaks the wire: OAuth, REST, SOQL, SOSL, Composite, profiles. See simulators/README.md."""

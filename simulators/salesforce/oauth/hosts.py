@@ -92,7 +92,8 @@ def hosts_of(orgs: list[Org], logins: list[LoginHost]) -> list[Host]:
     """All hosts; a site and its org share faults and the log of calls."""
     out = []
     for org in orgs:
-        out.append(Host(org.key, org.name, [org], org, "", org.faults, org.calls))
+        name = f"{org.name} (sandbox)" if org.plan.is_sandbox else org.name
+        out.append(Host(org.key, name, [org], org, "", org.faults, org.calls))
         if org.site:
             out.append(
                 Host(

@@ -95,6 +95,7 @@ def record(kind: ObjectType, row: Row, access: Access, org: Org) -> str:
 
 def _value(value: Any, access: Access) -> str:
     linked = access.store.get(value) if isinstance(value, str) and len(value) == 18 else None
-    if linked:
+    kind = access.store.schema.of_id(linked["Id"]) if linked else None
+    if linked and kind and access.reads(kind) and access.sees(kind, linked):
         return f'<a href="/{escape(linked["Id"])}">{escape(str(linked.get("Name") or linked["Id"]))}</a>'
     return escape(str(value))
