@@ -1,6 +1,7 @@
 """Which door leads to which room."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("sidebar.demo.urls")),
@@ -9,6 +10,7 @@ urlpatterns = [
     path(".well-known/", include("organizations.oauth.wellknown")),
     path("connect/", include("vault.urls")),
     path("addins/outlook/", include("sidebar.outlook.urls")),
+    path("dashboard", RedirectView.as_view(url="/dashboard/")),
     path("dashboard/", include("dashboard.urls")),
     path("problems/", include("dashboard.problems")),
     path("", include("config.health")),

@@ -9,15 +9,12 @@ from organizations.models import Member
 
 _USES = {
     "sidebar.lookup": "Looking up the people of a message",
-    "sidebar.prefetch": "Getting the people of the messages in view ready",
     "sidebar.search": "Searching Salesforce",
-    "sidebar.forms": "Showing a form",
-    "sidebar.records": "Creating or changing a record",
+    "sidebar.form": "Showing a form",
     "sidebar.create": "Creating a record",
     "sidebar.update": "Changing a record",
     "sidebar.open": "Opening a record in Salesforce",
-    "vault.connect": "Connecting",
-    "vault.refresh": "Renewing the connection",
+    "vault.profile": "Refreshing your profile, once a day",
 }
 
 

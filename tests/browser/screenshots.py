@@ -34,19 +34,20 @@ def tour(client: MailClient, facts: dict[str, Any], scheme: str) -> None:
     client.page.goto(facts["public_url"])
     client.sign_in("alice", acme)
     client.open_mail("Fleet tracking")
-    client.card("Jane Doe")
+    client.card("Liam O'Connor")
     keep(client, f"mailbox-{scheme}")
     client.open_mail("Question about harbour sensors")
     client.card("Abernathy, Grace (Tidewater)").get_by_role("button", name="Create Lead").click()
     client.pane.locator("form.record-form").wait_for()
     keep(client, f"create-{scheme}")
-    for name in ("", "connection", "policy", "audit"):
-        client.page.goto(f"{facts['public_url']}/dashboard/{name}")
-        keep(client, f"dashboard-{name or 'home'}-{scheme}")
+    for name, path in (("home", ""), ("connection", "connection/"), ("policy", "policy/"), ("audit", "audit/")):
+        client.page.goto(f"{facts['public_url']}/dashboard/{path}")
+        keep(client, f"dashboard-{name}-{scheme}")
 
 
 def keep(client: MailClient, name: str) -> None:
     client.page.mouse.move(0, 0)
+    client.pane.evaluate("scrollTo(0, 0)") if client.page.locator("#pane").count() else None
     client.page.wait_for_timeout(300)  # until fonts and frames have settled
     client.page.screenshot(path=FOLDER / f"{name}.png")
 

@@ -13,6 +13,7 @@ from tests.running import Stack
 pytestmark = pytest.mark.browser
 NORTHWIND = "Fleet tracking"
 STRANGER = "Question about harbour sensors"
+PANE = "/addins/outlook/taskpane/"
 
 
 def signed_in(client: MailClient, stack: Stack, who: str, org: str = "acme") -> MailClient:
@@ -238,3 +239,31 @@ def test_messages_in_view_are_prefetched_in_one_call(browser: Browser, stack: St
         asked = json.loads(answer.request.post_data or "{}")["addresses"]
         assert any("jane.doe@northwind.example" in person for person in asked)
         assert any("grace.abernathy@" in person for person in asked)
+
+
+def framed_by(client: MailClient, address: str) -> None:
+    """Opens a page of another origin, made up on the spot, with our pane in a frame."""
+    frame = f'<!doctype html><title>Mail</title><iframe allow="local-network-access" src="{client.public_url}{PANE}">'
+    client.context.route(f"{address}**", lambda route: route.fulfill(content_type="text/html", body=frame))
+    client.context.grant_permissions(["local-network-access"], origin=address.rstrip("/"))  # ours is on loopback here
+    client.page.goto(address)
+
+
+def test_the_pane_works_inside_the_page_of_another_origin(browser: Browser, stack: Stack) -> None:
+    """C43: in Outlook's frame there is no cookie and no storage shared with our own pages; a token is all it takes."""
+    with mail_client(browser, stack.public_url) as client:
+        framed_by(client, "https://outlook.office.com/")
+        signed_in(client, stack, "alice")
+        client.pane.get_by_role("searchbox").fill("Savannah")
+        expect(client.pane.locator(".results")).to_contain_text("Savannah Foods")
+        assert client.pane.evaluate("document.cookie") == ""
+
+
+def test_no_other_page_may_frame_the_pane(browser: Browser, stack: Stack) -> None:
+    """C8: Chromium itself refuses, as our frame-ancestors tells it to."""
+    with mail_client(browser, stack.public_url) as client:
+        framed_by(client, "https://mail.attacker.example/")
+        client.page.wait_for_timeout(500)
+        assert not any(PANE in frame.url for frame in client.page.frames)
+        assert any("frame-ancestors" in line for line in client.complaints)
+        client.complaints.clear()

@@ -40,6 +40,10 @@ def page(client: Client, path: str = "", status: int = 200) -> str:
     return response.content.decode()
 
 
+def test_the_address_works_without_its_slash() -> None:
+    assert Client(headers=HOST).get("/dashboard")["Location"] == "/dashboard/"
+
+
 def test_a_stranger_is_shown_the_way_in_and_nothing_else() -> None:
     stranger = Client(headers=HOST)
     assert 'href="/connect/salesforce/?next=/dashboard/"' in page(stranger)

@@ -40,8 +40,11 @@ export function recordForm(form, { initial = null, only = null, action, send, do
   return node;
 }
 
+/** The first thing to fill in: a required field that is still empty, else the first field one types into. */
 export function focusFirst(node) {
-  (node.querySelector("input, select, textarea") ?? node).focus();
+  const inputs = [...node.querySelectorAll("input, select, textarea")];
+  const wanted = inputs.find((input) => input.required && !input.value) ?? inputs.find((input) => !input.matches("select"));
+  (wanted ?? inputs[0] ?? node).focus();
 }
 
 /** The same values sent again after a lost answer carry the same key, so that nothing is written twice. */

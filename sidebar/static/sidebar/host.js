@@ -3,9 +3,9 @@
 
 const MAX_PEOPLE = 500;
 
-/** Listens to the page around us, and to nobody else. Returns false where no page frames us. */
+/** Listens to the page of ours around us, and to nobody else. Returns false where there is none. */
 export function connectHost({ onItem, onList }) {
-  if (window.parent === window) return false;
+  if (window.parent === window || !isOurs(window.parent)) return false;
   window.addEventListener("message", (event) => {
     if (event.source !== window.parent || event.origin !== location.origin) return;
     const people = strings(event.data?.people);
@@ -14,6 +14,14 @@ export function connectHost({ onItem, onList }) {
   });
   window.parent.postMessage({ type: "ready" }, location.origin);
   return true;
+}
+
+function isOurs(other) {
+  try {
+    return other.location.origin === location.origin;
+  } catch {
+    return false; // another origin's location cannot be read
+  }
 }
 
 function strings(value) {
