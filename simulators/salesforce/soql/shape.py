@@ -67,7 +67,8 @@ class _Parent:
     """One parent object of an answer's record and the fields asked of it, at any depth below."""
 
     def __init__(self, relationship: str, shape: Shape, resolver: Resolver) -> None:
-        assert shape.kind is not None  # noqa: S101 - a parent hangs on a known object
+        if shape.kind is None:
+            raise LookupError(relationship)
         self.link = shape.kind.relationships[relationship.lower()]
         self.name, self.base, self.resolver = relationship, shape.base, resolver
         self.follow = resolver.follower(self.link)
