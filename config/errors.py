@@ -121,7 +121,8 @@ def _not_found(error: Any) -> HttpResponse:
 
 
 def _rejected(error: Any) -> HttpResponse:
-    return problem("rejected", 422, "Salesforce refused this; its own words are in errors.", errors=_details(error))
+    # 409: the request is well formed, and in conflict with rules that only Salesforce knows.
+    return problem("rejected", 409, "Salesforce refused this; its own words are in errors.", errors=_details(error))
 
 
 def _transient(error: Any) -> HttpResponse:

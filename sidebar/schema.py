@@ -173,28 +173,28 @@ class RefusalProblem(Problem):
     errors = ProviderDetail(many=True, required=False)  # type: ignore[assignment]
 
 
-class ConflictProblem(Problem):
-    """RFC 9457. `reconnect_url` where connecting (again) helps."""
+class ConflictProblem(RefusalProblem):
+    """RFC 9457. `reconnect_url` where connecting (again) helps; `errors` where Salesforce's own rules refused."""
 
     provider = serializers.CharField(required=False)
     reconnect_url = serializers.CharField(required=False)
 
 
 _PROBLEM = "application/problem+json"
-CONFLICT = {(409, _PROBLEM): OpenApiResponse(ConflictProblem, description="Connect to Salesforce first.")}
+CONFLICT = {
+    (409, _PROBLEM): OpenApiResponse(ConflictProblem, description="Connect to Salesforce first; or it refused this.")
+}
 REFUSALS = {
     (403, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce does not let this person do this."),
-    (422, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce refused this."),
     (503, _PROBLEM): OpenApiResponse(RefusalProblem, description="Salesforce does not answer; see Retry-After."),
 }
 WRITE_REFUSALS = {
     **REFUSALS,
     (409, _PROBLEM): OpenApiResponse(
-        ConflictProblem, description="Not connected; or the key is in use; or nobody knows whether it was saved."
+        ConflictProblem,
+        description="Not connected; or Salesforce refused the values; or the key is in use, or its outcome unknown.",
     ),
-    (422, _PROBLEM): OpenApiResponse(
-        RefusalProblem, description="Salesforce refused the values; or the key belongs to another action."
-    ),
+    (422, _PROBLEM): OpenApiResponse(Problem, description="The key belongs to another action."),
 }
 
 

@@ -119,7 +119,7 @@ class TestWriting:
 
     @pytest.mark.parametrize(
         ("error", "status", "slug"),
-        [(PermissionMissing, 403, "permission-missing"), (Rejected, 422, "rejected")],
+        [(PermissionMissing, 403, "permission-missing"), (Rejected, 409, "rejected")],
     )
     def test_salesforces_refusal_is_passed_on_unchanged(
         self, everybody: Everybody, error: type[ProviderError], status: int, slug: str
