@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from django.conf import settings
 from django.contrib.auth import logout
 from django.core.exceptions import SuspiciousOperation
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.decorators import method_decorator
@@ -105,8 +105,12 @@ class FormEndpoint(View):
     http_method_names = ["post"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        refusal = self._fault(request) if request.method == "POST" else None
-        response: HttpResponseBase = refusal or super().dispatch(request, *args, **kwargs)
+        try:
+            refusal = self._fault(request) if request.method == "POST" else None
+            response: HttpResponseBase = refusal or super().dispatch(request, *args, **kwargs)
+        except (OperationalError, InterfaceError):
+            response = error("temporarily_unavailable", "Our database does not answer. Try again.", 503)
+            response.headers["Retry-After"] = "5"
         response.headers["Cache-Control"] = "no-store"
         if "Content-Type" not in response.headers or response.headers["Content-Type"].startswith("text/html"):
             response.headers["Content-Type"] = "application/json"

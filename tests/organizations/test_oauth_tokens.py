@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, RefreshToken
 
@@ -357,6 +357,21 @@ def test_broken_basic_credentials(endpoint: str, value: str, everybody: Any) -> 
     body = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"}
     response = people.post(endpoint, body, headers={"Authorization": value})
     assert error_of(response, 401) == "invalid_client"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("endpoint", ["token", "revoke_token", "introspect"])
+def test_a_database_that_is_away_is_a_503_in_json(endpoint: str, everybody: Any) -> None:
+    """A client backs off and tries again; an HTML page or a stack trace would end its session."""
+
+    def away(*_: Any) -> None:
+        raise OperationalError
+
+    body = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x", "client_id": "x", "client_secret": "y"}
+    with connection.execute_wrapper(away):
+        response = people.post(endpoint, body)
+    assert error_of(response, 503) == "temporarily_unavailable"
+    assert response["Retry-After"] == "5"
 
 
 @pytest.mark.django_db
