@@ -79,7 +79,7 @@ def database(url: str, name: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": str(port or query.pop("port", "")),
-        "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **query},
+        # Bounded: a process has many threads, most of which wait for Salesforce and hold no connection meanwhile.
+        "OPTIONS": {"connect_timeout": 5, "pool": {"min_size": 1, "max_size": 16, "timeout": 5}, **query},
     }

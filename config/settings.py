@@ -8,6 +8,9 @@ from config import env
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = Path(env.read("LOCAL_DIR", str(BASE_DIR / ".local")))
 
+# --- The web process: granian's --blocking-threads, so that one slow Salesforce never takes all of them ---
+BLOCKING_THREADS = int(env.read("BLOCKING_THREADS", "64"))
+
 # --- Who we are -----------------------------------------------------------------------------------
 SECRET_KEY = env.read("SECRET_KEY")
 PUBLIC_URL = env.read("PUBLIC_URL", "http://localhost:8000").rstrip("/")
@@ -188,4 +191,4 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_SEND_TASK_EVENTS = False
 
 LOGGING_CONFIG = "config.logging.configure"
-LOGGING: dict[str, object] = {}
+LOGGING = {"version": 1}  # what it says is in config/logging.py; Django calls that only with something in hand

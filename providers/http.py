@@ -40,7 +40,7 @@ class Settings:
     read_seconds: float = READ_SECONDS
     total_seconds: float = TOTAL_SECONDS
     largest_answer: int = LARGEST_ANSWER
-    pool_size: int = field(default=32)
+    pool_size: int = field(default=64)
 
     def may_be_private(self, host: str, port: int) -> bool:
         """The connection policy: True for the operator's own origins, False for provider hosts, else HostNotAllowed."""

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db import connections
 from django.db.models.functions import Now
 
 from providers.base import Access, Secret
@@ -28,7 +29,9 @@ class ConnectionTokens:
         """A usable token and its API host; no query while a lease is held.
 
         Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
-        return self.lease(rejected).access
+        access = self.lease(rejected).access
+        _give_back_database()
+        return access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
         held = leases.held(self._connection_id, self._purpose, rejected)
@@ -60,6 +63,13 @@ class ConnectionTokens:
             if not grants.same(lease.access.token, rejected):  # else a look-up was under way since before the renewal
                 return lease
         raise NeedsReconnect("Salesforce refuses even a fresh token of this connection.", provider="salesforce")
+
+
+def _give_back_database() -> None:
+    """A thread that now waits for the provider must not keep a database connection from the others (FT14)."""
+    for database in connections.all(initialized_only=True):
+        if not database.in_atomic_block:
+            database.close()
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:

@@ -15,8 +15,8 @@ from config.embedded.processes import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB_WORKERS = 2
-#: More than the four that throughput wants: a thread that hangs on one slow Salesforce must not stop the others.
-WEB_THREADS = 16
+#: Far more than the four that throughput wants: one slow Salesforce must not stop the others (sidebar/bulkhead.py).
+WEB_THREADS = 64
 WORKER_THREADS = 4
 
 

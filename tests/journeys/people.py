@@ -183,9 +183,11 @@ class Salesforce:
 
     def counted_calls(self) -> list[dict[str, Any]]:
         """Requests that count towards the org's API limit, oldest first."""
-        calls = self.session.get(f"{self.url}/_sim/calls", timeout=30).json()
-        listed = calls["calls"] if isinstance(calls, dict) else calls
-        return [call for call in listed if call["counted"]]
+        return [call for call in self.calls() if call["counted"]]
+
+    def calls(self) -> list[dict[str, Any]]:
+        answer = self.session.get(f"{self.url}/_sim/calls", timeout=30).json()
+        return list(answer["calls"] if isinstance(answer, dict) else answer)
 
     def desk(self, path: str, body: dict[str, Any] | None = None) -> Any:
         answer = self.session.post(f"{self.url}/_sim/{path}", json=body or {}, timeout=30)

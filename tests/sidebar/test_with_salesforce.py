@@ -136,17 +136,20 @@ def test_a_thousand_real_look_ups_leave_no_trace(alice: Asker) -> None:
     logged: list[str] = []
     handler = logging.Handler(logging.NOTSET)
     handler.emit = lambda record: logged.append(f"{record.getMessage()} {record.__dict__}")  # type: ignore[method-assign]
-    root, level = logging.getLogger(), logging.getLogger().level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
+    everyone = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
+    levels = [(logger, logger.level) for logger in everyone]
+    everyone[0].addHandler(handler)
+    for logger in everyone:  # also those that config/logging.py keeps quiet
+        logger.setLevel(logging.DEBUG)
     try:
         for number in range(1000):
             if number % 50 == 0:
                 cards.drop_connection(str(alice.connection.pk))
             assert canary.encode() in over_wsgi(alice.token, JANE)
     finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
+        everyone[0].removeHandler(handler)
+        for logger, level in levels:
+            logger.setLevel(level)
     assert logged
     assert not [line for line in logged if canary in line or JANE in line]
     with database.cursor() as cursor:

@@ -1,0 +1,121 @@
+"""What ends access, ends it everywhere: revoked at Salesforce, disconnected, signed out; and a slow Salesforce next door."""
+
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.journeys.conftest import sign_in_anew
+from tests.journeys.people import AddIn, Salesforce
+from tests.running import Stack
+
+JANE = "jane.doe@northwind.example"
+
+
+def cards_kept(stack: Stack) -> int:
+    """Cards in RAM, summed over the web processes as far as they answer: each request may reach another one."""
+    figures = set()
+    for _ in range(16):
+        text = requests.get(f"{stack.public_url}/metrics", timeout=10).text
+        lines = dict(line.split(" ") for line in text.splitlines())
+        figures.add((lines["sidebar_process"], int(lines["sidebar_card_cache_entries"])))
+    return sum(count for _, count in figures)
+
+
+@pytest.fixture
+def rita(stack: Stack) -> AddIn:
+    """Signed in anew for each of these: they end her grant."""
+    return sign_in_anew(stack, "acme", "rita")
+
+
+def test_revoked_at_salesforce_is_said_once_and_dropped_everywhere(rita: AddIn, acme: Salesforce) -> None:
+    """C17: the first call that reaches Salesforce answers 409; within 5 s no process shows a card."""
+    for _ in range(12):
+        assert rita.people([JANE], fresh=True).status_code == 200
+    acme.desk("users/rita", {"revoke": True})
+    before = len(acme.counted_calls())
+    refused = rita.people(["liam.oconnor@northwind.example"], fresh=True)
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("/needs-reconnect")
+    assert refused.json()["provider"] == "salesforce"
+    assert refused.json()["reconnect_url"].startswith(f"{rita.url}/connect/salesforce/")
+    deadline = time.monotonic() + 5
+    while {rita.people([JANE], fresh=True).status_code for _ in range(8)} != {409}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert len(acme.counted_calls()) - before <= 2  # the refused call and at most one further attempt
+
+
+def test_disconnect_revokes_at_salesforce_and_ends_every_answer(stack: Stack, acme: Salesforce) -> None:
+    """C17: afterwards 409 everywhere, and not one more request with that grant."""
+    rita = sign_in_anew(stack, "acme", "rita")
+    assert rita.people([JANE]).status_code == 200
+    (connection,) = rita.call("GET", "connections/").json()["connections"]
+    assert rita.call("DELETE", f"connections/{connection['id']}/").status_code in (200, 202, 204)
+    deadline = time.monotonic() + 5
+    while {rita.people([JANE], fresh=True).status_code for _ in range(8)} != {409}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    before = len(acme.counted_calls())
+    assert rita.people(["prince@paisley.example"]).json()["type"].endswith("/connect-required")
+    assert len(acme.counted_calls()) == before
+    while not revoked_at_salesforce(acme):
+        assert time.monotonic() < deadline + 70
+        time.sleep(0.5)
+
+
+def revoked_at_salesforce(acme: Salesforce) -> bool:
+    return any(call["path"].endswith("/services/oauth2/revoke") for call in acme.calls())
+
+
+def test_signing_out_ends_the_token_everywhere(stack: Stack) -> None:
+    erin = sign_in_anew(stack, "acme", "erin")
+    assert erin.people([JANE]).status_code == 200
+    answer = erin.http.post(
+        f"{erin.url}/o/revoke_token/", data={"client_id": "outlook-task-pane", "token": erin.tokens["refresh_token"]}
+    )
+    assert answer.status_code == 200
+    deadline = time.monotonic() + 5
+    while {erin.people([JANE], fresh=True).status_code for _ in range(8)} != {401}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_hanging_salesforce_leaves_the_neighbours_fast(
+    stack: Stack, alice: AddIn, charlie: AddIn, globex: Salesforce
+) -> None:
+    """50 look-ups hang on Globex's Salesforce; Acme's warm p99 stays under 50 ms."""
+    for _ in range(12):
+        assert alice.people([JANE], fresh=True).status_code == 200
+    globex.desk("faults", {"times": 60, "delay": 8, "path": "/services/data"})
+    hanging = [
+        threading.Thread(target=charlie.people, args=([f"nobody{n}@hanging.example"],), kwargs={"fresh": True})
+        for n in range(50)
+    ]
+    for thread in hanging:
+        thread.start()
+    time.sleep(0.5)
+    with ThreadPoolExecutor(2) as pool:
+        times = [took for part in pool.map(lambda _: warm_times(alice), range(2)) for took in part]
+    assert any(thread.is_alive() for thread in hanging)
+    for thread in hanging:
+        thread.join(30)
+    globex.desk("reset", {"faults": True})
+    assert statistics.quantiles(times, n=100)[98] < 0.050
+
+
+def warm_times(caller: AddIn) -> list[float]:
+    """Seconds of 200 warm look-ups, one after the other on one connection."""
+    times = []
+    with requests.Session() as http:
+        for _ in range(200):
+            start = time.perf_counter()
+            answer = http.post(
+                f"{caller.url}/api/v1/sidebar/people/", json={"addresses": [JANE]}, headers=caller.headers, timeout=30
+            )
+            times.append(time.perf_counter() - start)
+            assert answer.status_code == 200
+    return times
