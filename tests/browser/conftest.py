@@ -16,3 +16,10 @@ def browser() -> Iterator[Browser]:
         browser = mailclient.launch(playwright)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def axe() -> None:
+    """Skips where the npm packages of the browser tests are not installed."""
+    if not mailclient.AXE.is_file():
+        pytest.skip("axe-core is not installed: make browser")

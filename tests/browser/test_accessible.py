@@ -23,6 +23,7 @@ PAGES = (
 )
 
 
+@pytest.mark.usefixtures("axe")
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_mailbox_and_the_pane(browser: Browser, stack: Stack, scheme: str) -> None:
     with mail_client(browser, stack.public_url, scheme) as client:
@@ -45,6 +46,7 @@ def both(client: MailClient) -> list[str]:
     return serious_faults(client.page) + serious_faults(client.pane)
 
 
+@pytest.mark.usefixtures("axe")
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_other_page(browser: Browser, stack: Stack, scheme: str) -> None:
     with mail_client(browser, stack.public_url, scheme) as client:

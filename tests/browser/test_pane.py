@@ -7,7 +7,7 @@ import secrets
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.mailclient import MailClient, finish_at_salesforce, mail_client
+from tests.browser.mailclient import MailClient, finish_at_salesforce, mail_client, type_name_and_password
 from tests.running import Stack
 
 pytestmark = pytest.mark.browser
@@ -81,6 +81,31 @@ def test_charlie_of_another_organization_sees_his_own_record_of_jane(browser: Br
         jane = client.card("Jane Doe")
         expect(jane).to_contain_text("Northwind (Globex prospect)")
         expect(jane).not_to_contain_text("Head of Procurement")
+
+
+def test_a_reader_is_offered_nothing_to_change(browser: Browser, stack: Stack) -> None:
+    """C15: no edit button and no create button where the profile gives no such right, and a sentence instead."""
+    with mail_client(browser, stack.public_url) as client:
+        client.open_mail("Shore power")
+        signed_in(client, stack, "rita")
+        expect(client.card("Harbour Weekly")).to_contain_text("does not let you create Leads or Contacts")
+        client.open_mail(NORTHWIND)
+        expect(client.card("Jane Doe").get_by_role("button", name=re.compile("Edit"))).to_have_count(0)
+
+
+def test_who_may_not_use_the_api_is_told_so_in_words(browser: Browser, stack: Stack) -> None:
+    with mail_client(browser, stack.public_url) as client:
+        with client.page.expect_popup() as opening:
+            client.pane.get_by_role("button", name="Sign in with Salesforce").click()
+        popup = opening.value
+        client.choose_login(popup, stack.org("acme"))
+        popup.wait_for_url(re.compile("/login"))
+        type_name_and_password(popup, "dana", stack.org("acme"))
+        popup.locator("#oaapprove").click()
+        expect(popup.get_by_role("heading", name="Not connected")).to_be_visible()
+        expect(popup.get_by_role("alert")).to_contain_text("API")
+        popup.close()
+        expect(client.pane.get_by_role("alert")).to_contain_text("closed before you were signed in")
 
 
 def test_a_stranger_becomes_a_contact(browser: Browser, stack: Stack) -> None:
