@@ -236,9 +236,12 @@ PEOPLE_EXAMPLE = OpenApiExample(
     {"addresses": ['"Doe, Jane" <jane.doe@customer.example>', "joe@customer.example"], "refresh": False},
     request_only=True,
 )
-CREATE_EXAMPLE = OpenApiExample(
-    "A contact",
-    {"values": {"LastName": "Doe", "FirstName": "Jane", "Email": "jane.doe@customer.example"}},
-    request_only=True,
+#: In words, not as an OpenAPI example: a fuzzer that sends it succeeds, and then meets its own Idempotency-Key again.
+CREATE_IN_WORDS = (
+    'For instance `{"values": {"LastName": "Doe", "FirstName": "Jane", "Email": "jane.doe@customer.example"}}`. '
+    "Salesforce's own rules decide; its refusal comes back unchanged in `errors`."
 )
-UPDATE_EXAMPLE = OpenApiExample("A new title", {"values": {"Title": "Head of Purchasing"}}, request_only=True)
+UPDATE_IN_WORDS = (
+    'For instance `{"values": {"Title": "Head of Purchasing"}}`. '
+    "Salesforce's own rules decide; its refusal comes back unchanged in `errors`."
+)

@@ -167,11 +167,10 @@ class CreateView(SidebarView):
     @extend_schema(
         operation_id="create_record",
         summary="Create a record as this person",
-        description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
+        description=schema.CREATE_IN_WORDS,
         parameters=[schema.OBJECT, schema.IDEMPOTENCY_KEY],
         request=schema.Changes,
         responses={201: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
-        examples=[schema.CREATE_EXAMPLE],
     )
     def post(self, request: Request, object: str) -> HttpResponse:  # noqa: A002
         name, values = payloads.object_name(object), payloads.values(self.body(request))
@@ -183,11 +182,10 @@ class CreateView(SidebarView):
 class UpdateView(RecordView):
     @extend_schema(
         summary="Change fields of a record as this person",
-        description="Salesforce's own rules decide; its refusal comes back unchanged in `errors`.",
+        description=schema.UPDATE_IN_WORDS,
         parameters=[schema.IDEMPOTENCY_KEY],
         request=schema.Changes,
         responses={200: schema.SavedAnswer, **problems(400, 404, 413, 415), **schema.WRITE_REFUSALS},
-        examples=[schema.UPDATE_EXAMPLE],
     )
     def patch(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
         (name, record_id), values = self.named(object, id), payloads.values(self.body(request))
