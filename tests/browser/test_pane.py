@@ -63,6 +63,24 @@ def test_a_reload_keeps_the_person_signed_in(browser: Browser, stack: Stack) -> 
         client.card("Jane Doe")
 
 
+def test_a_duplicated_tab_does_not_sign_the_first_one_out(browser: Browser, stack: Stack) -> None:
+    """Both hold the same refresh token, and using a spent one ends the session: whoever renews tells the other."""
+    with mail_client(browser, stack.public_url) as client:
+        client.open_mail(NORTHWIND)
+        signed_in(client, stack, "alice")
+        client.card("Jane Doe")
+        token = client.pane.evaluate("sessionStorage.getItem('outlook-task-pane')")
+        copy = MailClient(client.context, client.context.new_page(), client.public_url, client.complaints)
+        copy.page.goto(client.page.url)
+        copy.pane.evaluate("token => sessionStorage.setItem('outlook-task-pane', token)", token)
+        copy.page.reload()
+        copy.card("Jane Doe")
+        client.page.reload()
+        client.card("Jane Doe")
+        copy.page.reload()
+        copy.card("Jane Doe")
+
+
 def test_bob_reads_what_he_may_not_see_and_sees_none_of_it(browser: Browser, stack: Stack) -> None:
     """C15: no Opportunity for Bob's profile, and a plain note says so."""
     with mail_client(browser, stack.public_url) as client:

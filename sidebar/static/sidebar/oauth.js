@@ -104,7 +104,7 @@ async function renew() {
     keep(await askToken("/o/token/", { grant_type: "refresh_token", refresh_token: token }), token);
   } catch (error) {
     if (!(error instanceof SignInFailed)) throw error;
-    if (refreshToken !== token) return accessToken(); // a copy of this tab was faster, and told us
+    if (refreshToken !== token) return access; // a copy of this tab was faster, and told us
     forget();
     throw new SignedOut();
   }
