@@ -38,7 +38,7 @@ check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, sec
 	@$(BIN)/python -m tests.production_settings manage.py check --deploy --fail-level WARNING
 	@$(BIN)/python -m tests.production_settings manage.py makemigrations --check --dry-run
 	@$(BIN)/python -m tests.production_settings manage.py spectacular --validate --fail-on-warn --file /dev/null
-	@$(BIN)/bandit -q -c pyproject.toml -r config providers organizations vault sync tracking sidebar dashboard simulators
+	@$(BIN)/bandit -q -ll -c pyproject.toml -r config providers organizations vault sync tracking sidebar dashboard simulators
 
 bench: install-dev ## Measure, side by side in one run; prints a table and writes bench/results.json
 	@$(BIN)/python -m bench

@@ -7,7 +7,10 @@ from django.urls import path
 
 if not settings.configured:
     settings.configure(
-        SECRET_KEY="not a secret: the yardstick signs nothing", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], MIDDLEWARE=[]
+        SECRET_KEY="not a secret: the yardstick signs nothing",
+        ROOT_URLCONF=__name__,
+        ALLOWED_HOSTS=["*"],
+        MIDDLEWARE=[],
     )
 
 

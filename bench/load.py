@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 
@@ -30,7 +31,8 @@ class Outcome:
 
 def request_bytes(url: str, *, method: str = "GET", body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     parts = urlsplit(url)
-    lines = [f"{method} {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1", f"Host: {parts.netloc}"]
+    target = f"{parts.path or '/'}?{parts.query}".rstrip("?")
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -105,8 +107,8 @@ async def _run(host: str, port: int, requests: list[bytes], seconds: float, conn
     clients: list[_Client] = []
     for turn in range(connections):
         own = requests[turn % len(requests) :] + requests[: turn % len(requests)]
-        clients.append(_Client(own, start + seconds, outcome))
-        await loop.create_connection(lambda client=clients[-1]: client, host, port)
+        _, client = await loop.create_connection(partial(_Client, own, start + seconds, outcome), host, port)
+        clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
     outcome.seconds = time.perf_counter() - start
     return outcome

@@ -24,7 +24,9 @@ class Results:
     def __init__(self) -> None:
         self.all: list[Result] = []
 
-    def add(self, name: str, value: float, unit: str, against: str = "", ratio: float | None = None, target: str = "") -> None:
+    def add(
+        self, name: str, value: float, unit: str, against: str = "", ratio: float | None = None, target: str = ""
+    ) -> None:
         result = Result(name, round(value, 4), unit, against, None if ratio is None else round(ratio, 4), target)
         self.all.append(result)
         shown = "" if result.ratio is None else f"{result.ratio:8.3f} of {against}"

@@ -16,6 +16,8 @@ USERS, SITTINGS, OPENS, SITTING_SECONDS = 200, 4, 10, 300.0
 CORRESPONDENTS, LISTED, FROM_LIST, REOPENED = 300, 25, 0.80, 0.35
 TTL = 300.0
 TARGET = 300.0
+#: (processes, prefetch, hashed on the caller)
+VARIANTS = ((1, True, False), (4, False, False), (4, True, False), (4, False, True), (4, True, True))
 _WEIGHTS = list(accumulate(1 / rank for rank in range(1, CORRESPONDENTS + 1)))
 
 
@@ -92,8 +94,9 @@ class Day:
 def measure(results: Results) -> None:
     baseline = Day(1, prefetch=False, hashed=False).calls_per_thousand()
     results.add("calls per 1,000 opens, 1 process, no prefetch", baseline, "calls")
-    for processes, prefetch, hashed in ((1, True, False), (4, False, False), (4, True, False), (4, False, True), (4, True, True)):
+    for processes, prefetch, hashed in VARIANTS:
         rate = Day(processes, prefetch, hashed).calls_per_thousand()
-        name = f"calls per 1,000 opens, {processes} process(es){', prefetch' * prefetch}{', hashed on the caller' * hashed}"
+        how = ", prefetch" * prefetch + ", hashed on the caller" * hashed
+        name = f"calls per 1,000 opens, {processes} process{'es' * (processes > 1)}{how}"
         target = f"<= {TARGET:.0f}" if prefetch and hashed else ""
         results.add(name, rate, "calls", "1 process, no prefetch", rate / baseline, target)

@@ -29,8 +29,10 @@ def start() -> None:
     """For web and worker processes, after Django's set-up."""
     from organizations import epochs
     from vault.checks import refuse_wrong_key
+    from vault.clients import warm_up
 
     harden()
     refuse_bad_configuration()
     refuse_wrong_key()
+    warm_up()
     epochs.start_polling()

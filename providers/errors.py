@@ -1,7 +1,5 @@
 """The closed set of provider failures. Each class says what to do next, not what went wrong inside."""
 
-# ruff: noqa: N818 - the names say what to do, and are the ones that architecture.md gives them
-
 from dataclasses import dataclass, field
 
 

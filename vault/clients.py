@@ -10,6 +10,7 @@ from organizations import epochs
 from organizations.models import Member
 from organizations.ramcache import RamCache
 from providers.base import Crm
+from providers.registry import ADAPTERS
 from vault import access, leases, salesforce, states
 from vault.errors import ConnectRequired
 from vault.models import Connection
@@ -68,6 +69,12 @@ def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
         on_success=lambda: leases.note_success(connection.id),
         on_refusal=lambda error: note_refusal(connection.id, tokens, error),
     )
+
+
+def warm_up() -> None:
+    """Pay for the providers' slow imports when a process starts, not in the first person's look-up."""
+    for adapter in ADAPTERS.values():
+        adapter.warm_up()
 
 
 def reconnect_url(provider: str, next: str = "") -> str:  # noqa: A002  the query parameter's own name

@@ -5,7 +5,7 @@ class VaultError(Exception):
     """Base of the vault's own failures; `str(error)` is safe to log."""
 
 
-class ConnectRequired(VaultError):  # noqa: N818  named for what to do
+class ConnectRequired(VaultError):
     """The member has no live grant at this provider; only connecting helps (C9)."""
 
     def __init__(self, provider: str) -> None:
@@ -13,19 +13,19 @@ class ConnectRequired(VaultError):  # noqa: N818  named for what to do
         self.provider = provider
 
 
-class TokenTampered(VaultError):  # noqa: N818  named for what to do
+class TokenTampered(VaultError):
     """A sealed value does not open in its own place (V19). There is no fallback; the row is not used."""
 
 
-class KekUnusable(VaultError):  # noqa: N818  named for what to do
+class KekUnusable(VaultError):
     """The key-encryption key is missing, malformed or not the one the rows were sealed under (V17)."""
 
 
-class KeyGone(VaultError):  # noqa: N818  named for what to do
+class KeyGone(VaultError):
     """The data key that a sealed value names is no longer in the key store (shredded, or the store was lost)."""
 
 
-class NotAllowedHere(VaultError):  # noqa: N818  named for what to do
+class NotAllowedHere(VaultError):
     """Signing in cannot go on; `str(error)` is the sentence the person reads, `status` the HTTP status."""
 
     def __init__(self, sentence: str, *, advice: tuple[str, ...] = (), status: int = 400) -> None:

@@ -26,7 +26,7 @@ _ENCODED_WORDS = re.compile(r"=\?", re.ASCII)
 _WORST = (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
 
 
-class Unreadable(Exception):  # noqa: N818 - a verdict, not a fault of ours
+class Unreadable(Exception):
     """The file is no mail that can be shown."""
 
 

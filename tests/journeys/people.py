@@ -130,7 +130,10 @@ class AddIn:
         assert answer["state"] == [state]
         assert answer["iss"] == [self.url]
         self.tokens = self.token(
-            grant_type="authorization_code", code=answer["code"][0], code_verifier=verifier, redirect_uri=self.redirect_uri
+            grant_type="authorization_code",
+            code=answer["code"][0],
+            code_verifier=verifier,
+            redirect_uri=self.redirect_uri,
         )
         return self
 
