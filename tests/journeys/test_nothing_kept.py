@@ -1,0 +1,94 @@
+"""C57, C59: what the sidebar shows is on no disk, in no table, queue or log. Looked for in the raw files themselves."""
+
+import base64
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import redis
+
+from tests.journeys.people import AddIn, Salesforce
+from tests.running import Stack
+
+JANE = "jane.doe@northwind.example"
+CHUNK = 1 << 20
+
+
+def shapes_of(canary: str) -> list[bytes]:
+    """As it is, in hex, UTF-16, URL form, and base64 at each of the three alignments."""
+    raw = canary.encode()
+    shifted = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
+    return [raw, raw.hex().encode(), canary.encode("utf-16-le"), quote(canary, safe="").encode(), *shifted]
+
+
+def test_a_canary_is_nowhere_after_a_thousand_look_ups(stack: Stack, alice: AddIn, acme: Salesforce) -> None:
+    canary = f"Canary{secrets.token_hex(10)}"
+    rename_jane(alice, canary)
+    for number in range(1000):
+        answer = alice.people([JANE], fresh=number % 10 == 0, refresh=number % 100 == 0)
+        assert canary in answer.text
+    assert alice.call("GET", "sidebar/search/", params={"q": canary}).status_code == 200
+    found = [str(path) for path in files_of(stack) if holds(path, shapes_of(canary))]
+    assert not found
+    assert not list(valkey_keys_with(stack, shapes_of(canary)))
+    assert not list(tables_with(stack, canary))
+
+
+def rename_jane(alice: AddIn, name: str) -> None:
+    record = alice.people([JANE]).json()["people"][0]["records"][0]
+    answer = alice.call(
+        "PATCH",
+        f"sidebar/records/Contact/{record['id']}/",
+        json={"values": {"LastName": name}},
+        headers={"Idempotency-Key": secrets.token_hex(8)},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def files_of(stack: Stack) -> Iterator[Path]:
+    """Everything the running product keeps: PostgreSQL's heap and WAL, Valkey's folder, key store, logs."""
+    yield from (path for path in stack.state.rglob("*") if path.is_file())
+
+
+def holds(path: Path, shapes: list[bytes]) -> bool:
+    overlap = max(len(shape) for shape in shapes)
+    tail = b""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                window = tail + chunk
+                if any(shape in window for shape in shapes):
+                    return True
+                tail = window[-overlap:]
+    except FileNotFoundError:
+        return False  # gone meanwhile
+    return False
+
+
+def valkey_keys_with(stack: Stack, shapes: list[bytes]) -> Iterator[bytes]:
+    client = redis.Redis.from_url(stack.facts["redis_url"])
+    for key in client.scan_iter():
+        value = client.dump(key) or b""
+        if any(shape in key + value for shape in shapes):
+            yield key
+
+
+def tables_with(stack: Stack, canary: str) -> Iterator[str]:
+    with psycopg.connect(stack.facts["database_url"]) as database:
+        names = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        for (name,) in names:
+            query = psycopg.sql.SQL("SELECT count(*) FROM {} t WHERE t::text LIKE %s").format(
+                psycopg.sql.Identifier(name)
+            )
+            if database.execute(query, [f"%{canary}%"]).fetchone() != (0,):
+                yield name
+
+
+def test_the_search_itself_finds_what_is_there(tmp_path: Path) -> None:
+    """The test above can fail: each shape is found wherever it lies, also across two reads."""
+    for shape in shapes_of("Canary0123456789"):
+        path = tmp_path / "file"
+        path.write_bytes(b"." * (CHUNK - 5) + shape + b".")
+        assert holds(path, shapes_of("Canary0123456789"))
