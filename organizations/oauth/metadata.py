@@ -9,7 +9,7 @@ from oauth2_provider.settings import oauth2_settings
 
 @require_safe
 def authorization_server(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  Django's signature
-    """Public, and readable from any origin: it holds nothing of anybody."""
+    """Public; but a page of another origin reads nothing of ours, not even this (C8)."""
 
     def url(name: str) -> str:
         return settings.PUBLIC_URL + reverse(f"oauth2_provider:{name}")
@@ -30,4 +30,4 @@ def authorization_server(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "authorization_response_iss_parameter_supported": True,
     }
-    return JsonResponse(document, headers={"Access-Control-Allow-Origin": "*"})
+    return JsonResponse(document)

@@ -52,7 +52,6 @@ def test_metadata_lists_what_is_on_and_nothing_else(settings: Settings) -> None:
         "revocation_endpoint",
         "introspection_endpoint",
     }
-    assert at_root["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.mark.django_db
