@@ -4,8 +4,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    path("", include("sidebar.demo.urls")),
     path("api/v1/", include("config.api")),
+    path("", include("sidebar.demo.urls")),
     path("o/", include("organizations.oauth.urls")),
     path(".well-known/", include("organizations.oauth.wellknown")),
     path("connect/", include("vault.urls")),
