@@ -41,7 +41,7 @@ def polling() -> Generator[None]:
 def wait_until(condition: Callable[[], bool]) -> float:
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
         time.sleep(0.01)
     return time.monotonic() - started
 
