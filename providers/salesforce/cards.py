@@ -34,7 +34,8 @@ class Deck:
         """Everybody found under the address itself, then under the address without its plus-tag."""
         keys = dict.fromkeys([address.casefold(), base_address(address).casefold()])
         people = tuple(person for key in keys for person in self._people.get(key, ()))
-        notes = (*self._notes, *self._hidden(people), *self._cut)
+        related = () if people else tuple(lookup.related_notes(self._access))
+        notes = (*(note for note in self._notes if note not in related), *self._hidden(people), *self._cut)
         return PersonMatch(address, people, notes, self._creatable)
 
     def _hidden(self, people: Iterable[Person]) -> Iterable[str]:

@@ -141,13 +141,22 @@ def _order(rights: ObjectRights, *terms: str) -> str:
 
 
 def _notes(access: ObjectAccess) -> Iterable[str]:
-    for name in layout.OBJECTS:
-        if access.queryable(name) is None:
-            yield f"{layout.plural(name)} are not visible to you in Salesforce."
     for name in ("Contact", "Lead"):
         rights = access.queryable(name)
-        if rights and "Email" not in rights.fields:
+        if rights is None:
+            yield _invisible(name)
+        elif "Email" not in rights.fields:
             yield f"{rights.label_plural} cannot be found: their email address is not visible to you in Salesforce."
+    yield from related_notes(access)
+
+
+def related_notes(access: ObjectAccess) -> Iterable[str]:
+    """On what goes with a person; says nothing to anybody about a person who was not found."""
+    return (_invisible(name) for name in layout.OBJECTS[2:] if access.queryable(name) is None)
+
+
+def _invisible(name: str) -> str:
+    return f"{layout.plural(name)} are not visible to you in Salesforce."
 
 
 def hidden_fields_note(rights: ObjectRights) -> str:

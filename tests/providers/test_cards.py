@@ -89,6 +89,10 @@ def test_nobody_found_still_says_what_was_not_searched() -> None:
     assert result.creatable == ("Contact",)
 
 
+def test_nobody_found_is_told_nothing_of_what_would_go_with_him() -> None:
+    assert match("jane@x.com", everything("Opportunity"), contacts=found()).notes == ()
+
+
 def test_exact_matches_come_before_those_without_the_tag() -> None:
     """Plus-addresses: both are found, the exact one first; case does not matter."""
     rows = found(contact(1, "Jane@X.com"), contact(2, "jane+news@x.com"))
