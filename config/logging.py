@@ -3,6 +3,7 @@
 A traceback keeps its file names, lines and functions; the exception keeps its type. Its message is left out,
 since messages quote data (PostgreSQL's DETAIL line, a KeyError's key)."""
 
+import copy
 import logging
 import logging.config
 import sys
@@ -17,9 +18,18 @@ class Line(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
 
     def format(self, record: logging.LogRecord) -> str:
+        record = copy.copy(record)
         record.request_id = request_ids.current.get()
         record.exc_text = None
+        if hasattr(record, "request"):
+            self.name_route(record)
         return super().format(record)
+
+    def name_route(self, record: logging.LogRecord) -> None:
+        """Django quotes the path, host or origin that was refused; those may hold anything, so its route is named."""
+        match = getattr(record.request, "resolver_match", None)  # type: ignore[attr-defined]
+        status = getattr(record, "status_code", "refused")
+        record.msg, record.args = "%s at %s", (status, match.route if match else "(no address of ours)")
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
         frames = traceback.extract_tb(ei[2])[-12:]

@@ -10,10 +10,15 @@ from tests.running import Stack
 
 SignIn = Callable[[str, str], AddIn]
 
+#: Every token that somebody was given in this run; none may be found in a log.
+given_out: set[str] = set()
+
 
 def sign_in_anew(stack: Stack, org: str, key: str) -> AddIn:
     user = next(user for user in stack.org(org)["users"] if user["key"] == key)
-    return AddIn(Browser(stack, org, user["username"], user["password"])).sign_in()
+    add_in = AddIn(Browser(stack, org, user["username"], user["password"])).sign_in()
+    given_out.update({add_in.tokens["access_token"], add_in.tokens["refresh_token"]})
+    return add_in
 
 
 @pytest.fixture(scope="module")
