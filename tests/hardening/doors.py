@@ -1,7 +1,7 @@
 """Every address of the product, from its URL configuration, and what an answer must look like whatever was sent."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -10,7 +10,7 @@ import requests
 from django.urls import get_resolver
 
 #: A value for each kind of part an address has.
-PARTS = {
+PARTS: dict[str, Callable[[], str]] = {
     "uuid": lambda: str(uuid4()),
     "int": lambda: "7",
     "slug": lambda: "nothing",

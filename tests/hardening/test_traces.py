@@ -13,8 +13,10 @@ from tests.journeys.people import AddIn
 from tests.running import Stack
 
 #: What people and records of the seed data are called; none of it is the name of anything in our code.
-VALUES = ("northwind.example", "acme.example", "globex.example", "Northwind", "Jane Doe", "jane.doe", "kestrel-labs")
-VALUES += ("postbox.example", "liam.oconnor", "Rossi", "lukasiewicz")
+VALUES = (
+    *("northwind.example", "acme.example", "globex.example", "Northwind", "Jane Doe", "jane.doe", "kestrel-labs"),
+    *("postbox.example", "liam.oconnor", "Rossi", "lukasiewicz"),
+)
 
 
 @pytest.fixture
