@@ -6,6 +6,9 @@ from typing import Generic, TypeVar
 
 from cachetools import TTLCache
 
+#: Seconds to wait for another thread's load.
+PATIENCE = 5.0
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -20,21 +23,49 @@ class RamCache(Generic[K, V]):
         self._entries: TTLCache[K, V] = TTLCache(maxsize=maxsize, ttl=ttl)
         self._lock = threading.Lock()
         self._drops = 0
+        self._loading: dict[K, threading.Event] = {}
 
     def get(self, key: K) -> V | None:
         with self._lock:
             return self._entries.get(key)
 
     def get_or_load(self, key: K, load: Callable[[], V]) -> V:
+        """The value in RAM, else what `load` returns. Of those who miss at once one loads and the others wait for it:
+        two hundred first requests would otherwise open a database connection each."""
         with self._lock:
             found, before = self._entries.get(key), self._drops
+            others = self._loading.get(key)
+            if found is None and others is None:
+                mine = self._loading[key] = threading.Event()
         if found is not None:
             return found
+        if others is not None:
+            return self._after(others, key, load)
+        try:
+            return self._load(key, load, before)
+        finally:
+            self._end(key, mine)
+
+    def _after(self, others: threading.Event, key: K, load: Callable[[], V]) -> V:
+        """Where the other thread's load failed, was overtaken by a drop or takes too long, load ourselves."""
+        if not others.wait(PATIENCE):
+            self._end(key, others)
+        with self._lock:
+            found, before = self._entries.get(key), self._drops
+        return found if found is not None else self._load(key, load, before)
+
+    def _load(self, key: K, load: Callable[[], V], before: int) -> V:
         value = load()
         with self._lock:
             if self._drops == before:
                 self._entries[key] = value
         return value
+
+    def _end(self, key: K, event: threading.Event) -> None:
+        with self._lock:
+            if self._loading.get(key) is event:
+                del self._loading[key]
+        event.set()
 
     def drop(self, matches: Callable[[K, V], bool]) -> None:
         """Forget the entries for which `matches(key, value)`; a scan, so for events that are rare."""

@@ -17,7 +17,7 @@ from sidebar.bulkhead import Bulkhead, crowded
 PATIENCE = 15.0
 #: Seconds in which a flight still takes passengers although its organization's places are taken: a burst of equal
 #: look-ups against a healthy Salesforce is over by then, and a hanging one holds the spare threads no longer.
-GRACE = 3.0
+GRACE = 8.0
 
 #: A card's key and the generation of its connection.
 Seat = tuple[bytes, int]
