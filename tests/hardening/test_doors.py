@@ -8,15 +8,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
 
 from tests import servers
-from tests.hardening import doors
+from tests.hardening import doors, naughty
 from tests.hardening.conftest import sign_in_anew
-from tests.journeys.people import AddIn, forms_in
+from tests.journeys.people import AddIn, forms_in, submit
 from tests.providers.test_hosts import WAYS_AROUND
 from tests.running import Stack
 
@@ -58,6 +58,36 @@ def test_every_address_with_every_method(stack: Stack, alice: AddIn, charlie: Ad
         faults = list(filter(None, pool.map(lambda probe: send(*probe), probes)))
     assert len(doors.addresses()) > 40
     assert not faults, faults[:20]
+
+
+def test_every_page_for_somebody_signed_in(stack: Stack) -> None:
+    """Forms with their CSRF token, as a browser sends them, with every naughty text in every field."""
+    person = sign_in_anew(stack, "globex", "charlie")
+    browser, url = person.browser.session, stack.public_url
+    for path in doors.addresses():
+        if "sign-out" not in path and "disconnect" not in path:
+            assert doors.fault(browser.get(url + path, timeout=30)) == "", path
+    page = browser.get(f"{url}/dashboard/policy/", timeout=30)
+    (form, *_) = [form for form in forms_in(page) if "key" in form.fields]
+    faults = {}
+    for text in naughty.TEXTS:
+        sent = [{name: text} for name in (*form.fields, "value", "action") if name != "csrfmiddlewaretoken"]
+        answers = [submit(browser, page, form, **change) for change in sent]
+        queries = (f"{place}{quote(text, safe='')}" for place in ("audit/?before=", "policy/?saved="))
+        answers += [browser.get(f"{url}/dashboard/{query}", timeout=30) for query in queries]
+        found = {doors.fault(answer) or "<script>alert" * ("<script>alert" in answer.text) for answer in answers}
+        faults.update({text[:40]: found - {""}} if found - {""} else {})
+    assert not faults
+
+
+def test_a_form_of_another_site_changes_nothing(stack: Stack) -> None:
+    """BI-G1, through the running product: a stranger's page posts with the person's cookies."""
+    browser = sign_in_anew(stack, "globex", "charlie").browser.session
+    for path in ("/dashboard/policy/change/", "/dashboard/sign-out/", "/connect/salesforce/disconnect/"):
+        for origin in ("https://evil.example", "null"):
+            answer = browser.post(stack.public_url + path, data={"key": "search.ttl"}, headers={"Origin": origin})
+            assert answer.status_code == 403
+    assert "Charlie" in browser.get(f"{stack.public_url}/dashboard/", timeout=30).text
 
 
 # --- Below HTTP's good manners (BI-A15) --------------------------------------------------------------

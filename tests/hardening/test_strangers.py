@@ -175,7 +175,8 @@ def test_the_audit_of_one_organization_cannot_be_paged_into_anothers(alice: AddI
 
 
 def test_equal_times(ids: dict[str, list[str]], charlie: AddIn) -> None:
-    """BI-A6: a stranger's id takes no other path than one that nobody has: medians of 60 within 3 ms."""
+    """BI-A6: a stranger's id takes no other path than one that nobody has. The faster half of 60 each is
+    compared, since the slower half is this machine's other business."""
     operation = Operation("DELETE", "connections/{connection_id}/", "connection_id", "connection_id")
     times: dict[bool, list[float]] = {True: [], False: []}
     for number in range(120):
@@ -183,5 +184,5 @@ def test_equal_times(ids: dict[str, list[str]], charlie: AddIn) -> None:
         answer = ask(charlie, operation, real if number % 2 else made_up("connection_id", real))
         assert answer is not None
         times[bool(number % 2)].append(answer.elapsed.total_seconds())
-    theirs, nobodys = (sorted(taken)[30] for taken in times.values())
-    assert abs(theirs - nobodys) < 0.003
+    theirs, nobodys = (sorted(taken)[15] for taken in times.values())
+    assert abs(theirs - nobodys) < 0.003  # seconds
