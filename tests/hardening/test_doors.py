@@ -37,6 +37,16 @@ BODIES = (
 NO_BODY = Body("", b"")
 
 
+def test_the_description_for_many_at_once(stack: Stack) -> None:
+    """Anyone may ask for it, so it costs nothing to give."""
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: requests.get(f"{stack.public_url}/api/v1/schema/", timeout=30), range(64)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["openapi"].startswith("3.")
+    assert sorted(answer.elapsed.total_seconds() for answer in answers)[32] < 0.25
+
+
 def test_every_address_with_every_method(stack: Stack, alice: AddIn, charlie: AddIn) -> None:
     """BI-A13 and all else: the machine's own list, so that no door is forgotten."""
     callers: list[dict[str, str]] = [{}, alice.headers, charlie.headers]
