@@ -2,8 +2,6 @@
 
 import os
 import secrets
-import tempfile
-from pathlib import Path
 
 from bench.results import Results
 
@@ -26,7 +24,7 @@ def main() -> None:
             del os.environ[name]
     from tests.running import whole_stack
 
-    with tempfile.TemporaryDirectory(dir=Path(".local")) as folder, whole_stack(Path(folder)) as stack:
+    with whole_stack() as stack:
         warm_lookup.measure(results, stack)
     results.save()
 

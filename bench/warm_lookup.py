@@ -15,6 +15,7 @@ from statistics import median
 
 from bench import load
 from bench.results import Results
+from config.embedded import ports
 from tests.journeys.people import AddIn, Browser
 from tests.running import Stack
 
@@ -22,12 +23,6 @@ ROUNDS, SECONDS, CONNECTIONS = 5, 2.0, 64
 THREADS = 4
 CONVERSATION = ["jane.doe@northwind.example"]
 TARGET = 0.25
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def pin(core: int) -> None:
@@ -38,7 +33,7 @@ def pin(core: int) -> None:
 @contextlib.contextmanager
 def server(target: str, environment: dict[str, str]) -> Iterator[str]:
     """granian on core 0. Yields its URL."""
-    port = free_port()
+    port = ports.free()
     command = [
         *(sys.executable, "-m", "granian", target, "--interface", "wsgi", "--http", "1", "--no-ws"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", str(THREADS)),

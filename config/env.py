@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+#: granian's --blocking-threads; far more than throughput wants, so that one slow Salesforce never takes all of them.
+BLOCKING_THREADS = "64"
+
 
 class ConfigurationError(Exception):
     """A setting is missing or wrong; the message is one line and says what to do."""
@@ -26,6 +29,10 @@ def read(name: str, default: str | None = None) -> str:
     if default is None:
         raise ConfigurationError(f"{name} is not set. Set {name} or {name}_FILE; README lists every setting.")
     return default
+
+
+def is_set(name: str) -> bool:
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
 def read_list(name: str) -> list[str]:

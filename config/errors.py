@@ -16,7 +16,7 @@ from rest_framework.views import set_rollback
 from config import request_ids
 from providers import errors as provider_errors
 from vault.clients import reconnect_url
-from vault.errors import ConnectRequired
+from vault.errors import ConnectRequired, KeyGone, TokenTampered
 
 log = logging.getLogger("sidebar.errors")
 
@@ -130,6 +130,16 @@ def _transient(error: Any) -> HttpResponse:
     return problem("provider-unavailable", 503, str(error), headers={"Retry-After": wait})
 
 
+def _unavailable(error: Any) -> HttpResponse:
+    """A provider's fault that only an operator can mend (an origin that is no longer allowed, say)."""
+    return problem("provider-unavailable", 503, str(error), headers={"Retry-After": "60"})
+
+
+def _sealed_shut(error: Any) -> HttpResponse:
+    """The stored grant cannot be opened any more; a new one can be made."""
+    return _needs_reconnect(provider_errors.NeedsReconnect("The stored grant cannot be opened.", provider="salesforce"))
+
+
 def _database_away(error: Any) -> HttpResponse:
     return problem(
         "database-unavailable",
@@ -190,6 +200,9 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     provider_errors.NotFound: _not_found,
     provider_errors.Rejected: _rejected,
     provider_errors.Transient: _transient,
+    provider_errors.ProviderError: _unavailable,
+    KeyGone: _sealed_shut,
+    TokenTampered: _sealed_shut,
     exceptions.APIException: _drf,
     RequestDataTooBig: _too_big,
     OperationalError: _database_away,

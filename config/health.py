@@ -1,5 +1,6 @@
 """For machines that watch us: alive, ready, counters. No login, no data of anyone."""
 
+import os
 from dataclasses import asdict
 
 from django.db import connections
@@ -38,9 +39,9 @@ def _answers(alias: str) -> bool:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text format. Figures of this process only; label them by worker in the scraper."""
+    """Prometheus text format: figures of the one process that answers, which `pid` names. Keep it off the internet."""
     figures = asdict(cache.cards.counters())
-    lines = [f"sidebar_card_cache_{name} {value}" for name, value in figures.items()]
+    lines = [f'sidebar_card_cache_{name}{{pid="{os.getpid()}"}} {value}' for name, value in figures.items()]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 
 

@@ -9,7 +9,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = Path(env.read("LOCAL_DIR", str(BASE_DIR / ".local")))
 
 # --- The web process: granian's --blocking-threads, so that one slow Salesforce never takes all of them ---
-BLOCKING_THREADS = int(env.read("BLOCKING_THREADS", "64"))
+BLOCKING_THREADS = int(env.read("BLOCKING_THREADS", env.BLOCKING_THREADS))
 
 # --- Who we are -----------------------------------------------------------------------------------
 SECRET_KEY = env.read("SECRET_KEY")
@@ -90,6 +90,8 @@ TEMPLATES = [
     }
 ]
 
+if not env.is_set("KEY_STORE_URL"):
+    (LOCAL_DIR / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
 DATABASES = {
     "default": env.database(env.read("DATABASE_URL"), "DATABASE_URL"),
     # Wrapped data keys live apart from the data, so that backups of the two can age differently (vault.md 2.2).

@@ -1,10 +1,14 @@
 """What every room's tests share. The servers and the keys come from tests/servers.py, which runs earlier."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
 from tests import running
+from tests.journeys.people import AddIn, sign_in_anew
+
+SignIn = Callable[[str, str], AddIn]
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +16,26 @@ def stack() -> Iterator[running.Stack]:
     """The whole product with its simulated Salesforce, one for all tests of a run that ask for it."""
     with running.whole_stack() as running_stack:
         yield running_stack
+
+
+@pytest.fixture(scope="module")
+def signed_in(stack: running.Stack) -> SignIn:
+    """`signed_in("acme", "alice")`: that person's add-in. For one module: an access token lives ten minutes.
+
+    A test that ends a grant signs in somebody of its own."""
+    return cache(lambda org, key: sign_in_anew(stack, org, key))
+
+
+@pytest.fixture(scope="module")
+def alice(signed_in: SignIn) -> AddIn:
+    return signed_in("acme", "alice")
+
+
+@pytest.fixture(scope="module")
+def bob(signed_in: SignIn) -> AddIn:
+    return signed_in("acme", "bob")
+
+
+@pytest.fixture(scope="module")
+def charlie(signed_in: SignIn) -> AddIn:
+    return signed_in("globex", "charlie")

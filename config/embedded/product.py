@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from config import env
 from config.embedded import ports
 from config.embedded.processes import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB_WORKERS = 2
-#: Far more than the four that throughput wants: one slow Salesforce must not stop the others (sidebar/bulkhead.py).
-WEB_THREADS = 64
 WORKER_THREADS = 4
 
 
@@ -52,7 +51,7 @@ def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -
             *(sys.executable, "-m", "granian", "config.wsgi:application"),
             *("--interface", "wsgi", "--http", "1", "--no-ws"),
             *("--host", ports.LOOPBACK, "--port", str(port)),
-            *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
+            *("--workers", str(WEB_WORKERS), "--blocking-threads", env.read("BLOCKING_THREADS", env.BLOCKING_THREADS)),
             *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "2"),
         ],
         log=log / "web.log",

@@ -9,7 +9,7 @@ from typing import Any
 
 import schemathesis
 
-from tests.hardening.conftest import sign_in_anew
+from tests.journeys.people import sign_in_anew
 from tests.running import Stack
 
 

@@ -15,8 +15,7 @@ import requests
 
 from tests import servers
 from tests.hardening import doors, naughty
-from tests.hardening.conftest import sign_in_anew
-from tests.journeys.people import AddIn, forms_in, submit
+from tests.journeys.people import AddIn, forms_in, sign_in_anew, submit
 from tests.providers.test_hosts import WAYS_AROUND
 from tests.running import Stack
 

@@ -8,8 +8,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.hardening.conftest import given_out, sign_in_anew
-from tests.journeys.people import AddIn
+from tests.journeys.people import AddIn, given_out, sign_in_anew
 from tests.running import Stack
 
 #: What people and records of the seed data are called; none of it is the name of anything in our code.

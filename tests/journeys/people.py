@@ -111,6 +111,10 @@ class Browser:
         raise AssertionError(f"no form with {name} at {urlsplit(page.url).path}: {page.status_code}")
 
 
+#: Every token that somebody was given in this run; none may be found in a log.
+given_out: set[str] = set()
+
+
 class AddIn:
     """A task pane: public PKCE client, bearer token, no cookies of its own."""
 
@@ -159,7 +163,9 @@ class AddIn:
     def token(self, **parameters: str) -> dict[str, Any]:
         answer = self.http.post(f"{self.url}/o/token/", data={"client_id": CLIENT_ID, **parameters}, timeout=30)
         assert answer.status_code == 200, answer.text
-        return dict(answer.json())
+        tokens = dict(answer.json())
+        given_out.update({tokens["access_token"], tokens["refresh_token"]})
+        return tokens
 
     @property
     def headers(self) -> dict[str, str]:
@@ -173,6 +179,11 @@ class AddIn:
 
     def people(self, addresses: list[str], *, fresh: bool = False, **extra: Any) -> requests.Response:
         return self.call("POST", "sidebar/people/", fresh=fresh, json={"addresses": addresses, **extra})
+
+
+def sign_in_anew(stack: Stack, org: str, key: str) -> AddIn:
+    user = next(user for user in stack.org(org)["users"] if user["key"] == key)
+    return AddIn(Browser(stack, org, user["username"], user["password"])).sign_in()
 
 
 class Salesforce:

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.journeys.conftest import sign_in_anew
-from tests.journeys.people import AddIn, Salesforce
+from tests.journeys.people import AddIn, Salesforce, sign_in_anew
 from tests.running import Stack
 
 JANE = "jane.doe@northwind.example"

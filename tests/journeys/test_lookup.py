@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.journeys.conftest import SignIn
+from tests.conftest import SignIn
 from tests.journeys.people import AddIn, Salesforce
 
 JANE = "jane.doe@northwind.example"
