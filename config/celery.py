@@ -6,8 +6,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import setup_logging, worker_init
 
+from config.logging import configure
 from organizations.schedule import BEAT as ORGANIZATIONS
 from sidebar.schedule import BEAT as SIDEBAR
 from vault.schedule import BEAT as VAULT
@@ -17,6 +18,12 @@ app = Celery("sidebar", set_as_current=True)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = {**ORGANIZATIONS, **VAULT, **SIDEBAR}
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_ever(**kwargs: Any) -> None:
+    """With a receiver here Celery adds no handlers and formats of its own."""
+    configure()
 
 
 @worker_init.connect

@@ -23,6 +23,8 @@ class Line(logging.Formatter):
         record.exc_text = None
         if hasattr(record, "request"):
             self.name_route(record)
+        if record.name == "celery.app.trace":
+            self.name_task(record)
         return super().format(record)
 
     def name_route(self, record: logging.LogRecord) -> None:
@@ -30,6 +32,12 @@ class Line(logging.Formatter):
         match = getattr(record.request, "resolver_match", None)  # type: ignore[attr-defined]
         status = getattr(record, "status_code", "refused")
         record.msg, record.args = "%s at %s", (status, match.route if match else "(no address of ours)")
+
+    def name_task(self, record: logging.LogRecord) -> None:
+        """Celery puts the exception's text into its message; the task's name, id and what became of it are enough."""
+        told = record.args if isinstance(record.args, dict) else {}
+        record.msg = "task %s[%s] %s"
+        record.args = (told.get("name", "?"), told.get("id", "?"), told.get("description", "was not carried out"))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the standard library's name
         frames = traceback.extract_tb(ei[2])[-12:]
@@ -40,7 +48,7 @@ class Line(logging.Formatter):
 
 
 def configure(_: dict[str, Any] | None = None) -> None:
-    """Django's LOGGING_CONFIG; Celery and the tracking process call it too."""
+    """Django's LOGGING_CONFIG; Celery calls it too."""
     logging.config.dictConfig(
         {
             "version": 1,

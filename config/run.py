@@ -199,8 +199,8 @@ def _free_port(wanted: int) -> int:
 
 
 def _operators() -> dict[str, str]:
-    """What a command beside us needs of the operator's own settings."""
-    names = {form for name in SHARED for form in (name, f"{name}_FILE")}
+    """What a command beside us needs of the operator's own settings; his keys only as the files he keeps them in."""
+    names = {f"{name}_FILE" for name in SHARED} | set(SHARED) - set(KEYS)
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 

@@ -34,6 +34,8 @@ class Arrival:
     time_zone: str = ""
 
 
+#: Salesforce's UserType of the organization's own people; partners, customers and guests have others.
+INSIDER = "Standard"
 #: C23, C24: copied at each sign-in and by the daily refresh.
 PROFILE = (
     "username",
@@ -93,13 +95,15 @@ def _found(arrival: Arrival) -> Member:
         is_sandbox=arrival.is_sandbox,
     )
     audit.record(organization.pk, "task:join", "organization.founded", is_sandbox=arrival.is_sandbox)
-    member = _create(organization, arrival, invitation)
-    _add_own_domain(member)
-    return member
+    return _create(organization, arrival, invitation)
 
 
 def _add_own_domain(member: Member) -> None:
-    """The founder's e-mail domain is the organization's first, unless anybody may have an address there."""
+    """The first insider's e-mail domain is the organization's first, unless anybody may have an address there.
+
+    A partner or customer user (UserType is not Standard) is a guest: his domain is not the organization's."""
+    if member.user_type != INSIDER or member.organization.domains.exists():
+        return
     try:
         domains.add_domain(member, member.organization_id, member.email.rpartition("@")[2])
     except domains.DomainRefused:
@@ -122,6 +126,7 @@ def _create(organization: Organization, arrival: Arrival, invitation: Invitation
     member.save(force_insert=True)
     if invitation:
         invitations.accept(invitation, member)
+    _add_own_domain(member)
     audit.record(organization.pk, member, "member.joined", member.pk, role=member.role, invited=bool(invitation))
     signals.member_joined.send(sender=Member, member=member)
     return member
