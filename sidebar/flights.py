@@ -4,6 +4,7 @@ A failure is shared by all who wait and kept by nobody. A finished flight is ref
 so that no card lingers here after its time (C59)."""
 
 import copy
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,15 @@ from dataclasses import dataclass
 
 from providers.base import Priority
 from providers.errors import Transient
-from sidebar.bulkhead import Bulkhead, crowded
+from sidebar.bulkhead import Bulkhead, Room, crowded
 
 #: Seconds a look-up waits for another one's call.
 PATIENCE = 15.0
-#: Seconds in which a flight still takes passengers although its organization's places are taken: a burst of equal
-#: look-ups against a healthy Salesforce is over by then, and a hanging one holds the spare threads no longer.
+#: Seconds in which a flight still takes passengers although all places are taken: a burst of equal look-ups against
+#: a healthy Salesforce is over by then, and a hanging one holds the spare threads no longer.
 GRACE = 8.0
+#: The same on a process' last threads, on which everybody's warm cards depend.
+HASTE = 3.0
 
 #: A card's key and the generation of its connection.
 Seat = tuple[bytes, int]
@@ -53,12 +56,15 @@ class Trip:
 
 
 class Flights:
-    """All flights of this process. `patience` and `grace` in seconds."""
+    """All flights of this process. `patience`, `grace` and `haste` in seconds."""
 
-    def __init__(self, bulkhead: Bulkhead, *, patience: float = PATIENCE, grace: float = GRACE) -> None:
+    def __init__(
+        self, bulkhead: Bulkhead, *, patience: float = PATIENCE, grace: float = GRACE, haste: float = HASTE
+    ) -> None:
         self._bulkhead = bulkhead
         self._patience = patience
-        self._grace = grace
+        #: How old a flight may get for whom it carries.
+        self._oldest = {Room.PLACE: math.inf, Room.SPARE: grace, Room.LAST: min(grace, haste)}
         self.reset()
 
     def reset(self) -> None:
@@ -73,19 +79,19 @@ class Flights:
         """The cards for `keys`: one call of `load` for those not on their way yet, the rest from others' calls.
 
         A prefetch does not wait for others' calls and leaves those keys out. Raises what `load` raised, here or in
-        the flight joined; Transient when patience ends or the organization has no place left."""
+        the flight joined; Transient when patience ends or no place is left."""
         deadline = time.monotonic() + self._patience
         is_prefetch = trip.priority is Priority.PREFETCH
         found: dict[bytes, bytes] = {}
-        with self._bulkhead.place(trip.organization_id, prefetch=is_prefetch) as has_place:
+        with self._bulkhead.place(trip.organization_id, prefetch=is_prefetch) as room:
             wanted = list(keys)
             while wanted:
-                own, joined = self._board(wanted, trip, found, has_place=has_place)
+                own, joined = self._board(wanted, trip, found, room)
                 if own:
                     found.update(self._fly(own, trip))
                 wanted = []
                 for flight, seated in () if is_prefetch else joined:
-                    latest = deadline if has_place else min(deadline, flight.departed + self._grace)
+                    latest = min(deadline, flight.departed + self._oldest[room])
                     if self._arrives(flight, latest, trip):
                         found.update({key: flight.cards[key] for key in seated})
                     else:
@@ -93,7 +99,7 @@ class Flights:
         return found
 
     def _board(
-        self, keys: list[bytes], trip: Trip, found: dict[bytes, bytes], *, has_place: bool
+        self, keys: list[bytes], trip: Trip, found: dict[bytes, bytes], room: Room
     ) -> tuple["Own | None", list[tuple[Flight, list[bytes]]]]:
         """Under one lock, so that of equal look-ups at once exactly one departs; a flight that has just landed is
         seen by `peek`, since it stores before it leaves `_aloft`."""
@@ -107,15 +113,15 @@ class Flights:
                     joined.setdefault(flight, []).append(key)
                 else:
                     missing.append(key)
-            if not has_place and (missing or any(self._is_late(flight) for flight in joined)):
+            if any(self._is_late(flight, room) for flight in joined) or (missing and room is not Room.PLACE):
                 raise crowded()
             own = Own(Flight(trip.priority), missing) if missing else None
             if own:
                 self._aloft.update({(key, trip.generation): own.flight for key in missing})
         return own, list(joined.items())
 
-    def _is_late(self, flight: Flight) -> bool:
-        return time.monotonic() - flight.departed >= self._grace
+    def _is_late(self, flight: Flight, room: Room) -> bool:
+        return time.monotonic() - flight.departed >= self._oldest[room]
 
     def _fly(self, own: "Own", trip: Trip) -> Cards:
         flight = own.flight
