@@ -47,7 +47,6 @@ class TokenSet:
     api_url: str
     expires_at: datetime | None = None
     identity: str = ""
-    id_token: Secret | None = None
 
 
 class TokenSource(Protocol):

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,10 +48,6 @@ _REASONS = (
     ("authentication failure", "Salesforce no longer accepts the connection (password changed or user switched off)."),
     ("expired", "The connection was revoked or has expired at Salesforce."),
 )
-
-
-class ForeignTokenError(Rejected):
-    """The token endpoint answered with somebody else's token. Never store it (vault.md V11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +127,11 @@ def is_expected_issuer(server: Server, iss: str | None) -> bool:
 
 def exchange(
     server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
-) -> tuple[TokenSet, RawAnswer]:
+) -> TokenSet:
     """The authorization code for tokens. Raises NeedsReconnect (code refused), PermissionMissing, Transient."""
     grant: dict[str, str | Secret] = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier}
     grant["redirect_uri"] = redirect_uri
-    raw = _post(server.token_endpoint, client, grant, http)
-    return parse_token_answer(raw, http.settings.origins), raw
+    return parse_token_answer(_post(server.token_endpoint, client, grant, http), http.settings.origins)
 
 
 def refresh(server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:
@@ -151,25 +146,15 @@ def revoke(server: Server, token: Secret, http: Session) -> None:
         raise Transient("Salesforce could not revoke the connection just now.", provider="salesforce")
 
 
-def parse_token_answer(raw: RawAnswer, origins: Collection[str] = (), *, previous: TokenSet | None = None) -> TokenSet:
-    """What a token endpoint answered. A missing refresh token keeps `previous`' (vault.md V10).
+def parse_token_answer(raw: RawAnswer, origins: Collection[str] = ()) -> TokenSet:
+    """What a token endpoint answered. Whose it is and what it leaves out (V10, V11) is for the vault to weigh.
 
-    Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), ForeignTokenError,
-    HostNotAllowed (V12), RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
+    Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), HostNotAllowed (V12),
+    RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
     fields = _json_object(raw.body.reveal())
     if raw.status != 200 or not isinstance(fields.get("access_token"), str):
         raise _failure(raw.status, fields)
-    tokens = _token_set(fields, origins)
-    if previous is None:
-        return tokens
-    if previous.identity and tokens.identity and _ids_of(previous.identity) != _ids_of(tokens.identity):
-        raise ForeignTokenError("Salesforce answered with another person's token.", provider="salesforce")
-    return replace(
-        tokens,
-        refresh_token=tokens.refresh_token or previous.refresh_token,
-        scopes=tokens.scopes or previous.scopes,
-        identity=tokens.identity or previous.identity,
-    )
+    return _token_set(fields, origins)
 
 
 def identity_ids(identity: str, origins: Collection[str] = ()) -> tuple[str, str]:
@@ -179,11 +164,6 @@ def identity_ids(identity: str, origins: Collection[str] = ()) -> tuple[str, str
         raise Rejected("Salesforce named no valid identity.", provider="salesforce")
     hosts.api_url(match["host"], origins)
     return ids.record_id(match["org"], "00D"), ids.record_id(match["user"], "005")
-
-
-def _ids_of(identity: str) -> tuple[str, ...]:
-    match = _IDENTITY.fullmatch(identity)
-    return (match["org"][:15], match["user"][:15]) if match else (identity,)
 
 
 def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], http: Session) -> RawAnswer:
@@ -242,7 +222,6 @@ def _token_set(fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
         api_url=hosts.api_url(str(fields.get("instance_url") or ""), origins),
         expires_at=datetime.now(UTC) + timedelta(seconds=lifetime) if known and lifetime else None,
         identity=str(fields.get("id") or ""),
-        id_token=_secret(fields.get("id_token")),
     )
 
 

@@ -30,7 +30,7 @@ from providers.salesforce.access import ObjectAccess
 from vault import access, grants, pending, registrations, revocation, salesforce, states
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
-from vault.models import Connection, State
+from vault.models import Connection
 from vault.pending import Expected
 
 _NO_CLIENT = "This address has no Salesforce app configured yet."
@@ -110,7 +110,7 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
         client = registrations.client_of(expected.login_url, expected.client_id)
         if client is None:
             raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
-        tokens, _ = oauth.exchange(
+        tokens = oauth.exchange(
             server,
             client,
             code=code,
@@ -228,10 +228,9 @@ def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
         organization_id=member.organization_id, provider=salesforce.PROVIDER, subject=identity.salesforce_user_id
     )
     row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
-    row.state, row.reason, row.failures, row.retry_at = State.HEALTHY, "", 0, None
-    states.release(row)
-    row.save()
-    Connection.objects.filter(pk=row.pk).update(connected_at=Now(), last_success_at=Now())
+    row.save(update_fields=["member", "login_url", "scopes"])
+    states.mend(row)
+    Connection.objects.filter(pk=row.pk).update(connected_at=Now())
     return row
 
 

@@ -1,6 +1,6 @@
 """People signed in at the simulated Salesforce, each with a client of his own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers import http, oauth
 from providers.base import Access, Person, PersonMatch, Priority, Secret, TokenSet
@@ -47,8 +47,8 @@ class Tokens:
             raise NeedsReconnect("no refresh token")
         self.renewals += 1
         raw = oauth.refresh(self._server, self._client, self.current.refresh_token, self._session)
-        origins = self._session.settings.origins
-        self.current = oauth.parse_token_answer(raw, origins, previous=self.current)
+        new = oauth.parse_token_answer(raw, self._session.settings.origins)
+        self.current = replace(new, refresh_token=new.refresh_token or self.current.refresh_token)
 
 
 class Memory:
@@ -99,7 +99,7 @@ def sign_in(
     arrived = salesforce.walk(asked.url, user, org, REDIRECT_URI)
     answer = dict(pair.split("=", 1) for pair in arrived.partition("?")[2].split("&"))
     assert answer["state"] == asked.state.reveal()
-    tokens, _ = oauth.exchange(
+    tokens = oauth.exchange(
         server,
         client,
         code=Secret(answer["code"]),

@@ -183,9 +183,11 @@ def test_a_lost_answer_is_tried_once_more_and_then_final(alice: Connected, provi
     row = alice.again()
     assert row.state == State.DEGRADED
     assert "connect again" in row.reason, "the person is told early"
+    retry_now(row.pk)
+    Connection.objects.update(connected_at="2020-01-01T00:00:00Z")
+    assert upkeep.due_for_renewal() == [row.pk]
     upkeep.keep_alive(row.pk)
     assert provider.refreshes == 1, "never retried without need while the outcome is unknown"
-    retry_now(row.pk)
     with pytest.raises(NeedsReconnect, match="interrupted"):
         tokens(alice).access(rejected=old)
     assert provider.refreshes == 2
@@ -202,6 +204,13 @@ def test_a_request_that_never_arrived_is_tried_again(alice: Connected, provider:
     provider.instead, provider._rotate = None, rotate  # type: ignore[method-assign]
     retry_now(alice.connection.pk)
     assert tokens(alice).access(rejected=old).token.reveal() == provider.access_token
+    assert alice.again().state == State.HEALTHY
+
+
+def test_the_same_person_may_be_named_at_another_host(alice: Connected, provider: Rotating) -> None:
+    """V11: the ids of the identity URL count; Salesforce names its login host there, or the organization's own."""
+    provider.changes = {"id": provider.identity.replace(provider.server.url, "https://na1.salesforce.com")}
+    assert renew(alice).token.reveal() == provider.access_token
     assert alice.again().state == State.HEALTHY
 
 
