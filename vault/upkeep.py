@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from organizations import membership
@@ -19,7 +19,7 @@ from vault.tokens import ConnectionTokens
 T = TypeVar("T")
 log = logging.getLogger("sidebar.vault")
 
-#: Connections handled in one run of a task; the rest are due again at the next.
+#: Handled in one run where the run does the work itself; the rest is due again at the next.
 BATCH = 200
 PURPOSE = "vault.profile"
 _ACCESS_EVERY = timedelta(hours=24)
@@ -42,14 +42,25 @@ def sweep() -> None:
 
 
 def due_for_access() -> list[UUID]:
+    """All of them, each a task of its own: a part would always be the same ones while those keep failing."""
+    return list(_due_for_access().values_list("pk", flat=True))
+
+
+def _due_for_access() -> QuerySet[Connection]:
     fresh = ObjectAccess.objects.filter(connection=OuterRef("pk"), fetched_at__gt=Now() - _ACCESS_EVERY)
-    rows = Connection.objects.filter(~Exists(fresh), state__in=states.USABLE, provider=salesforce.PROVIDER)
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    return _in_use().filter(~Exists(fresh), provider=salesforce.PROVIDER)
+
+
+def _in_use() -> QuerySet[Connection]:
+    """Nobody works in the name of a person whom an administrator has switched off."""
+    return Connection.objects.filter(state__in=states.USABLE, member__is_active=True)
 
 
 def refresh_access(connection_id: UUID) -> None:
-    """Fetch what the person may see and who he is now: two API calls, shed first when the allowance is short."""
-    row = Connection.objects.select_related("member").filter(pk=connection_id).first()
+    """Fetch what the person may see and who he is now: two API calls, shed first when the allowance is short.
+
+    Nothing where it is not due any more: the same id may have waited in the queue twice."""
+    row = _due_for_access().select_related("member").filter(pk=connection_id).first()
     if row is not None:
         _passing(_refresh_access, row)
 
@@ -65,25 +76,27 @@ def _refresh_access(row: Connection) -> None:
 
 def due_for_renewal() -> list[UUID]:
     """Neither connected nor renewed lately; that its access token works says nothing about its refresh token."""
+    return list(_due_for_renewal().values_list("pk", flat=True))
+
+
+def _due_for_renewal() -> QuerySet[Connection]:
     since = Now() - _RENEW_EVERY
     renewed = Attempt.objects.filter(connection=OuterRef("pk"), outcome=answers.RENEWED, ended_at__gt=since)
-    rows = Connection.objects.filter(
-        ~Exists(renewed),
-        connected_at__lt=since,
-        state__in=states.USABLE,
-        scopes__overlap=["refresh_token", "offline_access"],
+    return _in_use().filter(
+        ~Exists(renewed), connected_at__lt=since, scopes__overlap=["refresh_token", "offline_access"]
     )
-    return list(rows.order_by("connected_at").values_list("pk", flat=True)[:BATCH])
 
 
 def keep_alive(connection_id: UUID) -> None:
-    """Renew ahead of need; never while an earlier renewal's outcome is unknown: its re-use would end the grant (V3)."""
-    row = Connection.objects.filter(pk=connection_id).first()
-    if row is None or row.state not in states.USABLE:
-        return
-    doubtful = Attempt.objects.filter(connection=row, generation=row.generation, outcome=answers.UNKNOWN)
-    if not doubtful.exists():
+    """Renew ahead of need, where it is still due; never while an earlier renewal's outcome is unknown: its re-use
+    would end the grant (V3)."""
+    row = _due_for_renewal().filter(pk=connection_id).first()
+    if row is not None and not _is_doubtful(row):
         _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
+
+
+def _is_doubtful(row: Connection) -> bool:
+    return Attempt.objects.filter(connection=row, generation=row.generation, outcome=answers.UNKNOWN).exists()
 
 
 def _passing(work: Callable[[T], None], subject: T) -> None:
