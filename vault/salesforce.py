@@ -8,12 +8,12 @@ from django.conf import settings
 
 from providers import http, oauth
 from providers.base import Access, Crm, Identity, Priority, Secret, TokenSet, TokenSource
-from providers.errors import NeedsReconnect, PermissionMissing, ProviderError
+from providers.errors import PermissionMissing, ProviderError
 from providers.registry import ADAPTERS
 from providers.salesforce import access, hosts, identity
 from providers.salesforce.access import AccessStore, ObjectAccess
 from providers.salesforce.budget import ApiBudget, Budgets
-from providers.salesforce.transport import Wire
+from providers.salesforce.transport import FixedToken, Wire
 from vault import registrations
 from vault.grants import Grant
 
@@ -134,20 +134,8 @@ def identify(grant: Grant) -> Identity:
 
 def object_access(grant: Grant) -> ObjectAccess:
     """What the person may see, in one call. Raises PermissionMissing where the API is not open to him."""
-    tokens = _FixedTokens(Access(grant.access_token, grant.api_url))
+    tokens = FixedToken(Access(grant.access_token, grant.api_url))
     return access.fetch(Wire(tokens, session(), ApiBudget(), settings.SALESFORCE_API_VERSION, Priority.INTERACTIVE))
-
-
-class _FixedTokens:
-    """A TokenSource over one access token that is not stored yet: used while signing in, never renewed."""
-
-    def __init__(self, found: Access) -> None:
-        self._access = found
-
-    def access(self, *, rejected: Secret | None = None) -> Access:
-        if rejected is not None:
-            raise NeedsReconnect("Salesforce refuses the token that it has just given.", provider=PROVIDER)
-        return self._access
 
 
 def _token_set(grant: Grant) -> TokenSet:

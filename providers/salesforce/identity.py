@@ -5,13 +5,13 @@ Tolerates what the person may not see: a partner user's profile or the organizat
 from collections.abc import Mapping
 from typing import Any
 
-from providers.base import Access, Identity, Priority, Secret, TokenSet
-from providers.errors import NeedsReconnect, Rejected
+from providers.base import Access, Identity, Priority, TokenSet
+from providers.errors import Rejected
 from providers.http import Session
 from providers.oauth import identity_ids
 from providers.salesforce import failures, hosts, soql
 from providers.salesforce.budget import ApiBudget
-from providers.salesforce.transport import Wire
+from providers.salesforce.transport import FixedToken, Wire
 
 _USER = (
     "Id", "Username", "Name", "Email", "UserType", "LanguageLocaleKey", "LocaleSidKey", "TimeZoneSidKey",
@@ -22,28 +22,14 @@ _ADMINISTERS = ("PermissionsModifyAllData", "PermissionsCustomizeApplication")
 Row = Mapping[str, Any]
 
 
-def identify(
-    tokens: TokenSet, http: Session, *, api_version: str, login_url: str = "", budget: ApiBudget | None = None
-) -> Identity:
+def identify(tokens: TokenSet, http: Session, *, api_version: str, login_url: str = "") -> Identity:
     """The person behind freshly exchanged tokens. Raises Rejected where the identity is not the token's own."""
     org_id, user_id = identity_ids(tokens.identity, http.settings.origins)
-    fixed = _FixedToken(tokens.access_token, tokens.api_url)
-    wire = Wire(fixed, http, budget or ApiBudget(), api_version, Priority.INTERACTIVE)
+    fixed = FixedToken(Access(tokens.access_token, tokens.api_url))
+    wire = Wire(fixed, http, ApiBudget(), api_version, Priority.INTERACTIVE)
     claims = _claims(wire, org_id, user_id)
     rows = _rows(wire, user_id)
     return _identity(org_id, user_id, claims, rows, _looks_like_sandbox(login_url, tokens.api_url))
-
-
-class _FixedToken:
-    """A TokenSource for the moment between the exchange and the first storing; it cannot renew."""
-
-    def __init__(self, token: Secret, api_url: str) -> None:
-        self._access = Access(token, api_url)
-
-    def access(self, *, rejected: Secret | None = None) -> Access:
-        if rejected is not None:
-            raise NeedsReconnect("Salesforce does not accept the new session.", provider="salesforce")
-        return self._access
 
 
 def _claims(wire: Wire, org_id: str, user_id: str) -> Row:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from providers.base import Access, Priority, TokenSource
+from providers.base import Access, Priority, Secret, TokenSource
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
 from providers.http import Bearer, Session, ask
 from providers.salesforce import failures, hosts
@@ -26,6 +26,18 @@ log = logging.getLogger("sidebar.providers")
 #: Stands in simple-salesforce where it wants a host; each request goes to the api_url of its token instead.
 _PLACEHOLDER = "salesforce.invalid"
 _import_lock = threading.Lock()
+
+
+class FixedToken:
+    """A TokenSource over one access token that is not stored yet: used while signing in, never renewed."""
+
+    def __init__(self, found: Access) -> None:
+        self._access = found
+
+    def access(self, *, rejected: Secret | None = None) -> Access:
+        if rejected is not None:
+            raise NeedsReconnect("Salesforce refuses the token that it has just given.", provider="salesforce")
+        return self._access
 
 
 class AuthorisedSession:
