@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from organizations.models import Member
 from organizations.schema import problems
+from organizations.views.access import member_of
 from sidebar import lookup, payloads, records, render, schema
 from sidebar.refusals import BodyTooLarge
 
@@ -35,10 +36,6 @@ class SidebarView(APIView):
             return super().dispatch(request, *args, **kwargs)
         finally:
             self.request = self.response = None  # type: ignore[assignment]
-
-    def member(self, request: Request) -> Member:
-        assert isinstance(request.user, Member)  # noqa: S101  BearerAuthentication gives nobody else
-        return request.user
 
     def body(self, request: Request) -> Any:
         """The parsed JSON. Raises BodyTooLarge, ParseError, UnsupportedMediaType."""
@@ -100,7 +97,7 @@ class PeopleView(SidebarView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Described here, answered in `dispatch`; DRF comes by only where somebody overrides that."""
-        return self.look_up(self.member(request), self.body(request))
+        return self.look_up(member_of(request), self.body(request))
 
 
 class PrefetchView(SidebarView):
@@ -112,7 +109,7 @@ class PrefetchView(SidebarView):
         responses={202: schema.PrefetchAnswer, **problems(400, 413, 415), **schema.CONFLICT, **schema.REFUSALS},
     )
     def post(self, request: Request) -> HttpResponse:
-        done = lookup.prefetch_people(self.member(request), payloads.addresses(self.body(request)))
+        done = lookup.prefetch_people(member_of(request), payloads.addresses(self.body(request)))
         told = {"prefetched": done.prefetched, "already": done.already, "shed": done.shed}
         return self.answer(render.to_json(told), 202)
 
@@ -126,7 +123,7 @@ class SearchView(SidebarView):
     )
     def get(self, request: Request) -> HttpResponse:
         as_of = render.now()
-        hits = records.search_records(self.member(request), payloads.search_text(request.query_params))
+        hits = records.search_records(member_of(request), payloads.search_text(request.query_params))
         return self.answer(render.to_json({"records": [render.found(hit) for hit in hits], "as_of": as_of}))
 
 
@@ -138,7 +135,7 @@ class CreateFormView(SidebarView):
         responses={200: schema.FormAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
     )
     def get(self, request: Request, object: str) -> HttpResponse:  # noqa: A002  the URL's own name
-        form = records.form_for(self.member(request), payloads.object_name(object))
+        form = records.form_for(member_of(request), payloads.object_name(object))
         return self.answer(render.to_json(render.form(form)))
 
 
@@ -159,7 +156,7 @@ class EditFormView(RecordView):
         responses={200: schema.FormAnswer, **problems(400, 404), **schema.CONFLICT, **schema.REFUSALS},
     )
     def get(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
-        form = records.form_for(self.member(request), *self.named(object, id))
+        form = records.form_for(member_of(request), *self.named(object, id))
         return self.answer(render.to_json(render.form(form)))
 
 
@@ -175,7 +172,7 @@ class CreateView(SidebarView):
     def post(self, request: Request, object: str) -> HttpResponse:  # noqa: A002
         name, values = payloads.object_name(object), payloads.values(self.body(request))
         key = request.headers.get("Idempotency-Key")
-        saved = records.create_record(self.member(request), name, values, key=key)
+        saved = records.create_record(member_of(request), name, values, key=key)
         return self.answer(render.saved(saved.object, saved.id, saved.url), 201)
 
 
@@ -190,7 +187,7 @@ class UpdateView(RecordView):
     def patch(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
         (name, record_id), values = self.named(object, id), payloads.values(self.body(request))
         key = request.headers.get("Idempotency-Key")
-        saved = records.update_record(self.member(request), name, record_id, values, key=key)
+        saved = records.update_record(member_of(request), name, record_id, values, key=key)
         return self.answer(render.saved(saved.object, saved.id, saved.url))
 
 
@@ -202,7 +199,7 @@ class OpenView(RecordView):
     )
     def post(self, request: Request, id: str, object: str = "") -> HttpResponse:  # noqa: A002
         _, record_id = self.named(object, id)
-        link = records.open_record(self.member(request), record_id)
+        link = records.open_record(member_of(request), record_id)
         response = self.answer(render.to_json({"url": link.reveal()}))
         response.headers["Cache-Control"] = "no-store"
         return response

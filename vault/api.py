@@ -1,6 +1,6 @@
 """/api/v1/connections/: what a member has connected, and ending it. Another member's connection is as good as none."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from organizations.models import Member
 from organizations.schema import problems
+from organizations.views.access import member_of
 from vault import revocation
 from vault.clients import reconnect_url
 from vault.models import Connection, State
@@ -60,7 +60,7 @@ class ConnectionsView(APIView):
     @extend_schema(operation_id="connections_list", responses={200: ConnectionsShape, **problems()})
     def get(self, request: Request) -> Response:
         """Your connections, what each may do, and when it was last used for what."""
-        rows = Connection.objects.filter(member=cast("Member", request.user)).exclude(state=State.SHREDDED)
+        rows = Connection.objects.filter(member=member_of(request)).exclude(state=State.SHREDDED)
         shapes = [_shape(row) for row in rows.order_by("-connected_at")]
         return Response(ConnectionsShape({"connections": shapes}).data)
 
@@ -69,7 +69,7 @@ class ConnectionView(APIView):
     @extend_schema(operation_id="connections_delete", responses={204: None, **problems(404)})
     def delete(self, request: Request, connection_id: UUID) -> Response:
         """Disconnect: every use is denied at once, and the grant is revoked at its provider."""
-        member = cast("Member", request.user)
+        member = member_of(request)
         mine = Connection.objects.filter(pk=connection_id, member=member)
         if not mine.exists() or not revocation.disconnect(connection_id, member):
             raise Http404
