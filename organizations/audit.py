@@ -9,7 +9,7 @@ import hmac
 import json
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import lru_cache
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import BinaryField, OuterRef, QuerySet, Subquery
 
+from organizations import locks
 from organizations.models import AuditEntry, AuditHead, Member, Organization
 
 logger = logging.getLogger(__name__)
@@ -83,16 +84,6 @@ def actor_name(actor: Member | str) -> str:
     return f"member:{actor.pk}" if isinstance(actor, Member) else actor
 
 
-def _lock(organization_id: UUID) -> datetime:
-    """One writer per organization until the transaction ends; returns the database's time, taken under the lock."""
-    number = int.from_bytes(hashlib.sha256(b"audit" + organization_id.bytes).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s), clock_timestamp()", [number])
-        row = cursor.fetchone()
-    at: datetime = row[1]
-    return at
-
-
 def record(
     organization_id: UUID, actor: Member | str, action: str, target: object = "", result: str = "ok", **facts: Fact
 ) -> AuditEntry:
@@ -101,7 +92,7 @@ def record(
     `actor`: a Member, "task:<name>" or "operator"; `action`: dotted verb. Facts are plain values, never content."""
     cleaned = {name: _clean_fact(value) for name, value in facts.items()}
     with transaction.atomic(savepoint=False):
-        at = _lock(organization_id)
+        at = locks.one_at_a_time("audit", organization_id)
         sequence, previous = _end_of_chain(organization_id)
         entry = AuditEntry(
             organization_id=organization_id,

@@ -1,15 +1,14 @@
 """Who joins which organization, as whom, and what changes about them later. Signing in itself is the vault's."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, fields
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from organizations import audit, domains, epochs, invitations, policies, signals
+from organizations import audit, domains, epochs, invitations, locks, policies, signals
 from organizations.models import Invitation, Member, Organization, Role
 from organizations.oauth import families
 
@@ -68,7 +67,7 @@ ENDED = "An administrator has ended your access to this organization."
 def join(arrival: Arrival) -> Member:
     """Return the member this person is, made or refreshed. Raises NotWelcome."""
     with transaction.atomic():
-        _one_at_a_time(arrival.salesforce_org_id)
+        locks.one_at_a_time("join", arrival.salesforce_org_id)  # else two colleagues both found the organization
         organization = Organization.objects.filter(salesforce_org_id=arrival.salesforce_org_id).first()
         if organization is None:
             return _found(arrival)
@@ -76,13 +75,6 @@ def join(arrival: Arrival) -> Member:
         known = organization.members.select_for_update()  # an administrator may be sending him away right now
         member = known.filter(salesforce_user_id=arrival.salesforce_user_id).first()
         return _admit(organization, arrival) if member is None else _welcome_back(member, arrival)
-
-
-def _one_at_a_time(salesforce_org_id: str) -> None:
-    """Two colleagues signing in at once must not both found the organization."""
-    number = int.from_bytes(hashlib.sha256(f"join {salesforce_org_id}".encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def _found(arrival: Arrival) -> Member:
@@ -143,12 +135,10 @@ def _welcome_back(member: Member, arrival: Arrival) -> Member:
         raise NotWelcome(ENDED)
     if not policies.is_let_in(arrival.username, member.organization_id):
         raise NotWelcome(NOT_LISTED)
-    _copy_profile(member, arrival)
     role = _role_of(member.organization, arrival, Role(member.role))
     if role != member.role:
         change_role(member, member, role)
-    member.save(update_fields=[*PROFILE, "profile_refreshed_at"])
-    epochs.bump("member", member.pk)
+    _store_profile(member, arrival)
     return member
 
 
@@ -163,9 +153,22 @@ def _refresh_organization(organization: Organization, arrival: Arrival) -> None:
 def refresh_profile(member: Member, arrival: Arrival) -> None:
     """Keep what we hold of a person as Salesforce has it now (C23, C24)."""
     with transaction.atomic():
-        _copy_profile(member, arrival)
-        member.save(update_fields=[*PROFILE, "profile_refreshed_at"])
+        # As stored now: he may be signing in this moment, with news of his own.
+        member.refresh_from_db(fields=PROFILE, from_queryset=Member.objects.select_for_update())
+        _store_profile(member, arrival)
+
+
+def _store_profile(member: Member, arrival: Arrival) -> None:
+    """Every process hears of a change, and of nothing else: each telling empties what they keep of this person."""
+    before = _profile_of(member)
+    _copy_profile(member, arrival)
+    member.save(update_fields=[*PROFILE, "profile_refreshed_at"])
+    if _profile_of(member) != before:
         epochs.bump("member", member.pk)
+
+
+def _profile_of(member: Member) -> list[object]:
+    return [getattr(member, name) for name in PROFILE]
 
 
 def _copy_profile(member: Member, arrival: Arrival) -> None:

@@ -23,7 +23,7 @@ from organizations.membership import (
     join,
     refresh_profile,
 )
-from organizations.models import AuditEntry, Invitation, Member, Organization, Role
+from organizations.models import AuditEntry, Epoch, Invitation, Member, Organization, Role
 from tests.organizations.people import ALICE, BOB, CHARLIE
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,37 @@ def test_the_profile_is_copied_and_refreshed() -> None:
     assert before is not None
     assert alice.profile_refreshed_at is not None
     assert alice.profile_refreshed_at > before
+
+
+def told(member: Member) -> int:
+    """How often the processes were told to forget what they keep of this person."""
+    return Epoch.objects.filter(kind="member", key=str(member.pk)).values_list("version", flat=True).first() or 0
+
+
+def test_only_news_about_a_person_empties_the_caches() -> None:
+    """C24: everybody is refreshed daily; if each refresh were told, nobody would have a warm cache."""
+    bob = join(BOB)
+    before = told(bob)
+    join(BOB)
+    refresh_profile(bob, BOB)
+    assert told(bob) == before
+    refresh_profile(bob, replace(BOB, permission_sets=("Sales Console", "Inside Sales")))
+    assert told(bob) == before + 1
+    join(replace(BOB, permission_sets=("Sales Console", "Inside Sales"), locale="de_DE"))
+    assert told(bob) == before + 2
+    join(replace(BOB, permission_sets=("Sales Console", "Inside Sales"), locale="de_DE", is_administrator=True))
+    assert told(bob) == before + 3
+    assert Member.objects.get(pk=bob.pk).role == Role.PRIMARY_ADMIN
+
+
+def test_a_refresh_compares_with_what_is_stored_now() -> None:
+    """A sign-in may have brought news after the daily task had read the member."""
+    bob = join(BOB)
+    join(replace(BOB, name="Robert Brown"))
+    before = told(bob)
+    refresh_profile(bob, BOB)
+    assert Member.objects.get(pk=bob.pk).name == BOB.name
+    assert told(bob) == before + 1
 
 
 def test_long_and_odd_profiles_do_not_stop_a_sign_in() -> None:
