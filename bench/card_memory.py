@@ -17,7 +17,7 @@ def filled(entries: int) -> CardCache:
         owner = Owner(f"connection-{first}", f"member-{first}", "organization")
         keys = cache.keys(owner.connection_id, (f"person{n}@example.com" for n in range(CARDS_PER_OWNER)))
         cards = {key: bytes(CARD_BYTES) for key in keys}
-        cache.store(owner, cards, seconds=300, generation=cache.generation(owner.connection_id))
+        cache.store(owner, cards, seconds=300, generation=cache.generation(owner))
     return cache
 
 

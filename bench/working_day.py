@@ -40,7 +40,7 @@ class Process:
             self.calls += 1
             cards = dict.fromkeys(missing, b"card")
             seconds = lifetime(TTL, self.day.random.random)
-            self.cache.store(owner, cards, seconds=seconds, generation=self.cache.generation(owner.connection_id))
+            self.cache.store(owner, cards, seconds=seconds, generation=self.cache.generation(owner))
 
 
 @dataclass

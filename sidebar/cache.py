@@ -45,7 +45,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose cards these are. All three are ids as text; a change of any of them drops the cards."""
+    """Whose cards these are. All are UUIDs as text; a drop by the first or the second drops the cards."""
 
     connection_id: str
     member_id: str
@@ -165,14 +165,15 @@ class CardCache:
             except KeyError:
                 return None
 
-    def generation(self, connection_id: str) -> int:
-        """Grows with every drop. Take it before asking Salesforce and hand it to `store`."""
-        return max(self._floor, self._generations.get(connection_id, 0))
+    def generation(self, owner: Owner) -> int:
+        """Grows with every drop of this owner's. Take it before asking Salesforce and hand it to `store`."""
+        dropped = (self._generations.get(key, 0) for key in (owner.connection_id, owner.member_id))
+        return max(self._floor, *dropped)
 
     def store(self, owner: Owner, cards: Mapping[bytes, bytes], *, seconds: float, generation: int) -> bool:
         """Keep `cards`, unless the connection's cards were dropped since `generation` was taken (False then)."""
         with self._lock:
-            if self.generation(owner.connection_id) != generation:
+            if self.generation(owner) != generation:
                 return False
             self._cards.lifetime = min(seconds, LONGEST)
             for key, card in cards.items():
@@ -190,11 +191,13 @@ class CardCache:
             self._generations[connection_id] = next(self._tick)
             return self._drop(_owner_key(connection_id))
 
-    def drop_where(self, matches: Callable[[Owner], bool]) -> int:
-        """Forget the cards of all connections whose owner `matches`. A scan over connections: for rare events."""
+    def drop_member(self, member_id: str) -> int:
+        """The same for all connections of a member. A scan over connections: for rare events."""
+        if member_id == "*":
+            return self._drop_all()
         with self._lock:
-            self._floor = next(self._tick)  # also for those whose first cards are still on their way
-            gone = [key for key, (owner, _) in self._cards.owners.items() if matches(owner)]
+            self._generations[member_id] = next(self._tick)
+            gone = [key for key, (owner, _) in self._cards.owners.items() if owner.member_id == member_id]
             return sum(self._drop(owner_key) for owner_key in gone)
 
     def sweep(self) -> None:

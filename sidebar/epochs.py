@@ -11,10 +11,7 @@ def _cards_changed(connection_id: str) -> None:
 
 
 def _tokens_changed(member_id: str) -> None:
-    if member_id == "*":
-        cards.drop_connection("*")
-    else:
-        cards.drop_where(lambda owner: owner.member_id == member_id)
+    cards.drop_member(member_id)
 
 
 epochs.on_change("cards", _cards_changed)

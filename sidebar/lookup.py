@@ -88,16 +88,17 @@ def _fetch(
     peek: Peek,
     priority: Priority = Priority.INTERACTIVE,
 ) -> dict[bytes, bytes]:
-    generation = cards.generation(str(connection.id))
+    owner = _owner(connection)
+    generation = cards.generation(owner)
 
     def load(keys: list[bytes]) -> Mapping[bytes, bytes]:
         asked_at, addresses = render.now(), [missing[key] for key in keys]
         matches = _ask_salesforce(connection, addresses, priority)
         fresh = {key: render.card(missing[key], matches[missing[key]], asked_at) for key in keys}
-        cards.store(_owner(connection), fresh, seconds=card_lifetime(member), generation=generation)
+        cards.store(owner, fresh, seconds=card_lifetime(member), generation=generation)
         return fresh
 
-    trip = Trip(load, peek, str(connection.organization_id), generation, priority)
+    trip = Trip(load, peek, owner.organization_id, generation, priority)
     return flights.fetch(list(missing), trip)
 
 
