@@ -7,7 +7,7 @@ import tracemalloc
 from bench.results import Results
 from sidebar.cache import CardCache, Owner
 
-CARD_BYTES = 5_700  # the answer of performance.md
+CARD_BYTES = 5_700  # the answer that docs/figures.md counts in
 CARDS_PER_OWNER = 40
 
 

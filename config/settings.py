@@ -23,7 +23,7 @@ IS_HTTPS = _public.scheme == "https"
 IS_LOOPBACK = _public.hostname in ("localhost", "127.0.0.1", "::1")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if IS_LOOPBACK else [_public.hostname or "localhost"]
 
-# --- Keys: one each, none shared (vault.md 2.3) ----------------------------------------------------
+# --- Keys: one each, none shared (docs/vault.md 3) ---------------------------------------------------
 VAULT_KEK = env.read("VAULT_KEK", "")
 AUDIT_KEY = env.read("AUDIT_KEY", "")
 
@@ -94,7 +94,7 @@ if not env.is_set("KEY_STORE_URL"):
     (LOCAL_DIR / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
 DATABASES = {
     "default": env.database(env.read("DATABASE_URL"), "DATABASE_URL"),
-    # Wrapped data keys live apart from the data, so that backups of the two can age differently (vault.md 2.2).
+    # Wrapped data keys live apart from the data, so that backups of the two can age differently (docs/vault.md 2).
     "keys": env.database(
         env.read("KEY_STORE_URL", f"sqlite:///{LOCAL_DIR / 'keys' / 'keys.sqlite3'}"), "KEY_STORE_URL"
     ),
@@ -125,7 +125,7 @@ CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
-# Nothing is ever uploaded to a file (wire.md, trap 3).
+# Nothing is ever uploaded to a file (docs/wire.md W16).
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
@@ -150,7 +150,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"RoleEnum": "organizations.models.Role"},
 }
 
-# --- Our OAuth server: every RFC 9700 switch on (hardening.md finding 9) ----------------------------
+# --- Our OAuth server: every RFC 9700 switch on (docs/wire.md W18) ---------------------------------
 OAUTH2_PROVIDER_APPLICATION_MODEL = "organizations.Application"
 OAUTH2_PROVIDER = {
     "OAUTH2_VALIDATOR_CLASS": "organizations.oauth.validator.Validator",
@@ -183,7 +183,7 @@ OAUTH2_PROVIDER = {
     "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
 }
 
-# --- Queue: ids only, nothing kept (wire.md, trap 2) ------------------------------------------------
+# --- Queue: ids only, nothing kept (docs/wire.md W15) -----------------------------------------------
 REDIS_URL = env.read("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True

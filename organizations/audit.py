@@ -1,6 +1,6 @@
 """The audit log: a hash chain per organization, h_n = HMAC(AUDIT_KEY, h_(n-1) | row). Never holds a secret or content.
 
-A record is part of the caller's transaction: what cannot be recorded does not happen (vault.md 2.7)."""
+A record is part of the caller's transaction: what cannot be recorded does not happen (docs/vault.md 7)."""
 
 import base64
 import binascii

@@ -30,7 +30,7 @@ def _fault_of_key(value: str) -> str:
 
 @register()
 def keys_are_real(**_: Any) -> list[CheckMessage]:
-    """SECRET_KEY and AUDIT_KEY are long and random, and no key serves two purposes (vault.md 2.3)."""
+    """SECRET_KEY and AUDIT_KEY are long and random, and no key serves two purposes (docs/vault.md 3)."""
     found: list[CheckMessage] = []
     for number, name in enumerate(("SECRET_KEY", "AUDIT_KEY"), start=1):
         fault = _fault_of_key(getattr(settings, name, ""))

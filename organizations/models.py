@@ -40,7 +40,7 @@ class Domain(models.Model):
 
 
 class Role(models.TextChoices):
-    """The four roles of product.md A, most powerful first."""
+    """The four roles, most powerful first."""
 
     PRIMARY_ADMIN = "primary_admin", "Primary admin"
     ADMIN = "admin", "Admin"

@@ -1,4 +1,4 @@
-"""Who may change whom. Primary admin > admin > manager > user; managers only let users in and out (product.md A)."""
+"""Who may change whom. Primary admin > admin > manager > user; managers only let users in and out."""
 
 from django.db import transaction
 

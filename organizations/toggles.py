@@ -11,7 +11,7 @@ from organizations.models import Member
 
 
 class Merge(StrEnum):
-    """How the organization's and the member's value become one (product.md B).
+    """How the organization's and the member's value become one.
 
     OVERRIDE: the member's value where members may modify, else the organization's, else the default.
     UNION: lists that restrict; a member may add to the organization's, never loosen it.

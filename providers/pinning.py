@@ -1,6 +1,6 @@
 """Sockets that go only where they may: the checked address is the connected address, and every read has a deadline.
 
-Knows nothing of HTTP answers or providers (hardening.md BI-I, FT21, FT26)."""
+Knows nothing of HTTP answers or providers (docs/hardening.md BI-I, FT21, FT26)."""
 
 import contextlib
 import ipaddress

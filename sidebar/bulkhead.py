@@ -1,4 +1,4 @@
-"""Keeps hanging Salesforce orgs from taking all threads of a process (hardening.md BI-A, performance.md).
+"""Keeps hanging Salesforce orgs from taking all threads of a process (docs/hardening.md, docs/figures.md).
 
 Counts threads that wait for Salesforce, by organization and together. Who finds no place is told to come back."""
 

@@ -1,4 +1,4 @@
-"""The provider's raw answers to refreshes: sealed and committed first, understood afterwards (vault.md 2.6).
+"""The provider's raw answers to refreshes: sealed and committed first, understood afterwards (docs/vault.md 6).
 
 Whatever crashes in between, the next access settles what was kept. Never logs an answer."""
 

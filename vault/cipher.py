@@ -1,4 +1,4 @@
-"""The sealed format: AES-256-GCM, bound to one place in the database (vault.md 2.2). Knows no key store, no model."""
+"""The sealed format: AES-256-GCM, bound to one place in the database (docs/vault.md 2). Knows no key store or model."""
 
 import os
 from collections.abc import Iterable

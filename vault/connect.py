@@ -217,7 +217,7 @@ def _lock_known(identity: Identity) -> None:
 
 
 def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
-    """The one row of this person's grant (V15), made or taken over. A re-login replaces, never adds (trap 7)."""
+    """The one row of this person's grant (V15), made or taken over. A re-login replaces, never adds (wire.md W4)."""
     Connection.objects.get_or_create(
         organization_id=member.organization_id,
         provider=salesforce.PROVIDER,

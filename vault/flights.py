@@ -1,4 +1,4 @@
-"""One piece of work per key and process; everyone else who asks meanwhile shares its result or its error (L1)."""
+"""One piece of work per key and process; who asks meanwhile shares its result or its error (docs/vault.md L1)."""
 
 import threading
 from collections.abc import Callable, Hashable

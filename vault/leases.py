@@ -1,4 +1,4 @@
-"""Unsealed access tokens, in RAM only, for at most 300 seconds, each with an audit row written first (vault.md 2.7)."""
+"""Unsealed access tokens, in RAM only, 300 seconds at most, each with an audit row written first (docs/vault.md 7)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from organizations.models import Member, Organization
 
 
 class State(models.TextChoices):
-    """States of vault.md 2.6. Only a definite verdict of the provider leads to NEEDS_RECONNECT (I6)."""
+    """States of docs/vault.md 6. Only a definite verdict of the provider leads to NEEDS_RECONNECT (I6)."""
 
     CONNECTING = "connecting", "Connecting"
     HEALTHY = "healthy", "Healthy"
@@ -34,7 +34,7 @@ class Connection(models.Model):
     state = models.CharField(max_length=20, choices=State.choices, default=State.CONNECTING)
     reason = models.CharField(max_length=200, blank=True)  # why it is not healthy, in plain words
     scopes = ArrayField(models.CharField(max_length=120), default=list)  # as granted (C10)
-    #: Fencing token of vault.md 2.5: every stored change of the secret bumps it.
+    #: Fencing token of docs/vault.md 5: every stored change of the secret bumps it.
     generation = models.BigIntegerField(default=0)
     lease_by = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -79,7 +79,7 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=40, blank=True)
-    #: The provider's raw answer, sealed and committed before it is parsed (vault.md 2.6, step 2); emptied when settled.
+    #: The provider's raw answer, sealed and committed before it is parsed (docs/vault.md 6); emptied when settled.
     sealed_answer = models.BinaryField(null=True)
 
     class Meta:
@@ -155,7 +155,7 @@ class ObjectAccess(models.Model):
 
 
 class DataKey(models.Model):
-    """A wrapped data key. Lives in the key store, a database of its own with shorter backups (vault.md 2.2)."""
+    """A wrapped data key. Lives in the key store, a database of its own with shorter backups (docs/vault.md 2)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization_id = models.UUIDField(db_index=True)

@@ -1,4 +1,4 @@
-"""Renews a grant at its provider, once, whatever crashes meanwhile: the algorithm of vault.md 2.5 and 2.6."""
+"""Renews a grant at its provider, once, whatever crashes meanwhile: the algorithm of docs/vault.md 5 and 6."""
 
 import os
 import secrets

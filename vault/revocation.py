@@ -1,4 +1,4 @@
-"""Ends grants: denied here first, then at the provider until it confirms, then wiped (vault.md 2.7, C17)."""
+"""Ends grants: denied here first, then at the provider until it confirms, then wiped (docs/vault.md 7, C17)."""
 
 from datetime import timedelta
 from uuid import UUID

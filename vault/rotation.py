@@ -1,4 +1,4 @@
-"""Online rotation of keys (vault.md 2.4): a little at a time, resumable after a kill at any row."""
+"""Online rotation of keys (docs/vault.md 4): a little at a time, resumable after a kill at any row."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Keeps wrapped data keys in the key store and everything else out of it (vault.md 2.2). Decides, queries nothing."""
+"""Keeps wrapped data keys in the key store and everything else out of it (docs/vault.md 2). Queries nothing."""
 
 from typing import Any
 

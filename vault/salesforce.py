@@ -113,7 +113,7 @@ def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str) -> Grant:
 
 
 def _server_of(grant: Grant) -> oauth.Server:
-    """The endpoints that were sealed with the grant, not what a host announces today (C5, vault.md 2.2)."""
+    """The endpoints that were sealed with the grant, not what a host announces today (C5, docs/vault.md 2)."""
     return oauth.Server(grant.login_url, grant.issuer, "", grant.token_endpoint, grant.revocation_endpoint)
 
 

@@ -1,4 +1,4 @@
-"""How a connection moves between its states (vault.md 2.6), each move fenced by the generation it was decided on."""
+"""How a connection moves between its states (docs/vault.md 6), each move fenced by the generation it was decided on."""
 
 import logging
 from datetime import timedelta

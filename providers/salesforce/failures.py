@@ -1,4 +1,4 @@
-"""What a Salesforce answer means: told apart by errorCode, since a 403 is not a 403 (wire.md 6E). No I/O.
+"""What a Salesforce answer means: told apart by errorCode, since a 403 is not a 403 (docs/wire.md W11). No I/O.
 
 The messages carry no content; Salesforce's own words travel in `details`, for the person who asked."""
 

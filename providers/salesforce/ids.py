@@ -1,4 +1,4 @@
-"""Salesforce record ids, object and field names: checked before they go into a path or a query (hardening.md BI-A7)."""
+"""Salesforce record ids, object and field names: checked before they go into a path or query (hardening.md BI-A7)."""
 
 import re
 

@@ -122,7 +122,7 @@ def _tasks(access: ObjectAccess, parent: ObjectRights) -> str:
 
 
 def _events(access: ObjectAccess, parent: ObjectRights) -> str:
-    """Without child events: an invited user's copy would show the same meeting twice (wire.md 6E)."""
+    """Without child events: an invited user's copy would show the same meeting twice (docs/wire.md W14)."""
     rights = access.queryable("Event")
     if rights is None or "Events" not in parent.children:
         return ""

@@ -85,7 +85,7 @@ def _wait_for(behind: Behind, process: "subprocess.Popen[bytes]") -> None:
 
 @pytest.mark.parametrize("path", doors.addresses())
 def test_every_answer(path: str, stack: Stack, alice: AddIn) -> None:
-    """Row 3 of hardening.md: whatever the status, for a stranger, for somebody, and for a method that is none."""
+    """docs/hardening.md, row 3: whatever the status, for a stranger, for somebody, and for a method that is none."""
     for method, caller in (("GET", {}), ("GET", alice.headers), ("POST", {}), ("PUT", alice.headers)):
         answer = requests.request(method, stack.public_url + path, headers=caller, allow_redirects=False, timeout=30)
         headers = answer.headers

@@ -1,4 +1,6 @@
-"""What the log files hold after all of this run: no address, no token, no code, no record's value (C9, row 9)."""
+"""What the log files hold after all of this run: no address, no token, no code, no value of a record.
+
+C9, docs/hardening.md row 9."""
 
 import secrets
 import time

@@ -92,7 +92,7 @@ def stack_member_without_grant(signed_in: SignIn) -> AddIn:
 
 
 def test_nobody_ever_gets_anothers_bytes(alice: AddIn, bob: AddIn, charlie: AddIn) -> None:
-    """Row 5 of hardening.md: 10,000 random probes by three people who see different things of the same people."""
+    """docs/hardening.md, row 5: 10,000 random probes by three people who see different things of the same people."""
     addresses = [JANE, "priya.raman@kestrel-labs.example", "liam.oconnor@northwind.example"]
     callers = {"alice": alice, "bob": bob, "charlie": charlie}
     expected = {

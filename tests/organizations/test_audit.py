@@ -239,7 +239,7 @@ def test_the_command_names_the_first_bad_row(alice: Member, charlie: Member) -> 
 
 @pytest.mark.django_db
 def test_a_record_costs_little() -> None:
-    """vault.md 2.7: 5 us for the hash; the statements are what counts, so their number is held."""
+    """The hash costs microseconds; the statements are what counts, so their number is held."""
     write(1)
     with CaptureQueriesContext(connection) as captured:
         write(1)

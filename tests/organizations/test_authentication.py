@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_warm_check_makes_no_query(bob: Member, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    """performance.md: the warm path makes no query at all, up to and including the answer of me/."""
+    """The warm path (docs/figures.md) makes no query at all, up to and including the answer of me/."""
     api = people.api(bob)
     assert api.call("get", "me/").status_code == 200
     with django_assert_num_queries(0):
@@ -144,7 +144,7 @@ def test_an_inactive_member_is_out_at_once(alice: Member, bob: Member) -> None:
 
 
 def test_off_the_whitelist_is_out_at_once(alice: Member, bob: Member) -> None:
-    """product.md A: only listed Salesforce users may use the product."""
+    """Only listed Salesforce users may use the product."""
     api, browser = people.api(bob), people.sign_in(bob)
     assert api.call("get", "me/").status_code == 200
     policy.set_organization_value(alice, alice.organization_id, "access.whitelist", ["ALICE@acme.example"])

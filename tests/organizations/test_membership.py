@@ -1,4 +1,4 @@
-"""Who joins, as whom (product.md A): the first administrator, colleagues, invitations, the whitelist."""
+"""Who joins, as whom: the first administrator, colleagues, invitations, the whitelist."""
 
 import threading
 from dataclasses import replace

@@ -251,7 +251,7 @@ def key_of(argument: ast.expr, named: dict[str, str]) -> str:
 
 
 def test_every_declared_key_has_a_reader() -> None:
-    """product.md B: a toggle nobody reads would be a switch that does nothing."""
+    """A toggle nobody reads would be a switch that does nothing."""
     rooms = ("organizations", "vault", "sync", "tracking", "sidebar", "dashboard")
     read = set().union(*(readers(path) for room in rooms for path in (ROOT / room).rglob("*.py")))
     declared = {toggle.key for toggle in policy.declared() if not toggle.key.startswith("t.")}

@@ -37,7 +37,7 @@ def test_limit_info(header: str, expected: tuple[int, int] | None) -> None:
 
 @pytest.mark.parametrize("priority", [Priority.PREFETCH, Priority.POLLING, Priority.BACKGROUND])
 def test_each_kind_stops_at_its_share(priority: Priority) -> None:
-    """Row 30: with a limit of 1,000 a day, background work never passes 800."""
+    """docs/hardening.md, row 30: with a limit of 1,000 a day, background work never passes 800."""
     budget, used = ApiBudget(), 0
     while True:
         try:

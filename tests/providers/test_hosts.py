@@ -1,4 +1,4 @@
-"""The Salesforce allow-list against every way around it that we know (hardening.md BI-I), and generated ones."""
+"""The Salesforce allow-list against every way around it that we know (docs/hardening.md BI-I), and generated ones."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -113,7 +113,7 @@ def test_ways_around_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in WAYS_AROUND if text != "https://help.salesforce.com"])
 def test_an_instance_url_takes_no_way_around_either(text: str) -> None:
-    """C11, vault.md V12."""
+    """C11, docs/vault.md V12."""
     with pytest.raises(HostNotAllowed):
         hosts.api_url(text, ORIGINS)
 

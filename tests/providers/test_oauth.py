@@ -101,7 +101,7 @@ def test_exchange(server: Faulty, session: http.Session) -> None:
 
 
 def test_refresh_hands_over_the_raw_answer(server: Faulty, session: http.Session) -> None:
-    """vault.md 2.6: sealed before it is parsed, whatever it is."""
+    """docs/vault.md 6: sealed before it is parsed, whatever it is."""
     server.behave = lambda handler: handler.answer(418, b"<html>nonsense")
     answer = oauth.refresh(standard(server), CLIENT, Secret("old"), session)
     assert (answer.status, answer.body.reveal()) == (418, "<html>nonsense")

@@ -79,7 +79,7 @@ def create(wire: Wire) -> Any:
 
 
 def test_an_expired_session_is_renewed_once(wire: Wire, server: Faulty, tokens: Tokens) -> None:
-    """C13, wire.md trap 5."""
+    """C13, docs/wire.md W1."""
     server.behave = answers((401, error("INVALID_SESSION_ID")), (200, {"records": []}))
     assert query(wire) == {"records": []}
     assert tokens.rejections == [OLD]
@@ -227,7 +227,7 @@ def test_a_token_host_off_the_list_gets_nothing(wire: Wire, tokens: Tokens, serv
 
 
 def test_no_client_object_holds_the_token(wire: Wire, server: Faulty, session: http.Session) -> None:
-    """ASVS, row 9: nothing reachable from the client, the session or an answer is the token."""
+    """docs/hardening.md, row 9: nothing reachable from the client, the session or an answer is the token."""
     server.behave = answers((200, {"records": []}))
     clients: list[Any] = []
     wire.call(clients.append, is_write=False)

@@ -1,4 +1,4 @@
-"""hardening.md BI-A over the sidebar's calls: never 5xx, problem JSON with a stable type, no echo."""
+"""docs/hardening.md BI-A over the sidebar's calls: never 5xx, problem JSON with a stable type, no echo."""
 
 import json
 import time

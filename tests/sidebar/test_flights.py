@@ -127,7 +127,7 @@ def test_who_waits_too_long_is_told_to_come_back() -> None:
 
 
 def test_a_click_does_not_fail_with_the_prefetch_it_joined() -> None:
-    """C56 and product.md F17: a prefetch is shed, a person's click never."""
+    """C56: a prefetch is shed, a person's click never."""
     shed, salesforce, flights = Salesforce(RateLimited("Shed.")), Salesforce(), Flights(Bulkhead(200))
     salesforce.answer.set()
     with ThreadPoolExecutor(2) as pool:

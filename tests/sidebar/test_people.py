@@ -87,7 +87,7 @@ def test_a_new_own_domain_counts_at_once(everybody: Everybody) -> None:
 
 
 def test_nobody_gets_anothers_bytes(everybody: Everybody) -> None:
-    """C57, hardening.md row 5: Alice, Bob (her colleague) and Charlie look the same people up."""
+    """C57, docs/hardening.md row 5: Alice, Bob (her colleague) and Charlie look the same people up."""
     draw = random.Random(7)
     for _ in range(600):
         name = draw.choice(["alice", "bob", "charlie"])
@@ -190,7 +190,7 @@ class TestPrefetch:
 
     @pytest.mark.parametrize("error", [RateLimited("Shed."), Transient("Slow.")])
     def test_it_is_shed_without_an_error(self, everybody: Everybody, error: Exception) -> None:
-        """product.md F17: prefetch is shed first."""
+        """Prefetch is shed first."""
         everybody.crms["alice"].failing = error
         answer = everybody.post("prefetch/", {"addresses": ["jane@customer.example"]})
         assert (answer.status_code, answer.json()) == (202, {"prefetched": 0, "already": 0, "shed": True})

@@ -150,7 +150,7 @@ class TestIdempotency:
         assert len(everybody.crms["alice"].writes) == 1
 
     def test_a_repeat_gets_the_first_answer_and_writes_nothing(self, everybody: Everybody) -> None:
-        """hardening.md row 22."""
+        """docs/hardening.md, row 22."""
         first = create(everybody, "k1")
         again = create(everybody, "k1", dict(reversed(DOE.items())))
         assert (again.status_code, again.json()) == (201, first.json())
@@ -255,7 +255,7 @@ class TestIdempotency:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_equal_actions_at_once_exactly_one_is_carried_out(everybody: Everybody) -> None:
-    """hardening.md row 22: 409 while in progress, replay afterwards, one object."""
+    """docs/hardening.md, row 22: 409 while in progress, replay afterwards, one object."""
     crm, go_on, writing = everybody.crms["alice"], threading.Event(), threading.Event()
 
     def hold() -> None:

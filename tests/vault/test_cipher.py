@@ -1,4 +1,4 @@
-"""The sealed format: nothing opens but the very blob in its very place (C21, C22; vault.md I5, V19)."""
+"""The sealed format: nothing opens but the very blob in its very place (C21, C22; docs/vault.md I5, V19)."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What an operator runs: rotating keys, an organization's own app, the doctor (C22, vault.md 2.4, I9)."""
+"""What an operator runs: rotating keys, an organization's own app, the doctor (C22, docs/vault.md 4, I9)."""
 
 import base64
 import io

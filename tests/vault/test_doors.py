@@ -192,7 +192,7 @@ def test_a_providers_error_is_shown_as_text(login: str) -> None:
     ],
 )
 def test_a_person_is_told_what_to_do(login: str, error: str, description: str, says: str) -> None:
-    """Trap 6: an uninstalled connected app needs the administrator."""
+    """docs/wire.md W7: an uninstalled connected app needs the administrator."""
     browser = Client(headers=HOST)
     state = begin(browser, login)["state"]
     response = back(browser, login, state=state, error=error, error_description=description)

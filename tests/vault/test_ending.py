@@ -1,4 +1,4 @@
-"""Disconnecting: denied here at once, revoked at the provider until it confirms, then wiped (C17, vault.md 2.7)."""
+"""Disconnecting: denied here at once, revoked at the provider until it confirms, then wiped (C17, docs/vault.md 7)."""
 
 import time
 

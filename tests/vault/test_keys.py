@@ -1,4 +1,4 @@
-"""The key hierarchy: who may open what, and when we refuse to start (C21, C22; vault.md 2.2, 2.3, V16 to V18)."""
+"""The key hierarchy: who may open what, and when we refuse to start (C21, C22; docs/vault.md 2, 3, V16 to V18)."""
 
 import base64
 import os

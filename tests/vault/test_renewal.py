@@ -1,4 +1,4 @@
-"""Renewal of a grant: one call however many ask, nothing lost however we die (vault.md 2.5, 2.6, V1 to V14)."""
+"""Renewal of a grant: one call however many ask, nothing lost however we die (docs/vault.md 5, 6, V1 to V14)."""
 
 import threading
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def at_once(count: int, work: Callable[[], Access]) -> list[Any]:
 def test_a_warm_lease_makes_no_query(
     alice: Connected, provider: Rotating, polled: None, django_assert_num_queries: Any
 ) -> None:
-    """Vault.md 2.7: one audit row per lease and purpose, written before; then RAM."""
+    """docs/vault.md 7: one audit row per lease and purpose, written before; then RAM."""
     source = tokens(alice, "sidebar.lookup")
     assert source.access().token.reveal() == provider.access_token
     with django_assert_num_queries(0):

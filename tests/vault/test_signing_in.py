@@ -232,7 +232,7 @@ def test_the_wrong_person_is_told_so(sim: Running) -> None:
 
 
 def test_signing_in_again_replaces_and_revokes(sim: Running) -> None:
-    """Trap 7, V15: one row, one grant at Salesforce, however often; work goes on with the newest."""
+    """docs/wire.md W4, V15: one row, one grant at Salesforce, however often; work goes on with the newest."""
     for turn in range(1, 8):
         _, row = sign_in(sim)
         assert Connection.objects.count() == Credential.objects.count() == 1
@@ -262,7 +262,7 @@ def test_an_organizations_own_client_id(sim: Running) -> None:
 
 
 def test_an_uninstalled_app_says_what_the_administrator_must_do(sim: Running) -> None:
-    """Trap 6."""
+    """docs/wire.md W7."""
     sim.sim("apps", {"client_id": "sidebar-demo", "blocked": True}, "globex")
     try:
         answer = come_back(sim, Client(headers=HOST), "charlie", "globex", sim.org("globex")["api_url"])
