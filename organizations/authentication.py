@@ -6,7 +6,6 @@ import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
 from django.utils import timezone
@@ -15,7 +14,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from organizations import epochs, policies
+from organizations import policies
 from organizations.models import Member
 from organizations.ramcache import RamCache
 
@@ -54,23 +53,9 @@ class CheckedToken:
 _checked: RamCache[str, CheckedToken] = RamCache(maxsize=20_000, ttl=LIFETIME)
 
 
-def _forget_member(member_id: str) -> None:
-    if member_id == "*":
-        _checked.clear()
-    else:
-        _checked.drop(lambda _, token: str(token.member.pk) == member_id)
-
-
-def _forget_organization(organization_id: str) -> None:
-    if organization_id == "*":
-        _checked.clear()
-    else:
-        _checked.drop(lambda _, token: str(token.member.organization_id) == organization_id)
-
-
-epochs.on_change("token", _forget_member)
-epochs.on_change("member", _forget_member)
-epochs.on_change("organization", _forget_organization)
+_checked.forget_on("token", lambda _, token: token.member.pk)
+_checked.forget_on("member", lambda _, token: token.member.pk)
+_checked.forget_on("organization", lambda _, token: token.member.organization_id)
 
 
 class InvalidToken(AuthenticationFailed):
@@ -135,8 +120,3 @@ class BearerAuthentication(BaseAuthentication):
         needed: frozenset[str] = frozenset(getattr(view, "required_scopes", DEFAULT_SCOPES))
         if not needed <= checked.scopes:
             raise InsufficientScope
-
-
-def forget(member_id: UUID | str) -> None:
-    """Drop a member's checked tokens in every process, once the current transaction commits."""
-    epochs.bump("token", member_id)

@@ -19,16 +19,7 @@ _PUBLIC = (
 )
 PUBLIC_MAIL_DOMAINS = frozenset(_PUBLIC.split())
 _cache: RamCache[str, frozenset[str]] = RamCache(maxsize=10_000, ttl=300)
-
-
-def _forget(organization_id: str) -> None:
-    if organization_id == "*":
-        _cache.clear()
-    else:
-        _cache.drop(lambda key, _: key == organization_id)
-
-
-epochs.on_change("organization", _forget)
+_cache.forget_on("organization", lambda organization_id, _: organization_id)
 
 
 class DomainRefused(ValueError):

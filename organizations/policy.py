@@ -56,20 +56,8 @@ class Stored:
 
 _NOTHING = Stored({}, {})
 _cache: RamCache[tuple[str, str], Stored] = RamCache(maxsize=50_000, ttl=60)
-
-
-def _forget(kind_index: int) -> epochs.Listener:
-    def forget(key: str) -> None:
-        if key == "*":
-            _cache.clear()
-        else:
-            _cache.drop(lambda entry, _: entry[kind_index] == key)
-
-    return forget
-
-
-epochs.on_change("organization", _forget(0))
-epochs.on_change("member", _forget(1))
+_cache.forget_on("organization", lambda key, _: key[0])
+_cache.forget_on("member", lambda key, _: key[1])
 
 
 def _stored(organization_id: str, member_id: str = "") -> Stored:

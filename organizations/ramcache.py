@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 from cachetools import TTLCache
 
+from organizations import epochs
+
 #: Seconds to wait for another thread's load.
 PATIENCE = 5.0
 
@@ -74,6 +76,17 @@ class RamCache(Generic[K, V]):
             self._entries.expire()
             for key in [key for key, value in self._entries.items() if matches(key, value)]:
                 del self._entries[key]
+
+    def forget_on(self, kind: str, key_of: Callable[[K, V], object]) -> None:
+        """When an epoch of `kind` changes, forget the entries whose `key_of(key, value)` it names; "*" names all."""
+
+        def forget(changed: str) -> None:
+            if changed == "*":
+                self.clear()
+            else:
+                self.drop(lambda key, value: str(key_of(key, value)) == changed)
+
+        epochs.on_change(kind, forget)
 
     def clear(self) -> None:
         with self._lock:

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from organizations import epochs
 from organizations.ramcache import RamCache
 from providers.salesforce.access import ObjectAccess as Seen
 from vault.models import Connection, ObjectAccess
@@ -17,6 +16,7 @@ from vault.states import USABLE
 LASTS = timedelta(hours=26)
 
 _recent: RamCache[UUID, Seen] = RamCache(maxsize=500, ttl=300)
+_recent.forget_on("connection", lambda connection_id, _: connection_id)
 
 
 def save(connection_id: UUID, seen: Seen) -> None:
@@ -28,7 +28,7 @@ def save(connection_id: UUID, seen: Seen) -> None:
         ObjectAccess.objects.update_or_create(
             connection_id=connection_id, defaults={"objects_json": packed, "fetched_at": Now()}
         )
-    _forget(str(connection_id))
+    _recent.drop(lambda name, _: name == connection_id)
 
 
 def load(connection_id: UUID) -> Seen | None:
@@ -55,13 +55,3 @@ class Store:
 
     def save(self, access: Seen) -> None:
         save(self._connection_id, access)
-
-
-def _forget(key: str) -> None:
-    if key == "*":
-        _recent.clear()
-    else:
-        _recent.drop(lambda name, _: str(name) == key)
-
-
-epochs.on_change("connection", _forget)

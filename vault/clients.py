@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 
-from organizations import epochs
 from organizations.models import Member
 from organizations.ramcache import RamCache
 from providers.base import Crm
@@ -36,6 +35,9 @@ class ConnectionRef:
 
 
 _refs: RamCache[UUID, ConnectionRef] = RamCache(maxsize=50_000, ttl=300)
+_refs.forget_on("connection", lambda _, ref: ref.id)
+_refs.forget_on("member", lambda _, ref: ref.member_id)
+_refs.forget_on("organization", lambda _, ref: ref.organization_id)
 
 
 def salesforce_connection_of(member: Member) -> ConnectionRef:
@@ -81,16 +83,3 @@ def reconnect_url(provider: str, next: str = "") -> str:  # noqa: A002  the quer
     """The absolute address where the person connects (again); `next` is a same-site path to come back to."""
     query = f"?{urlencode({'next': next})}" if next else ""
     return f"{settings.PUBLIC_URL}/connect/{provider}/{query}"
-
-
-def _drop(kind: str, key: str) -> None:
-    if key == "*":
-        _refs.clear()
-    else:
-        wanted = UUID(key)
-        _refs.drop(lambda _, ref: getattr(ref, f"{kind}_id" if kind != "connection" else "id") == wanted)
-
-
-epochs.on_change("connection", lambda key: _drop("connection", key))
-epochs.on_change("member", lambda key: _drop("member", key))
-epochs.on_change("organization", lambda key: _drop("organization", key))

@@ -33,6 +33,9 @@ class Lease:
 
 #: Keyed by (connection, purpose), so that the audit log has a row for each purpose.
 _leases: RamCache[tuple[UUID, str], Lease] = RamCache(maxsize=10_000, ttl=LEASE_SECONDS)
+_leases.forget_on("connection", lambda key, _: key[0])
+_leases.forget_on("member", lambda _, lease: lease.member_id)
+_leases.forget_on("organization", lambda _, lease: lease.organization_id)
 
 
 def held(connection_id: UUID, purpose: str, rejected: Secret | None) -> Lease | None:
@@ -90,16 +93,3 @@ def note_success(connection_id: UUID) -> None:
 def _write_success(connection_id: UUID) -> bool:
     Connection.objects.filter(pk=connection_id).update(last_success_at=Now())
     return True
-
-
-def _drop(kind: str, key: str) -> None:
-    if key == "*":
-        _leases.clear()
-        return
-    wanted = UUID(key)
-    _leases.drop(lambda name, lease: wanted == (name[0] if kind == "connection" else getattr(lease, f"{kind}_id")))
-
-
-epochs.on_change("connection", lambda key: _drop("connection", key))
-epochs.on_change("member", lambda key: _drop("member", key))
-epochs.on_change("organization", lambda key: _drop("organization", key))

@@ -2,10 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 
-from organizations import ramcache
+from organizations import epochs, ramcache
 from organizations.ramcache import RamCache
 
 
@@ -62,6 +63,24 @@ def test_who_comes_after_a_drop_does_not_get_what_was_read_before_it() -> None:
         go_on.set()
         assert (before.result(10), after.result(10)) == ("old", "new")
     assert cache.get("key") == "new"
+
+
+def test_an_epoch_forgets_what_it_names_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epochs, "_listeners", {kind: [] for kind in epochs.KINDS})
+    cache: RamCache[tuple[str, int], UUID] = RamCache(maxsize=10, ttl=60)
+    cache.forget_on("member", lambda key, _: key[1])
+    cache.forget_on("organization", lambda _, value: value)
+    acme, globex = UUID(int=1), UUID(int=2)
+    for key, value in {("a", 1): acme, ("b", 1): globex, ("c", 2): acme, ("d", 3): globex}.items():
+        cache.get_or_load(key, lambda value=value: value)  # type: ignore[misc]
+    epochs.notify("token", "*")
+    epochs.notify("member", "1")
+    assert [cache.get(("a", 1)), cache.get(("b", 1))] == [None, None]
+    assert (cache.get(("c", 2)), cache.get(("d", 3))) == (acme, globex)
+    epochs.notify("organization", str(acme))
+    assert (cache.get(("c", 2)), cache.get(("d", 3))) == (None, globex)
+    epochs.notify("organization", "*")
+    assert cache.get(("d", 3)) is None
 
 
 def test_a_load_that_never_ends_does_not_hold_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
