@@ -185,7 +185,7 @@ def test_index_and_cache_never_part(cards: CardCache, clock: Clock) -> None:
 
 
 def test_sweeping_holds_the_lock_in_short_slices() -> None:
-    """performance.md: 20,000 entries at once would stall every look-up for 10 to 200 ms."""
+    """20,000 entries at once would stall every look-up for 10 to 200 ms."""
     clock = Clock()
     cards = CardCache(2**30, timer=clock, sweep_every=None)
     for number in range(20_000):
