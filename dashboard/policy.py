@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.gates import members_only
 from organizations import policy
 from organizations.models import Member
-from organizations.toggles import PolicyRefused
 
 Row = dict[str, Any]
 
@@ -27,26 +26,24 @@ def change_policy(request: HttpRequest, member: Member) -> HttpResponse:
     """Saves or resets one setting, for the organization or for the member; a refusal is shown beside it."""
     key = request.POST.get("key", "")
     try:
-        _change(request.POST, member, key)
-    except PolicyRefused as refusal:
+        policy.change(member, _level(request.POST), **_asked(request.POST, policy.toggle_named(key)))
+    except policy.PolicyRefused as refusal:
         return _page(request, member, refused=key, message=refusal.message, status=422)
     return redirect(f"{reverse('dashboard:policy')}?saved={key}#{key}")
 
 
-def _change(form: QueryDict, member: Member, key: str) -> None:
-    for_all = form.get("level") == "organization"
-    toggle = policy.toggle_named(key)
-    if for_all and not member.is_administrator:
-        raise PolicyRefused(key, "not-an-administrator", "Only an administrator changes this for everybody.")
+def _level(form: QueryDict) -> policy.Level:
+    return policy.Level.ORGANIZATION if form.get("level") == "organization" else policy.Level.MEMBER
+
+
+def _asked(form: QueryDict, toggle: policy.Toggle) -> dict[str, Any]:
+    """The form of one setting in the words of `policy.change`. Only the form for everybody has the tick."""
     if form.get("action") == "reset":
-        policy.reset(member, key, member=None if for_all else member)
-    elif for_all:
-        may_modify = form.get("users_can_modify") == "on" if toggle.for_members else None
-        policy.set_organization_value(
-            member, member.organization_id, key, _value(form, toggle), users_can_modify=may_modify
-        )
-    else:
-        policy.set_member_value(member, key, _value(form, toggle))
+        return {"reset": [toggle.key]}
+    asked: dict[str, Any] = {"values": {toggle.key: _value(form, toggle)}}
+    if _level(form) is policy.Level.ORGANIZATION and toggle.for_members:
+        asked["users_can_modify"] = {toggle.key: form.get("users_can_modify") == "on"}
+    return asked
 
 
 def _value(form: QueryDict, toggle: policy.Toggle) -> Any:

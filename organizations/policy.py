@@ -1,6 +1,8 @@
 """The policy registry: toggles declared in code, values set by administrators and members, merged and kept in RAM."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -13,18 +15,41 @@ from organizations.ramcache import RamCache
 from organizations.toggles import Merge, PolicyRefused, Scope, Toggle, Type
 
 __all__ = [
+    "ChangedMeanwhile",
+    "Level",
     "Merge",
     "PolicyRefused",
     "Scope",
     "Toggle",
     "Type",
+    "change",
     "declare",
     "declared",
     "describe_for",
+    "organization_value_of",
+    "reset",
     "set_member_value",
     "set_organization_value",
+    "set_users_can_modify",
+    "toggle_named",
     "value_of",
 ]
+
+
+class Level(StrEnum):
+    """Whose values: one's own, or those of everybody."""
+
+    MEMBER = "member"
+    ORGANIZATION = "organization"
+
+
+class ChangedMeanwhile(PolicyRefused):
+    """Somebody else has changed a setting since the sender looked; `value` is what is in force now."""
+
+    def __init__(self, key: str, value: Any) -> None:
+        super().__init__(key, "changed-meanwhile", "The setting has been changed meanwhile. Look again.")
+        self.value = value
+
 
 _toggles: dict[str, Toggle] = {}
 
@@ -143,10 +168,62 @@ def _source(toggle: Toggle, organization: Stored, own: Stored, *, may_modify: bo
     return "organization" if toggle.key in organization.values else "default"
 
 
-def set_organization_value(
-    actor: Member | str, organization_id: UUID | str, key: str, value: Any, *, users_can_modify: bool | None = None
+def change(
+    actor: Member,
+    level: Level,
+    *,
+    values: Mapping[str, Any] | None = None,
+    reset: Iterable[str] = (),
+    users_can_modify: Mapping[str, bool] | None = None,
+    expected: Mapping[str, Any] | None = None,
 ) -> None:
-    """Set the organization's value and, where given, whether members may modify it. Raises PolicyRefused."""
+    """Change all that is named, or nothing: the actor's own values, or as an administrator those of everybody.
+
+    `expected`: key -> the value in force that the actor has seen. Raises PolicyRefused, ChangedMeanwhile."""
+    with transaction.atomic():
+        _compare(actor, level, expected or {})
+        for key, value in sorted((values or {}).items()):
+            _require_right(actor, level, key)
+            _set(actor, level, key, value)
+        _forget_values(actor, level, reset)
+        for key, allowed in sorted((users_can_modify or {}).items()):
+            if level is not Level.ORGANIZATION:
+                raise PolicyRefused(key, "not-for-members", "Only an administrator opens or locks a setting.")
+            _require_right(actor, level, key)
+            set_users_can_modify(actor, actor.organization_id, key, allowed)
+
+
+def _require_right(actor: Member, level: Level, key: str) -> None:
+    toggle = toggle_named(key)
+    if level is Level.ORGANIZATION and not actor.is_administrator:
+        raise toggle.refuse("not-an-administrator", "Only an administrator changes this for everybody.")
+
+
+def _compare(actor: Member, level: Level, expected: Mapping[str, Any]) -> None:
+    described = describe_for(actor, for_organization=level is Level.ORGANIZATION)
+    now = {entry["key"]: entry["value"] for entry in described}
+    for key, seen in sorted(expected.items()):
+        if key not in now:
+            raise PolicyRefused(key, "unknown-key", "There is no such setting.")
+        if now[key] != seen:
+            raise ChangedMeanwhile(key, now[key])
+
+
+def _set(actor: Member, level: Level, key: str, value: Any) -> None:
+    if level is Level.ORGANIZATION:
+        set_organization_value(actor, actor.organization_id, key, value)
+    else:
+        set_member_value(actor, key, value)
+
+
+def _forget_values(actor: Member, level: Level, keys: Iterable[str]) -> None:
+    for key in sorted(set(keys)):
+        _require_right(actor, level, key)
+        reset(actor, key, member=None if level is Level.ORGANIZATION else actor)
+
+
+def set_organization_value(actor: Member | str, organization_id: UUID | str, key: str, value: Any) -> None:
+    """Set the organization's value. Raises PolicyRefused."""
     toggle = toggle_named(key)
     if not toggle.for_organizations:
         raise toggle.refuse("not-for-organizations", "Each person sets this for themselves.")
@@ -155,8 +232,6 @@ def set_organization_value(
     if refusal:
         raise toggle.refuse("refused", refusal)
     _store(actor, organization_id, None, toggle, {"value": cleaned, "is_set": True})
-    if users_can_modify is not None:
-        set_users_can_modify(actor, organization_id, key, users_can_modify)
 
 
 def set_users_can_modify(actor: Member | str, organization_id: UUID | str, key: str, allowed: bool) -> None:

@@ -1,8 +1,5 @@
 """policy/: the settings in force, and changing them for oneself or, as an administrator, for everybody."""
 
-from typing import Any
-
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
@@ -16,7 +13,7 @@ from organizations.serializers import Level, Policy, PolicyChange
 from organizations.views.access import AdministratorsOnly, Conflict, member_of
 
 #: PolicyRefused.code -> how it is answered; every other code is a bad value (400).
-FORBIDDEN = ("locked", "not-for-members", "not-for-organizations", "not-for-both")
+FORBIDDEN = ("locked", "not-an-administrator", "not-for-members", "not-for-organizations", "not-for-both")
 
 
 class PolicyView(APIView):
@@ -37,54 +34,29 @@ class PolicyView(APIView):
         change.is_valid(raise_exception=True)
         member = member_of(request)
         try:
-            with transaction.atomic():
-                _apply(member, level, change.validated_data)
+            policy.change(member, level, **change.validated_data)
         except policy.PolicyRefused as error:
             raise _answer_to(error) from None
         return self._answer(member, level)
 
-    def _level(self, request: Request) -> str:
+    def _level(self, request: Request) -> policy.Level:
         asked = Level(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
-        level: str = asked.validated_data["level"]
-        if level == "organization" and not member_of(request).is_administrator:
+        level = policy.Level(asked.validated_data["level"])
+        if level is policy.Level.ORGANIZATION and not member_of(request).is_administrator:
             raise PermissionDenied(AdministratorsOnly.message)
         return level
 
-    def _answer(self, member: Member, level: str) -> Response:
-        described = policy.describe_for(member, for_organization=level == "organization")
+    def _answer(self, member: Member, level: policy.Level) -> Response:
+        described = policy.describe_for(member, for_organization=level is policy.Level.ORGANIZATION)
         return Response({"level": level, "settings": described})
-
-
-def _apply(member: Member, level: str, change: dict[str, Any]) -> None:
-    whole = level == "organization"
-    _compare(member, whole, change.get("expected", {}))
-    for key, value in sorted(change.get("values", {}).items()):
-        if whole:
-            policy.set_organization_value(member, member.organization_id, key, value)
-        else:
-            policy.set_member_value(member, key, value)
-    for key in sorted(set(change.get("reset", []))):
-        policy.reset(member, key, member=None if whole else member)
-    for key, allowed in sorted(change.get("users_can_modify", {}).items()):
-        if not whole:
-            raise policy.PolicyRefused(key, "not-for-members", "Only an administrator opens or locks a setting.")
-        policy.set_users_can_modify(member, member.organization_id, key, allowed)
-
-
-def _compare(member: Member, whole: bool, expected: dict[str, Any]) -> None:
-    """Somebody else may have changed a setting since the sender looked."""
-    now = {entry["key"]: entry["value"] for entry in policy.describe_for(member, for_organization=whole)}
-    for key, seen in sorted(expected.items()):
-        if key not in now:
-            raise policy.PolicyRefused(key, "unknown-key", "There is no such setting.")
-        if now[key] != seen:
-            raise Conflict("The setting has been changed meanwhile. Look again.", key=key, value=now[key])
 
 
 def _answer_to(error: policy.PolicyRefused) -> Exception:
     if error.code in FORBIDDEN:
         return PermissionDenied(f"{error.key}: {error.message}")
+    if isinstance(error, policy.ChangedMeanwhile):
+        return Conflict(error.message, key=error.key, value=error.value)
     if error.code == "refused":
         return Conflict(error.message, key=error.key)
     return ValidationError({error.key: error.message}, code=error.code)

@@ -8,7 +8,7 @@ import pytest
 
 from organizations import epochs, policy
 from organizations.models import AuditEntry, Member, PolicyValue
-from organizations.policy import Merge, PolicyRefused, Scope, Toggle, Type
+from organizations.policy import ChangedMeanwhile, Level, Merge, PolicyRefused, Scope, Toggle, Type
 from organizations.toggles import MAX_LIST
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,6 +172,48 @@ def test_every_change_is_recorded(alice: Member, bob: Member) -> None:
     assert [entry.facts["level"] for entry in entries] == ["organization", "organization", "member", "member"]
     assert entries[0].facts["value"] == 6
     assert policy.value_of("t.override", bob) == 6
+
+
+def test_a_change_is_whole_or_not_at_all(alice: Member, bob: Member) -> None:
+    """Both faces, API and page, change settings by this one call: its rules hold for both."""
+    with pytest.raises(PolicyRefused, match="no such setting"):
+        policy.change(alice, Level.ORGANIZATION, values={"t.override": 6}, reset=["t.nothing"])
+    with pytest.raises(PolicyRefused, match="opened to members"):
+        policy.change(alice, Level.ORGANIZATION, values={"t.override": 6}, users_can_modify={"t.fixed": True})
+    assert policy.value_of("t.override", bob) == 5
+    policy.change(alice, Level.ORGANIZATION, values={"t.override": 6}, users_can_modify={"t.override": True})
+    policy.change(bob, Level.MEMBER, values={"t.override": 7}, expected={"t.override": 6})
+    assert (policy.value_of("t.override", bob), policy.value_of("t.override", alice)) == (7, 6)
+    policy.change(bob, Level.MEMBER, reset=["t.override"])
+    assert policy.value_of("t.override", bob) == 6
+
+
+@pytest.mark.parametrize(
+    "asked", [{"values": {"t.override": 6}}, {"reset": ["t.override"]}, {"users_can_modify": {"t.override": False}}]
+)
+def test_only_administrators_change_for_everybody(asked: dict[str, Any], alice: Member, bob: Member) -> None:
+    set_for_all(alice, "t.override", 8)
+    with pytest.raises(PolicyRefused) as refused:
+        policy.change(bob, Level.ORGANIZATION, **asked)
+    assert refused.value.code == "not-an-administrator"
+    assert described("t.override", bob)["organization_value"] == 8
+    assert described("t.override", bob)["users_can_modify"]
+
+
+def test_a_member_opens_and_locks_nothing(alice: Member) -> None:
+    with pytest.raises(PolicyRefused) as refused:
+        policy.change(alice, Level.MEMBER, users_can_modify={"t.override": False})
+    assert refused.value.code == "not-for-members"
+
+
+def test_what_changed_meanwhile_is_not_overwritten(alice: Member, bob: Member) -> None:
+    set_for_all(alice, "t.override", 8)
+    with pytest.raises(ChangedMeanwhile) as refused:
+        policy.change(bob, Level.MEMBER, values={"t.override": 6}, expected={"t.override": 5})
+    assert refused.value.value == 8
+    with pytest.raises(PolicyRefused, match="no such setting"):
+        policy.change(bob, Level.MEMBER, values={"t.override": 6}, expected={"access.whitelist": None})
+    assert policy.value_of("t.override", bob) == 8
 
 
 def test_lists_are_not_copied_into_the_audit(alice: Member) -> None:
