@@ -4,10 +4,9 @@ Stores nothing but discovery metadata. A refresh's raw answer comes back unparse
 
 import hmac
 import json
+import os
 import re
 import secrets
-import threading
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from providers.base import AuthorizeRequest, Secret, TokenSet
 from providers.errors import (
-    HostNotAllowed,
     NeedsReconnect,
     PermissionMissing,
     ProviderError,
@@ -27,12 +25,14 @@ from providers.errors import (
     Transient,
 )
 from providers.http import SecretForm, Session, ask
+from providers.kept import Kept
 from providers.salesforce import hosts, ids
 
 SCOPES = ("id", "api", "refresh_token", "web")  # exactly these (C10)
 METADATA_SECONDS = 3600.0
+MOST_LOGIN_URLS = 256  # anybody may type one, before signing in
 _WELL_KNOWN = ("openid-configuration", "oauth-authorization-server")
-_IDENTITY = re.compile(r"(?P<host>https://[^/?#\\@\s]+)(?:/[A-Za-z0-9_-]+)?/id/(?P<org>\w{15,18})/(?P<user>\w{15,18})")
+_IDENTITY = re.compile(r"(?P<base>https://[^/?#\\@\s]+(?:/[A-Za-z0-9_-]+)?)/id/(?P<org>\w{15,18})/(?P<user>\w{15,18})")
 
 #: What Salesforce says in error_description -> what we tell the person. The text itself is never echoed.
 _REASONS = (
@@ -78,24 +78,17 @@ class RawAnswer:
     body: Secret
 
 
-_metadata: dict[tuple[str, frozenset[str]], tuple[float, Server]] = {}
-_metadata_lock = threading.Lock()
+_metadata: Kept[tuple[str, frozenset[str]], Server] = Kept(most=MOST_LOGIN_URLS, seconds=METADATA_SECONDS)
+os.register_at_fork(after_in_child=_metadata.clear)
 
 
 def discover(login_url: str, http: Session) -> Server:
     """The endpoints below a checked login URL, from its metadata or, where it has none, Salesforce's standard paths.
 
-    Kept for an hour. Raises HostNotAllowed, Transient."""
+    Kept for an hour, and fetched once for all who ask at once. Raises HostNotAllowed, Transient."""
     origins = http.settings.origins
-    key = (hosts.login_url(login_url, origins), origins)
-    with _metadata_lock:
-        kept = _metadata.get(key)
-    if kept and time.monotonic() - kept[0] < METADATA_SECONDS:
-        return kept[1]
-    server = _server(key[0], _fetch_metadata(key[0], http), origins)
-    with _metadata_lock:
-        _metadata[key] = (time.monotonic(), server)
-    return server
+    url = hosts.login_url(login_url, origins)
+    return _metadata.get((url, origins), lambda: _server(url, _fetch_metadata(url, http), origins))
 
 
 def authorize(
@@ -157,12 +150,14 @@ def parse_token_answer(raw: RawAnswer, origins: Collection[str] = ()) -> TokenSe
     return _token_set(fields, origins)
 
 
-def identity_ids(identity: str, origins: Collection[str] = ()) -> tuple[str, str]:
-    """(organization id, user id), 18 characters each, of an identity URL on an allowed host (C11)."""
+def identity_ids(identity: str, origins: Collection[str] = (), *, login_url: str | None = None) -> tuple[str, str]:
+    """(organization id, user id), 18 characters each, of an identity URL on an allowed host (C11).
+
+    `login_url`: where the person signed in; no other site may name him then."""
     match = _IDENTITY.fullmatch(identity)
     if match is None:
         raise Rejected("Salesforce named no valid identity.", provider="salesforce")
-    hosts.api_url(match["host"], origins)
+    hosts.check_identity_base(match["base"], origins, login_url)
     return ids.record_id(match["org"], "00D"), ids.record_id(match["user"], "005")
 
 
@@ -187,20 +182,21 @@ def _fetch_metadata(login_url: str, http: Session) -> Mapping[str, Any]:
 
 
 def _server(login_url: str, metadata: Mapping[str, Any], origins: Collection[str]) -> Server:
-    def endpoint(name: str, path: str) -> str:
-        url = str(metadata.get(name) or f"{login_url}/services/oauth2/{path}")
-        if not url.rstrip("/").endswith(f"/services/oauth2/{path}"):
-            # Below other paths a Salesforce site runs its owner's code (Apex): it must not hear our client secret.
-            raise HostNotAllowed("Salesforce's metadata names an endpoint that is not allowed.", provider="salesforce")
-        return url
+    """What metadata announces counts only as far as it speaks of its own host (RFC 8414 section 3.3): a host that
+    called itself by another's name could have that one's answers sent to it."""
 
+    def endpoint(name: str, path: str) -> str:
+        own = f"{login_url}/services/oauth2/{path}"
+        return hosts.endpoint_url(metadata.get(name) or own, own, origins, is_page=path == "authorize")
+
+    names_itself = metadata.get("issuer") == login_url
     return Server(
         login_url=login_url,
-        issuer=str(metadata.get("issuer") or login_url),
-        authorization_endpoint=hosts.browser_url(endpoint("authorization_endpoint", "authorize"), origins),
-        token_endpoint=hosts.endpoint_url(endpoint("token_endpoint", "token"), origins),
-        revocation_endpoint=hosts.endpoint_url(endpoint("revocation_endpoint", "revoke"), origins),
-        announces_iss=metadata.get("authorization_response_iss_parameter_supported") is True,
+        issuer=login_url,
+        authorization_endpoint=endpoint("authorization_endpoint", "authorize"),
+        token_endpoint=endpoint("token_endpoint", "token"),
+        revocation_endpoint=endpoint("revocation_endpoint", "revoke"),
+        announces_iss=names_itself and metadata.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

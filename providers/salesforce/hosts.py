@@ -9,15 +9,19 @@ from urllib.parse import urlsplit
 from providers.errors import HostNotAllowed
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_SITE_PATH = r"(?P<path>/[A-Za-z0-9_-]{1,80})?"
+#: A site's own path; never one below which its owner's pages and code stand on any host.
+_SITE_PATH = r"(?P<path>/(?!(?i:apex|resource|services|servlet)(?:/|$))[A-Za-z0-9_-]{1,80})?"
 _KINDS = r"(?:\.(?:sandbox|develop|scratch|demo|patch|trailblaze|free|stm|stmfa|stmfb))?"
+_INSTANCE = r"[a-z]{2,6}[0-9]{1,4}[a-z]?"  # na139, cs12, usa2s
 _MY_DOMAIN = re.compile(rf"https://{_LABEL}{_KINDS}\.my\.salesforce\.com")
 _SHARED_LOGIN = re.compile(r"https://(?:login|test)\.salesforce\.com")
 _SITE = re.compile(
-    rf"https://(?:{_LABEL}{_KINDS}\.my\.(?:site|salesforce-sites)\.com|{_LABEL}(?:\.{_LABEL})?\.force\.com){_SITE_PATH}"
+    rf"https://(?:{_LABEL}{_KINDS}\.my\.(?:site|salesforce-sites)\.com|{_LABEL}(?:\.(?:secure|{_INSTANCE}))?\.force\.com){_SITE_PATH}"
 )
 _LIGHTNING = re.compile(rf"https://(?P<name>{_LABEL}{_KINDS})\.lightning\.force\.com")
-_API = re.compile(
+#: Sites are none: an org's owner says what stands there, and the API does not need them.
+_API = re.compile(rf"https://(?:{_LABEL}(?:{_KINDS}|\.{_INSTANCE})\.my|{_INSTANCE})\.salesforce\.com")
+_PAGE = re.compile(
     rf"https://{_LABEL}(?:\.{_LABEL}){{0,3}}\.(?:salesforce\.com|force\.com|my\.site\.com|my\.salesforce-sites\.com)"
 )
 _TYPED = re.compile(r"[A-Za-z0-9.:/_-]{4,300}")
@@ -45,19 +49,38 @@ def login_url(text: str, origins: Collection[str] = ()) -> str:
 
 
 def api_url(url: str, origins: Collection[str] = ()) -> str:
-    """The API origin of an `instance_url`, checked: Salesforce's own https hosts or an operator's https origin."""
+    """The API origin of an `instance_url`, checked: a My Domain, an instance or an operator's own https origin."""
     url = url.lower().removesuffix("/") if isinstance(url, str) else ""
     if _API.fullmatch(url) or (url.startswith("https://") and _is_operators(url, origins)):
         return url
     raise HostNotAllowed("Salesforce named an API host that is not allowed.", provider="salesforce")
 
 
-def endpoint_url(url: str, origins: Collection[str] = ()) -> str:
-    """An OAuth endpoint named by metadata: https on an allowed host, any plain path, no query."""
-    match = re.fullmatch(r"(https://[^/?#\\@\s]+)((?:/[A-Za-z0-9._~-]+)*)/?", url) if isinstance(url, str) else None
-    if match is None or ".." in match[2]:
-        raise HostNotAllowed("Salesforce's metadata names an endpoint that is not allowed.", provider="salesforce")
-    return api_url(match[1], origins) + match[2]
+def endpoint_url(url: object, own: str, origins: Collection[str] = (), *, is_page: bool = False) -> str:
+    """An OAuth endpoint that metadata names, where it may be: `own`, the standard one below the login URL.
+
+    The same path on another origin only where both are the operator's; plain http only for a page on loopback.
+    Anywhere else an org's owner may run code of his own, which must not hear our client secret."""
+    if isinstance(url, str) and url.lower() == own.lower():
+        return own
+    home = "/".join(own.split("/")[:3])
+    path = own.removeprefix(home)
+    origin = url.removesuffix(path) if isinstance(url, str) and url.endswith(path) else ""
+    is_kind = origin.startswith("https://") or is_page
+    if is_kind and _is_operators(home, origins) and _is_operators(origin, origins):
+        return origin + path
+    raise HostNotAllowed("Salesforce's metadata names an endpoint that is not allowed.", provider="salesforce")
+
+
+def check_identity_base(base: str, origins: Collection[str] = (), login_url: str | None = None) -> None:
+    """Raise HostNotAllowed unless an identity URL may begin with `base` (C11): login, test, an API host, an operator's
+    origin or a site; where `login_url` is given, only the site that the person signed in at."""
+    host = "/".join(base.split("/")[:3]).lower()
+    if _SHARED_LOGIN.fullmatch(host) or _API.fullmatch(host) or _is_operators(host, origins):
+        return
+    if _SITE.fullmatch(host) and (login_url is None or f"{login_url}/".startswith(f"{host}/")):
+        return
+    raise HostNotAllowed("Salesforce named an identity on a host that is not allowed.", provider="salesforce")
 
 
 def browser_url(url: str, origins: Collection[str] = ()) -> str:
@@ -67,8 +90,8 @@ def browser_url(url: str, origins: Collection[str] = ()) -> str:
     if parts is None or "\\" in url or "#" in url:
         raise HostNotAllowed("Salesforce named a page that is not allowed.", provider="salesforce")
     origin = parts[1].lower()
-    if not (origin.startswith("http://") and _is_operators(origin, origins)):
-        api_url(origin, origins)
+    if not (_PAGE.fullmatch(origin) or _is_operators(origin, origins)):
+        raise HostNotAllowed("Salesforce named a page that is not allowed.", provider="salesforce")
     return origin + (parts[2] or "")
 
 

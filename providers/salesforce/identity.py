@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 def identify(tokens: TokenSet, http: Session, *, api_version: str, login_url: str = "") -> Identity:
     """The person behind freshly exchanged tokens. Raises Rejected where the identity is not the token's own."""
-    org_id, user_id = identity_ids(tokens.identity, http.settings.origins)
+    org_id, user_id = identity_ids(tokens.identity, http.settings.origins, login_url=login_url or None)
     fixed = FixedToken(Access(tokens.access_token, tokens.api_url))
     wire = Wire(fixed, http, ApiBudget(), api_version, Priority.INTERACTIVE)
     claims = _claims(wire, org_id, user_id)

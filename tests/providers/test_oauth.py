@@ -4,8 +4,10 @@ import base64
 import hashlib
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -118,7 +120,16 @@ def test_what_an_answer_leaves_out_is_not_made_up(server: Faulty) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://evil.example", "http://localhost", "", None, "https://x.my.salesforce.com.evil"]
+    "url",
+    [
+        "https://evil.example",
+        "http://localhost",
+        "",
+        None,
+        "https://x.my.salesforce.com.evil",
+        "https://evil.my.site.com",
+        "https://evil.force.com",
+    ],
 )
 def test_a_foreign_instance_url_is_refused(server: Faulty, url: str | None) -> None:
     """V12."""
@@ -180,6 +191,18 @@ def test_identity_urls_that_are_none(path: str) -> None:
         oauth.identity_ids(f"https://evil.example/id/{ORG}/{USER}")
 
 
+def test_a_site_names_nobody_but_its_own_people() -> None:
+    """C11."""
+    identity = f"https://acme.my.site.com/partners/id/{ORG}/{USER}"
+    for login in ("https://acme.my.site.com/partners", "https://acme.my.site.com", None):
+        assert oauth.identity_ids(identity, login_url=login) == (ORG, USER)
+    for login in ("https://other.my.site.com", "https://login.salesforce.com", "https://acme.my.site.com.evil.example"):
+        with pytest.raises(HostNotAllowed):
+            oauth.identity_ids(identity, login_url=login)
+    with pytest.raises(HostNotAllowed):
+        oauth.identity_ids(f"https://evil.lightning.force.com/id/{ORG}/{USER}")
+
+
 def metadata(server: Faulty, **changes: Any) -> dict[str, Any]:
     base = f"{server.url}/services/oauth2"
     known = {"issuer": server.url, "authorization_endpoint": f"{base}/authorize", "token_endpoint": f"{base}/token"}
@@ -230,16 +253,133 @@ def test_discovery_does_not_keep_a_fault(server: Faulty, session: http.Session) 
         {"authorization_endpoint": "https://evil.example/authorize"},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"token_endpoint": "https://acme.my.site.com/services/apexrest/token"},
-        {"token_endpoint": "https://acme.my.site.com/services/apexrest/services/oauth2/token/.."},
-        {"token_endpoint": "https://acme.my.site.com/x?/services/oauth2/token"},
+        {"token_endpoint": "https://acme.my.site.com/services/oauth2/token"},
+        {"token_endpoint": "https://login.salesforce.com/services/oauth2/token"},
         {"authorization_endpoint": "http://login.salesforce.com/authorize"},
+        {"authorization_endpoint": "https://login.salesforce.com/services/oauth2/authorize"},
+        {"authorization_endpoint": "http://localhost:1/services/oauth2/authorize"},
+        {"revocation_endpoint": ["https://login.salesforce.com/services/oauth2/revoke"]},
     ],
 )
-def test_metadata_cannot_lead_away(server: Faulty, session: http.Session, changes: dict[str, str]) -> None:
-    """BI-I: an endpoint off the allowed origins."""
+def test_metadata_cannot_lead_away(server: Faulty, session: http.Session, changes: dict[str, Any]) -> None:
+    """BI-I: an endpoint off the login host."""
     server.behave = lambda handler: handler.answer(200, metadata(server, **changes))
     with pytest.raises(HostNotAllowed):
         oauth.discover(server.url, session)
+
+
+EVIL = "https://evil.my.site.com"
+
+
+def of_a_site(login_url: str = EVIL, *, origins: frozenset[str] = frozenset(), **announced: Any) -> oauth.Server:
+    """What is made of metadata that the owner of an Experience Cloud site may write himself."""
+    return oauth._server(login_url, announced, origins)
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "revocation_endpoint"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "https://evil.my.site.com/services/apexrest/x/services/oauth2/{}",
+        "https://evil.my.site.com/x/services/oauth2/{}",
+        "https://evil.my.site.com/services/oauth2/{}/",
+        "https://evil.my.site.com/services/oauth2/{}/..",
+        "https://evil.my.site.com/x?/services/oauth2/{}",
+        "https://evil.my.site.com//services/oauth2/{}",
+        "https://evil.my.site.com:443/services/oauth2/{}",
+        "https://evil.my.site.com\\@other.example/services/oauth2/{}",
+        "http://evil.my.site.com/services/oauth2/{}",
+        "https://login.salesforce.com/services/oauth2/{}",
+        "https://sf.corp.example/services/oauth2/{}",
+        "http://localhost:8102/services/oauth2/{}",
+    ],
+)
+def test_a_site_cannot_send_our_client_to_its_owners_code(name: str, place: str) -> None:
+    """C19, BI-I: only the standard path on the login host's own origin; else the owner's Apex hears our secret."""
+    path = {"authorization_endpoint": "authorize", "token_endpoint": "token", "revocation_endpoint": "revoke"}[name]
+    origins = frozenset({"https://sf.corp.example", "http://localhost:8102"})
+    announced: dict[str, Any] = {name: place.format(path)}
+    with pytest.raises(HostNotAllowed):
+        of_a_site(origins=origins, **announced)
+
+
+def test_a_site_below_a_path_names_its_own_endpoints() -> None:
+    """C6."""
+    base = "https://acme.my.site.com/partners"
+    named: dict[str, Any] = {"issuer": base, "token_endpoint": f"{base.lower()}/services/oauth2/token"}
+    found = of_a_site("https://acme.my.site.com/Partners", **named)
+    assert found.token_endpoint == "https://acme.my.site.com/Partners/services/oauth2/token"
+    with pytest.raises(HostNotAllowed):
+        of_a_site(base, token_endpoint="https://acme.my.site.com/services/oauth2/token")
+
+
+def test_who_calls_himself_by_anothers_name_announces_nothing() -> None:
+    """RFC 8414 section 3.3, BI-B15: with the redirect URI of all announcing hosts he could mix up the answers."""
+    announced: dict[str, Any] = {"authorization_response_iss_parameter_supported": True}
+    liar = of_a_site(issuer="https://login.salesforce.com", **announced)
+    assert not liar.announces_iss
+    assert liar.issuer == EVIL
+    assert not oauth.is_expected_issuer(liar, "https://login.salesforce.com")
+    assert not of_a_site(**announced).announces_iss
+    assert of_a_site(issuer=EVIL, **announced).announces_iss
+
+
+def test_metadata_of_an_operators_host_may_name_his_pages(server: Faulty, session: http.Session) -> None:
+    """Where he keeps pages on another origin, that one is in his list; another path is none of his either."""
+    pages = "http://localhost:8102"
+    origins = session.settings.origins | {pages}
+    named: dict[str, Any] = {"authorization_endpoint": f"{pages}/services/oauth2/authorize"}
+    assert of_a_site(server.url, origins=origins, **named).authorization_endpoint == named["authorization_endpoint"]
+    wrongs: list[dict[str, Any]] = [
+        {"authorization_endpoint": f"{pages}/x/services/oauth2/authorize"},
+        {"token_endpoint": f"{pages}/services/oauth2/token"},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(HostNotAllowed):
+            of_a_site(server.url, origins=origins, **wrong)
+
+
+def test_many_who_ask_at_once_cost_one_fetch(server: Faulty, session: http.Session) -> None:
+    """Anybody may ask, before signing in: one host is asked once, however it is written."""
+
+    def behave(handler: Handler) -> None:
+        time.sleep(0.3)
+        handler.answer(200, metadata(server))
+
+    server.behave = behave
+    with ThreadPoolExecutor(16) as pool:
+        texts = [server.url, f"{server.url}/", server.url.upper().replace("HTTPS", "https")]
+        found = list(pool.map(lambda number: oauth.discover(texts[number % 3], session), range(48)))
+    assert len(server.seen) == 1
+    assert all(each is found[0] for each in found)
+
+
+def test_many_who_ask_a_broken_host_share_its_failure(server: Faulty, session: http.Session) -> None:
+    def behave(handler: Handler) -> None:
+        time.sleep(0.3)
+        handler.answer(503, {})
+
+    server.behave = behave
+    start = threading.Barrier(16)
+
+    def ask(_: int) -> type[Exception] | None:
+        start.wait()
+        try:
+            oauth.discover(server.url, session)
+        except Transient as error:
+            return type(error)
+        return None
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(ask, range(16))) == {Transient}
+    assert len(server.seen) == 1
+
+
+def test_what_is_kept_of_hosts_is_bounded(server: Faulty, session: http.Session) -> None:
+    server.behave = lambda handler: handler.answer(404, {})
+    for number in range(oauth.MOST_LOGIN_URLS + 3):
+        oauth._metadata.get((f"https://localhost/{number}", frozenset()), lambda: standard(server))
+    assert len(oauth._metadata) == oauth.MOST_LOGIN_URLS
 
 
 def test_issuer_of_the_callback(server: Faulty) -> None:
