@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, fields
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -211,8 +212,17 @@ def change_active(actor: Member | str, member: Member, is_active: bool) -> None:
             signals.member_deactivated.send(sender=Member, member=member)
 
 
-def end_sessions(member: Member) -> None:
-    """End every browser session of a member (disconnect, sign-out everywhere)."""
+def confirm(member_id: UUID) -> None:
+    """Salesforce vouches for this person again: the powers of the role are back."""
     with transaction.atomic():
-        Member.objects.filter(pk=member.pk).update(session_key_seed=secrets.token_hex())
-        epochs.bump("member", member.pk)
+        if Member.objects.filter(pk=member_id, is_confirmed=False).update(is_confirmed=True):
+            epochs.bump("member", member_id)
+
+
+def unconfirm(member_id: UUID) -> None:
+    """Salesforce no longer does (revoked there, disconnected here): ends every browser session, and the powers of
+    the role until the next sign-in. Bearer tokens stay: their answers tell the person to connect again (C17)."""
+    with transaction.atomic():
+        seed = secrets.token_hex()
+        Member.objects.filter(pk=member_id).update(is_confirmed=False, session_key_seed=seed)
+        epochs.bump("member", member_id)

@@ -69,6 +69,9 @@ class Member(models.Model):  # type: ignore[django-manager-missing]  # the toolk
     salesforce_user_id = models.CharField(max_length=18)
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.USER)
     is_active = models.BooleanField(default=True)
+    #: Whether Salesforce still vouches for this person: False from the end of the grant to the next sign-in. Meanwhile
+    #: a role above user gives no powers, since nobody would tell us of an administrator who was sent away there.
+    is_confirmed = models.BooleanField(default=True, editable=False)
     #: Random, not secret; our access tokens carry it so that a load balancer can keep a member on a warm cache.
     routing_prefix = models.CharField(max_length=8, default=new_routing_prefix, editable=False)
     #: Part of the session hash: a new value ends every browser session (role change, disconnect).
@@ -116,7 +119,13 @@ class Member(models.Model):  # type: ignore[django-manager-missing]  # the toolk
 
     @property
     def is_administrator(self) -> bool:
-        return self.role in (Role.PRIMARY_ADMIN, Role.ADMIN)
+        """Whether he may act as one now."""
+        return self.is_confirmed and self.role in (Role.PRIMARY_ADMIN, Role.ADMIN)
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether he may act as one now, or as more."""
+        return self.is_confirmed and self.role != Role.USER
 
     def get_username(self) -> str:
         return str(self.id)

@@ -38,6 +38,8 @@ def _locked(actor: Member, member: Member) -> tuple[Member, Member]:
     found = {row.pk: row for row in rows.filter(pk__in={actor.pk, member.pk}).order_by("pk")}
     if not found[actor.pk].is_active:
         raise NotAllowed("Your own access has ended.")
+    if not found[actor.pk].is_confirmed:
+        raise NotAllowed("Connect to Salesforce again first.")
     return found[actor.pk], found[member.pk]
 
 

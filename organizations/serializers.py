@@ -45,6 +45,7 @@ class Me(serializers.ModelSerializer[Member]):
             "email",
             "username",
             "role",
+            "is_confirmed",
             "salesforce_user_id",
             "user_type",
             "profile",

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("is_active", models.BooleanField(default=True)),
+                ("is_confirmed", models.BooleanField(default=True, editable=False)),
                 (
                     "routing_prefix",
                     models.CharField(default=organizations.models.new_routing_prefix, editable=False, max_length=8),

@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from organizations.models import Member, Role
+from organizations.models import Member
 
 
 def member_of(request: Request) -> Member:
@@ -16,17 +16,17 @@ def member_of(request: Request) -> Member:
 
 
 class AdministratorsOnly(BasePermission):
-    message = "Only an administrator of your organization may do this."
+    message = "Only an administrator of your organization who is connected to Salesforce may do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return isinstance(request.user, Member) and request.user.is_administrator
 
 
 class ManagersOnly(BasePermission):
-    message = "Only a manager or an administrator of your organization may do this."
+    message = "Only a manager or administrator of your organization who is connected to Salesforce may do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.user, Member) and request.user.role != Role.USER
+        return isinstance(request.user, Member) and request.user.is_manager
 
 
 class Conflict(APIException):

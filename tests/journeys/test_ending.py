@@ -38,6 +38,33 @@ def test_revoked_at_salesforce_is_said_once_and_dropped_everywhere(rita: AddIn, 
     assert len(acme.counted_calls()) - before <= 2  # the refused call and at most one further attempt
 
 
+def test_an_administrator_revoked_at_salesforce_has_no_powers_here(stack: Stack, globex: Salesforce) -> None:
+    """From the refusal on, until he signs in again: 403 for what only administrators may, no page, but the 409."""
+    charlie = sign_in_anew(stack, "globex", "charlie")
+    dashboard = charlie.browser.session.get(f"{charlie.url}/dashboard/audit/", timeout=30)
+    assert (dashboard.status_code, change_policy(charlie)) == (200, 200)
+    globex.desk("users/charlie", {"revoke": True})
+    assert charlie.people(["somebody@new.example"]).status_code == 409
+    deadline = time.monotonic() + 5
+    while change_policy(charlie) != 403:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(2)  # every process has heard of it
+    assert {change_policy(charlie) for _ in range(8)} == {403}
+    invited = charlie.call("POST", "invitations/", fresh=True, json={"username": "a@globex.example", "role": "admin"})
+    assert invited.status_code == 403
+    page = charlie.browser.session.get(f"{charlie.url}/dashboard/audit/", allow_redirects=False, timeout=30)
+    assert page.headers["Location"].startswith("/connect/salesforce/")
+    assert charlie.people(["somebody@new.example"]).json()["type"].endswith("/needs-reconnect")
+    assert charlie.call("GET", "me/").status_code == 200
+    assert change_policy(sign_in_anew(stack, "globex", "charlie")) == 200
+
+
+def change_policy(caller: AddIn) -> int:
+    body = {"users_can_modify": {}, "values": {}}
+    return caller.call("PATCH", "policy/?level=organization", fresh=True, json=body).status_code
+
+
 def test_disconnect_revokes_at_salesforce_and_ends_every_answer(stack: Stack, acme: Salesforce) -> None:
     """C17: afterwards 409 everywhere, and not one more request with that grant."""
     rita = sign_in_anew(stack, "acme", "rita")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from organizations import audit, domains, invitations, membership, policy
+from organizations import audit, domains, invitations, membership, policy, roles
 from organizations.models import AuditEntry, Domain, Invitation, Member, Role
 from tests.organizations import people
 
@@ -45,6 +45,30 @@ def test_nobody_gets_in_without_a_token(method: str, path: str, everybody: Any) 
 )
 def test_a_user_may_not(method: str, path: str, bob: Member) -> None:
     problem(people.api(bob).call(method, path, {}), 403, "forbidden")
+
+
+def test_no_role_has_powers_while_salesforce_does_not_vouch_for_the_person(alice: Member, bob: Member) -> None:
+    """Who was revoked at Salesforce, or disconnected, may read his own; his role counts again from his next sign-in."""
+    membership.change_role(alice, bob, Role.MANAGER)
+    apis = [people.api(alice), people.api(bob)]
+    membership.unconfirm(alice.pk)
+    membership.unconfirm(bob.pk)
+    for method, path in EVERY:
+        if path not in ("me/", "policy/", "domains/") or (method, path) == ("post", "domains/"):
+            problem(apis[0].call(method, path, {}), 403, "forbidden")
+    for method, path in (("get", "members/"), ("post", "invitations/")):
+        problem(apis[1].call(method, path, {}), 403, "forbidden")
+    problem(apis[0].call("patch", "policy/?level=organization", WHITELIST), 403, "forbidden")
+    assert apis[0].call("get", "me/").json()["is_confirmed"] is False
+    assert apis[0].call("get", "policy/").status_code == 200
+    membership.confirm(alice.pk)
+    assert apis[0].call("patch", "policy/?level=organization", WHITELIST).status_code == 200
+
+
+def test_a_call_that_was_under_way_finds_the_powers_gone(alice: Member, bob: Member) -> None:
+    membership.unconfirm(alice.pk)
+    with pytest.raises(roles.NotAllowed):
+        roles.change_member(alice, bob, role=Role.ADMIN)
 
 
 # --- me ---------------------------------------------------------------------------------------------

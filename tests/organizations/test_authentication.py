@@ -170,7 +170,7 @@ def test_old_sessions_end(event: str, alice: Member, bob: Member) -> None:
     elif event == "deactivation":
         membership.change_active(alice, bob, False)
     else:
-        membership.end_sessions(bob)
+        membership.unconfirm(bob.pk)
     assert people.ask(browser, people.pkce())["Location"].startswith("/connect/")
 
 

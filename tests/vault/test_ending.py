@@ -3,16 +3,18 @@
 import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from organizations import epochs
 from organizations.models import AuditEntry, Member
 from providers.base import Secret
+from providers.errors import NeedsReconnect
 from tests.organizations import people
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import clients, grants, keys, leases, registrations, revocation, upkeep
+from tests.vault.test_doors import HOST
+from vault import clients, grants, keys, leases, registrations, revocation, states, upkeep
 from vault.cipher import key_id_of
 from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
@@ -99,6 +101,28 @@ def test_disconnecting_ends_the_browser_sessions(alice: Connected) -> None:
     assert "_auth_user_id" not in browser.session
     revocation.disconnect(alice.connection.pk, "operator")
     assert other.session["_auth_user_id"] == str(alice.member.pk)
+
+
+def test_a_refusal_ends_sessions_and_powers_until_salesforce_agrees_again(
+    alice: Connected, provider: Rotating, add_in: None
+) -> None:
+    """An administrator sent away at Salesforce administers nothing here; the add-in's token stays, to tell him."""
+    browser, api = people.sign_in(alice.member), people.api(alice.member)
+    provider.alive = False
+    source = ConnectionTokens(alice.connection.pk, "test")
+    with pytest.raises(NeedsReconnect):
+        source.access(rejected=source.access().token)
+    assert browser.get("/dashboard/audit/", headers=HOST)["Location"].startswith("/connect/salesforce/")
+    assert api.call("patch", "policy/?level=organization", {}).status_code == 403
+    assert api.call("get", "me/").status_code == 200
+    refused = Member.objects.get(pk=alice.member.pk)
+    own_page = people.sign_in(refused)  # however he got in
+    assert own_page.get("/dashboard/connection/", headers=HOST).status_code == 200
+    assert own_page.get("/dashboard/audit/", headers=HOST).status_code == 403
+    with transaction.atomic():
+        states.mend(alice.again())
+    assert Member.objects.get(pk=alice.member.pk).is_administrator
+    assert api.call("patch", "policy/?level=organization", {}).status_code == 200
 
 
 def test_other_processes_drop_what_they_hold(alice: Connected, provider: Rotating, polled: None) -> None:
