@@ -26,6 +26,11 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if IS_LOOPBACK else [_public
 # --- Keys: one each, none shared (docs/vault.md 3) ---------------------------------------------------
 VAULT_KEK = env.read("VAULT_KEK", "")
 AUDIT_KEY = env.read("AUDIT_KEY", "")
+#: Where a sealed token answer waits while the database is away: must outlive the process.
+VAULT_SPOOL_DIR = Path(env.read("VAULT_SPOOL_DIR", str(LOCAL_DIR / "spool")))
+
+# --- Cards in RAM, of each web process: bytes at most ------------------------------------------------
+CARD_CACHE_BYTES = int(env.read("CARD_CACHE_BYTES", str(64 * 1024 * 1024)))
 
 # --- Providers ------------------------------------------------------------------------------------
 SALESFORCE_ORIGINS = env.read_list("SALESFORCE_ORIGINS")

@@ -22,7 +22,6 @@ from sidebar.sweeper import Sweeper
 SHORTEST, LONGEST = 300.0, 600.0
 #: Lifetimes differ by up to this share, so that what was loaded together does not expire together.
 JITTER = 0.1
-DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 #: Seconds of expiry times swept under one hold of the lock. Cards that expire within it take far less than 5 ms.
 SWEEP_STEP = 0.05
 #: What an entry costs beside its card: key, two dicts, heap and index (measured; bench/ shows the figure).
@@ -111,7 +110,7 @@ class CardCache:
 
     def __init__(
         self,
-        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_bytes: int = 64 * 1024 * 1024,
         *,
         timer: Callable[[], float] = time.monotonic,
         sweep_every: float | None = 5.0,
@@ -246,5 +245,5 @@ def _owner_key(connection_id: str) -> bytes:
     return hashlib.blake2b(connection_id.encode(), digest_size=_OWNER_SIZE).digest()
 
 
-cards = CardCache(getattr(settings, "CARD_CACHE_BYTES", DEFAULT_MAX_BYTES))
+cards = CardCache(settings.CARD_CACHE_BYTES)
 os.register_at_fork(after_in_child=cards.reset)

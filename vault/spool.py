@@ -11,7 +11,7 @@ _SUFFIX = ".sealed"
 
 
 def folder() -> Path:
-    return Path(getattr(settings, "VAULT_SPOOL_DIR", None) or settings.LOCAL_DIR / "spool")
+    return Path(settings.VAULT_SPOOL_DIR)
 
 
 def write(attempt_id: UUID, blob: bytes) -> None:
