@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from organizations.domains import own_domains
 from organizations.models import Member
-from providers.base import PersonMatch, Priority
-from providers.errors import NeedsReconnect, RateLimited, Transient
+from providers.base import Priority
+from providers.errors import RateLimited, Transient
 from sidebar import render
 from sidebar.addresses import correspondents
 from sidebar.bulkhead import bulkhead
@@ -93,23 +93,13 @@ def _fetch(
 
     def load(keys: list[bytes]) -> Mapping[bytes, bytes]:
         asked_at, addresses = render.now(), [missing[key] for key in keys]
-        matches = _ask_salesforce(connection, addresses, priority)
+        matches = crm_for(connection, "sidebar.lookup").find_people(addresses, priority=priority)
         fresh = {key: render.card(missing[key], matches[missing[key]], asked_at) for key in keys}
         cards.store(owner, fresh, seconds=card_lifetime(member), generation=generation)
         return fresh
 
     trip = Trip(load, peek, owner.organization_id, generation, priority)
     return flights.fetch(list(missing), trip)
-
-
-def _ask_salesforce(
-    connection: ConnectionRef, addresses: Sequence[str], priority: Priority
-) -> Mapping[str, PersonMatch]:
-    try:
-        return crm_for(connection, "sidebar.lookup").find_people(addresses, priority=priority)
-    except NeedsReconnect:
-        cards.drop_connection(str(connection.id))  # the vault's epoch tells the other processes
-        raise
 
 
 def _owner(connection: ConnectionRef) -> Owner:

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from organizations import epochs
 from organizations.models import Member
 from providers.base import Crm, Form, Record, Secret
-from providers.errors import NeedsReconnect, ProviderError, Rejected
+from providers.errors import ProviderError, Rejected
 from sidebar import idempotency
 from sidebar.bulkhead import bulkhead
 from sidebar.cache import cards
@@ -98,11 +98,7 @@ def forget_cards(connection_id: str) -> None:
 @contextmanager
 def _salesforce(connection: ConnectionRef, purpose: str) -> Iterator[Crm]:
     with bulkhead.waiting(str(connection.organization_id)):
-        try:
-            yield crm_for(connection, purpose)
-        except NeedsReconnect:
-            cards.drop_connection(str(connection.id))  # the vault's epoch tells the other processes
-            raise
+        yield crm_for(connection, purpose)
 
 
 @contextmanager

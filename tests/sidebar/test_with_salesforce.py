@@ -4,7 +4,7 @@ import gc
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +13,8 @@ from pytest_django import Settings
 
 from organizations.models import Member
 from providers.base import Secret
-from sidebar import lookup
+from providers.errors import NeedsReconnect
+from sidebar import lookup, records
 from sidebar.cache import CardCache, cards
 from tests.organizations import people
 from tests.sidebar.conftest import connect
@@ -104,6 +105,24 @@ def test_cold_is_one_call_and_warm_is_none(alice: Asker) -> None:
     assert alice.calls() - before == 1
     over_wsgi(alice.token, JANE)
     assert alice.calls() - before == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda member: lookup.look_up_people(member, ["x@y.example"]),
+        lambda member: records.search_records(member, "x1"),
+    ],
+)
+def test_a_revoked_grant_takes_its_cards_with_it(alice: Asker, ask: Callable[[Member], object]) -> None:
+    """C17: whichever call is the first to be refused; the vault tells this process, as it tells the others."""
+    over_wsgi(alice.token, JANE, "someone@else.example")
+    assert cards.counters().entries == 2
+    alice.desk.sim("users/alice", {"revoke": True})
+    with pytest.raises(NeedsReconnect):
+        ask(alice.member)
+    assert cards.counters().entries == 0
+    assert b"needs-reconnect" in over_wsgi(alice.token, JANE)
 
 
 @pytest.mark.parametrize("has_sweeper", [True, False])
