@@ -48,15 +48,6 @@ def read_named(name: str) -> dict[str, str]:
     return {value.strip(): label.strip() for label, _, value in pairs}
 
 
-def read_bool(name: str, default: bool = False) -> bool:
-    value = read(name, "yes" if default else "no").strip().lower()
-    if value in ("1", "true", "yes", "on"):
-        return True
-    if value in ("0", "false", "no", "off", ""):
-        return False
-    raise ConfigurationError(f"{name} is neither yes nor no.")
-
-
 def database(url: str, name: str) -> dict[str, object]:
     """A Django DATABASES entry from `postgres://user:password@host:port/db?sslmode=...` or `sqlite:////path`."""
     parts = urlsplit(url)

@@ -37,11 +37,6 @@ class Mailbox:
         """The address case-folded: two mailboxes with one key are one correspondent."""
         return self.address.casefold()
 
-    @property
-    def base_address(self) -> str:
-        """The address without its plus-tag (`jane+news@x` -> `jane@x`); the address itself where there is none."""
-        return base_address(self.address)
-
 
 @dataclass(frozen=True, slots=True)
 class _Token:

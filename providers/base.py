@@ -170,15 +170,6 @@ class Identity:
     time_zone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """API calls of an organization in the rolling 24 hours, as the provider last said."""
-
-    used: int
-    limit: int
-    seen_at: datetime
-
-
 class Crm(Protocol):
     """What the sidebar needs of a CRM, already authorised as one person.
 
@@ -210,10 +201,6 @@ class Crm(Protocol):
 
     def open_url(self, record_id: str) -> Secret:
         """A one-time link that opens the record in the browser without another sign-in (scope `web`)."""
-        ...
-
-    def usage(self) -> Usage | None:
-        """What the last answer said of the API allowance; None before the first."""
         ...
 
 

@@ -1,11 +1,11 @@
 """Which providers there are, and the adapter of each. Opened by the vault only; checked at import."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from providers import oauth
 from providers.base import Crm
-from providers.salesforce import hosts, transport
+from providers.salesforce import transport
 from providers.salesforce.crm import SalesforceCrm
 
 
@@ -14,10 +14,7 @@ class Adapter:
     """What the vault needs to know of a provider. `scopes`: each scope we ask for and, in plain words, why."""
 
     name: str
-    label: str
     scopes: Mapping[str, str]
-    host_suffixes: tuple[str, ...]
-    login_url: Callable[[str, Collection[str]], str]
     warm_up: Callable[[], None]
     crm: Callable[..., Crm] | None = None
 
@@ -38,10 +35,7 @@ _PURPOSES = dict(
 ADAPTERS: Mapping[str, Adapter] = {
     "salesforce": Adapter(
         name="salesforce",
-        label="Salesforce",
         scopes=_PURPOSES,
-        host_suffixes=hosts.SUFFIXES,
-        login_url=hosts.login_url,
         warm_up=transport.warm_up,
         crm=SalesforceCrm,
     ),

@@ -69,14 +69,6 @@ class ObjectAccess:
         rights = self.objects.get(name)
         return rights if rights and rights.queryable else None
 
-    def sees(self, name: str, field_name: str) -> bool:
-        rights = self.objects.get(name)
-        return rights is not None and field_name in rights.fields
-
-    @property
-    def has_person_accounts(self) -> bool:
-        return self.sees("Contact", "IsPersonAccount") or self.sees("Account", "IsPersonAccount")
-
     def with_object(self, rights: ObjectRights) -> "ObjectAccess":
         return replace(self, objects={**self.objects, rights.name: rights})
 

@@ -7,9 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
-from providers.base import Priority, Usage
+from providers.base import Priority
 from providers.errors import RateLimited
 
 PROBE_AFTER = 300.0  # seconds; then one shed call may look whether the rolling day has moved on
@@ -30,7 +29,6 @@ class ApiBudget:
         self._lock = threading.Lock()
         self._used = self._limit = self._in_flight = 0
         self._seen: float | None = None
-        self._seen_at = datetime.fromtimestamp(0, UTC)
 
     @contextmanager
     def call(self, priority: Priority) -> Iterator[None]:
@@ -57,14 +55,9 @@ class ApiBudget:
             limit = max(self._limit, 1)
             self._note(max(self._used, limit), limit)
 
-    def usage(self) -> Usage | None:
-        """What Salesforce last said; None before the first answer."""
-        with self._lock:
-            return None if self._seen is None else Usage(self._used, self._limit, self._seen_at)
-
     def _note(self, used: int, limit: int) -> None:
         self._used, self._limit = used, limit
-        self._seen, self._seen_at = self._clock(), datetime.now(UTC)
+        self._seen = self._clock()
 
     def _admit(self, priority: Priority) -> None:
         if priority is Priority.INTERACTIVE or self._seen is None:

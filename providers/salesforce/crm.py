@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from providers.base import Form, PersonMatch, Priority, Record, Secret, TokenSource, Usage
+from providers.base import Form, PersonMatch, Priority, Record, Secret, TokenSource
 from providers.errors import NotFound, PermissionMissing, Rejected, Transient
 from providers.http import Session
 from providers.salesforce import access as rights_of
@@ -99,15 +99,6 @@ class SalesforceCrm:
         body = failures.parsed(answer.content)
         uri = body.get("frontdoor_uri") if isinstance(body, Mapping) else None
         return Secret(hosts.browser_url(str(uri), self._http.settings.origins))
-
-    def usage(self) -> Usage | None:
-        return self._budget.usage()
-
-    def refresh_access(self, *, priority: Priority = Priority.BACKGROUND) -> ObjectAccess:
-        """Ask anew what this person may see, and keep it (at connect, daily, on a field error)."""
-        found = rights_of.fetch(self._wire(priority))
-        self._store.save(found)
-        return found
 
     def _wire(self, priority: Priority) -> Wire:
         return Wire(self._tokens, self._http, self._budget, self._version, priority)

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from providers import http, oauth
 from providers.base import Access, Person, PersonMatch, Priority, Secret, TokenSet
 from providers.errors import NeedsReconnect
+from providers.salesforce import access
 from providers.salesforce.access import ObjectAccess
 from providers.salesforce.budget import ApiBudget
 from providers.salesforce.crm import SalesforceCrm
 from providers.salesforce.hosts import SUFFIXES
+from providers.salesforce.transport import Wire
 from tests.simulators.running import REDIRECT_URI, Running
 
 VERSION = "62.0"
@@ -116,7 +118,7 @@ def someone(salesforce: Running, user: str, org: str = "acme", *, scopes: str = 
     tokens = sign_in(salesforce, session, user, org, scopes=scopes)
     store, budget, pages = Memory(), ApiBudget(), salesforce.org(org)["pages_url"]
     crm = SalesforceCrm(tokens, store, budget, session, VERSION, pages)
-    crm.refresh_access(priority=Priority.INTERACTIVE)
+    store.save(access.fetch(Wire(tokens, session, budget, VERSION, Priority.INTERACTIVE)))
     salesforce.reset(only=["calls"])
     return Someone(tokens, store, budget, crm, session, pages)
 

@@ -96,13 +96,15 @@ def test_a_probe_without_news_holds_the_others_back() -> None:
         pass
 
 
-def test_usage_is_what_salesforce_said() -> None:
+def test_what_salesforce_says_counts_and_nothing_before() -> None:
     budget = ApiBudget()
-    assert budget.usage() is None
-    budget.saw("api-usage=5/10")
-    usage = budget.usage()
-    assert usage is not None
-    assert (usage.used, usage.limit) == (5, 10)
+    for header in (None, "", "per-app-api-usage=9/10(appName=x)"):
+        budget.saw(header)
+        with budget.call(Priority.PREFETCH):
+            pass
+    budget.saw("api-usage=8/10")
+    with pytest.raises(RateLimited), budget.call(Priority.PREFETCH):
+        pass
 
 
 @given(st.lists(st.sampled_from([Priority.PREFETCH, Priority.POLLING, Priority.BACKGROUND]), max_size=60))

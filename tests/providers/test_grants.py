@@ -58,16 +58,12 @@ def test_disconnecting_revokes(salesforce: Running) -> None:
 def test_background_sheds_and_clicks_do_not(salesforce: Running, alice: Someone) -> None:
     salesforce.sim("limits", {"used": 690, "max": 1000})
     alice.crm.find_people([JANE])
-    usage = alice.crm.usage()
-    assert usage is not None
-    assert (usage.used, usage.limit) == (691, 1000)
+    assert (alice.budget._used, alice.budget._limit) == (691, 1000)
     for _ in range(9):
         alice.crm.find_people([JANE], priority=Priority.PREFETCH)
     with pytest.raises(RateLimited):
         alice.crm.find_people([JANE], priority=Priority.PREFETCH)
-    usage = alice.crm.usage()
-    assert usage is not None
-    assert usage.used == 700
+    assert alice.budget._used == 700
     assert alice.crm.find_people([JANE])[JANE].people
 
 

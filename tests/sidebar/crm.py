@@ -14,7 +14,6 @@ from providers.base import (
     Priority,
     Record,
     Secret,
-    Usage,
 )
 
 URL = "https://acme.my.salesforce.example"
@@ -82,9 +81,6 @@ class RememberingCrm:
     def open_url(self, record_id: str) -> Secret:
         self._note("open_url", record_id)
         return Secret(f"{URL}/secur/frontdoor.jsp?otp=once-{record_id}")
-
-    def usage(self) -> Usage | None:
-        return None
 
     @property
     def writes(self) -> list[tuple[Any, ...]]:
