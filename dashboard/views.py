@@ -1,6 +1,10 @@
 """The dashboard's pages: parse, ask, show. They work without JavaScript and decide nothing themselves."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth import logout
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -60,11 +64,12 @@ def audit_log(request: HttpRequest, member: Member) -> HttpResponse:
     """The newest entries first; a POST walks the whole chain and says whether it is whole."""
     checked = request.method == "POST"
     fault = audit.verify(member.organization_id) if checked else None
-    entries = _audit_page(member, request.GET.get("before", ""))
+    shown = audit.page(member.organization_id, limit=AUDIT_PAGE, before=_number(request.GET.get("before", "")))
+    names = _names(shown.entries, member)
     context = {
         "page": "audit",
-        "entries": [(entry, _actor(entry.actor, member)) for entry in entries[:AUDIT_PAGE]],
-        "older": entries[AUDIT_PAGE - 1].sequence if len(entries) > AUDIT_PAGE else None,
+        "entries": [(entry, names.get(entry.actor, entry.actor)) for entry in shown.entries],
+        "older": shown.next_before,
         "checked": checked,
         "fault": fault,
     }
@@ -89,18 +94,15 @@ def _connection_of(member: Member) -> Connection | None:
     return rows.order_by("-connected_at").first()
 
 
-def _audit_page(member: Member, before: str) -> list[AuditEntry]:
-    """One entry more than a page, so that we know whether there are older ones."""
-    rows = AuditEntry.objects.filter(organization_id=member.organization_id)
-    if before.isdecimal() and len(before) < 18:
-        rows = rows.filter(sequence__lt=int(before))
-    return list(rows.order_by("-sequence")[: AUDIT_PAGE + 1])
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 18 else None
 
 
-def _actor(actor: str, reader: Member) -> str:
-    """ "member:<id>" as a name, where the member is still there and of the reader's organization."""
-    kind, _, key = actor.partition(":")
-    if kind != "member":
-        return actor
-    found = Member.objects.filter(pk=key, organization_id=reader.organization_id).values_list("name", flat=True).first()
-    return found or "A former member"
+def _names(entries: Iterable[AuditEntry], reader: Member) -> dict[str, str]:
+    """ "member:<id>" -> a name, where the member is still there and of the reader's organization."""
+    actors = {entry.actor for entry in entries if entry.actor.startswith("member:")}
+    rows = Member.objects.filter(organization_id=reader.organization_id).annotate(
+        actor=Concat(Value("member:"), Cast("pk", CharField()))
+    )
+    known = rows.filter(actor__in=actors).values_list("actor", "name", "username")
+    return dict.fromkeys(actors, "A former member") | {actor: name or username for actor, name, username in known}

@@ -145,6 +145,24 @@ def _move_head(entry: AuditEntry) -> None:
         cursor.execute(_MOVE_HEAD, [entry.organization_id, entry.sequence, mac])
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, newest first. `next_before`: what to ask on with; None where there are no older ones."""
+
+    entries: list[AuditEntry]
+    next_before: int | None
+
+
+def page(organization_id: UUID, *, limit: int, before: int | None = None) -> Page:
+    """The newest `limit` entries, or the newest of those before a sequence number."""
+    rows = AuditEntry.objects.filter(organization_id=organization_id)
+    if before is not None:
+        rows = rows.filter(sequence__lt=before)
+    found = list(rows.order_by("-sequence")[: limit + 1])
+    entries = found[:limit]
+    return Page(entries, entries[-1].sequence if len(found) > limit else None)
+
+
 def verify(organization_id: UUID) -> FirstBad | None:
     """Walk the chain in one snapshot; None when every row and the head are as they were written."""
     previous, expected, last = _GENESIS, 1, None

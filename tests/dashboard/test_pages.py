@@ -176,6 +176,21 @@ def test_the_audit_log_is_read_page_by_page(everybody: Any) -> None:
         page(signed_in(alice), f"audit/?before={nonsense}")
 
 
+def test_the_audit_log_names_everybody_in_one_query(everybody: Any, django_assert_max_num_queries: Any) -> None:
+    """Those of the organization by name, those who have gone as former members, tasks as they are called."""
+    alice, bob, charlie = everybody
+    for number in range(30):
+        for actor in (alice, bob, charlie, "task:counting", "member:nonsense"):
+            audit.record(alice.organization_id, actor, "test.counted", number)
+    client = signed_in(alice)
+    with django_assert_max_num_queries(6):
+        shown = page(client, "audit/")
+    for name in ("Alice Adams", "Bob Brown", "A former member", "task:counting"):
+        assert f"<td>{name}</td>" in shown
+    assert "Charlie" not in shown
+    assert "nonsense" not in shown
+
+
 def test_the_cookies_we_set_are_those_we_list(everybody: Any) -> None:
     """C43: every cookie is HttpOnly and SameSite=Lax, and named on the page."""
     listed = page(signed_in(everybody[0]), "cookies/")
