@@ -61,7 +61,7 @@ def test_an_administrator_revoked_at_salesforce_has_no_powers_here(stack: Stack,
 
 
 def change_policy(caller: AddIn) -> int:
-    body = {"users_can_modify": {}, "values": {}}
+    body: dict[str, object] = {"users_can_modify": {}, "values": {}}
     return caller.call("PATCH", "policy/?level=organization", fresh=True, json=body).status_code
 
 
