@@ -16,6 +16,9 @@ LONGEST_DOMAIN = 253
 LONGEST_NAME = 200
 
 _SPACE = " \t\r\n"
+_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+#: The three characters that NFC makes ASCII: Greek question mark, Greek varia, Kelvin sign.
+_DISGUISES = re.compile("([\u037e\u1fef\u212a])")
 _SPECIALS = frozenset('()<>[]:;@\\,."')
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ATOM = re.compile(r"[^\s()<>\[\]:;@\\,.\"]+")
@@ -34,8 +37,8 @@ class Mailbox:
 
     @property
     def key(self) -> str:
-        """The address case-folded: two mailboxes with one key are one correspondent."""
-        return self.address.casefold()
+        """The address folded: two mailboxes with one key are one correspondent."""
+        return fold(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,20 @@ def parse_addresses(strings: Sequence[str]) -> tuple[list[Mailbox], list[int]]:
         if not is_clean:
             invalid.append(index)
     return list(seen.values()), invalid
+
+
+def fold(text: str) -> str:
+    """What is compared of an address, ours or the CRM's: NFC, with ASCII letters in lower case and no other letter
+    changed. Unicode's case folding makes `finance` of a ligature and `k` of a Kelvin sign: another person."""
+    if text.isascii():
+        return text.lower()
+    return "".join(_folded(part) for part in _DISGUISES.split(text))
+
+
+def _folded(text: str) -> str:
+    if _DISGUISES.fullmatch(text):
+        return text
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_TO_LOWER))
 
 
 def base_address(address: str) -> str:
@@ -182,7 +199,7 @@ def _display_name(tokens: list[_Token], address: str) -> str:
     if tokens and not _is_phrase(tokens):
         # Mail programs write `jane@x.com <jane@x.com>`. Any other bare "@" before the angle is the disguise of
         # CVE-2023-27043: two addresses, and every parser picks another.
-        if _address(tokens).casefold() != address.casefold():
+        if fold(_address(tokens)) != fold(address):
             raise _MalformedError
         return ""
     name = "".join((" " if token.spaced else "") + token.text for token in tokens)
@@ -222,8 +239,10 @@ def _address(tokens: list[_Token]) -> str:
 def _local_part(tokens: list[_Token]) -> str:
     if any(token.spaced for token in tokens[1:]) or not tokens:
         raise _MalformedError
+    if any(_DISGUISES.search(token.text) for token in tokens):  # the part would no longer be what was written
+        raise _MalformedError
     if len(tokens) == 1 and tokens[0].kind == "quoted":
-        local = _quote_if_needed(tokens[0].text)
+        local = _quote_if_needed(unicodedata.normalize("NFC", tokens[0].text))
     elif any(token.kind == "quoted" for token in tokens):
         raise _MalformedError
     else:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from providers.addresses import Mailbox, parse_addresses
+from providers.addresses import Mailbox, fold, parse_addresses
 
 #: An address that is its own normal form, as nearly all are; the full parser takes 30 times longer.
 _PLAIN = re.compile(
@@ -15,7 +15,7 @@ _PLAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Correspondents:
-    """`wanted`: lower-case addresses to look up, in order. `skipped`: colleagues. `invalid`: indices of the input."""
+    """`wanted`: folded addresses to look up, in order. `skipped`: colleagues. `invalid`: indices of the input."""
 
     wanted: list[str]
     skipped: list[str]
@@ -51,5 +51,5 @@ def _parse_others(
 
 def _pair(mailbox: Mailbox) -> tuple[str, str]:
     # Salesforce compares addresses without regard to case, so one correspondent is one card.
-    address = mailbox.address.lower()
+    address = fold(mailbox.address)
     return address, address.rpartition("@")[2]

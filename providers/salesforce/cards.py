@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from providers.addresses import base_address
+from providers.addresses import base_address, fold
 from providers.base import Field, Group, Person, PersonMatch, Record
 from providers.salesforce import layout, lookup
 from providers.salesforce.access import ObjectAccess, ObjectRights
@@ -32,7 +32,7 @@ class Deck:
 
     def match(self, address: str) -> PersonMatch:
         """Everybody found under the address itself, then under the address without its plus-tag."""
-        keys = dict.fromkeys([address.casefold(), base_address(address).casefold()])
+        keys = dict.fromkeys([fold(address), fold(base_address(address))])
         people = tuple(person for key in keys for person in self._people.get(key, ()))
         related = () if people else tuple(lookup.related_notes(self._access))
         notes = (*(note for note in self._notes if note not in related), *self._hidden(people), *self._cut)
@@ -133,7 +133,7 @@ def _name(row: Row, object_name: str) -> str:
 
 
 def _key(row: Row) -> str:
-    return str(row.get("Email") or "").casefold()
+    return fold(str(row.get("Email") or ""))
 
 
 def _rows(part: Any) -> list[Row]:

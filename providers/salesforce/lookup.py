@@ -5,7 +5,7 @@ Builds queries only; `cards` reads the answers. A hidden field would fail a whol
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from providers.addresses import base_address
+from providers.addresses import base_address, fold
 from providers.salesforce import layout, soql
 from providers.salesforce.access import ObjectAccess, ObjectRights
 
@@ -35,7 +35,7 @@ def asked_for(addresses: Iterable[str]) -> list[str]:
                 soql.literal(text)
             except ValueError:
                 continue
-            wanted.setdefault(text.casefold())
+            wanted.setdefault(fold(text))
     return list(wanted)
 
 

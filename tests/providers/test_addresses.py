@@ -1,12 +1,14 @@
 """Addresses of real and hostile mail: RFC 5322, IDN, plus-tags, disguises; fast, and no exception on any text."""
 
+import sys
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.addresses import Mailbox, base_address, parse_addresses
+from providers.addresses import Mailbox, base_address, fold, parse_addresses
 
 
 def addresses_of(*strings: str) -> list[str]:
@@ -147,3 +149,44 @@ def test_worst_cases_take_linear_time(text: str) -> None:
     started = time.process_time()
     parse_addresses([text])
     assert time.process_time() - started < 1.0
+
+
+#: Letters that Unicode's folding, or its composition, makes ASCII.
+LOOK_ALIKES = st.sampled_from("\ufb01\ufb05\u00df\u1e9e\u017f\u212a\u0130\u0131\u037e\u1fef\uff21\u00c5\u0301\u0331")
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs",)) | st.sampled_from("AZhKk\u0301") | LOOK_ALIKES))
+def test_folding_changes_nothing_but_ascii_letters(text: str) -> None:
+    """C57: another person's card is never shown for a look-alike."""
+    folded = fold(text)
+    assert folded.isascii() == text.isascii()
+    assert fold(folded) == folded
+    assert fold(unicodedata.normalize("NFC", folded)) == folded or any(char in text for char in "\u037e\u1fef\u212a")
+    assert not set(folded) & set("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    if text.isascii():
+        assert folded == text.lower()
+
+
+@given(st.text(alphabet=st.sampled_from('abKz.+"') | LOOK_ALIKES | st.characters(categories=("L", "N")), min_size=1))
+def test_a_local_part_beyond_ascii_never_becomes_ascii(local: str) -> None:
+    for mailbox in parse_addresses([f"{local}@x.com", f'"{local}"@x.com', f"Someone <{local}@x.com>"])[0]:
+        assert mailbox.address.isascii() == mailbox.key.isascii() == local.isascii()
+
+
+@pytest.mark.parametrize("local", ["\ufb01nance", "stra\u00dfe", "bo\u017fs", "\u0130nfo", "Stra\u1e9ee"])
+def test_look_alikes_are_others(local: str) -> None:
+    ascii_one = local.casefold().encode("ascii", "ignore").decode()
+    found = parse_addresses([f"{local}@x.com", f"{ascii_one}@x.com"])[0]
+    assert [mailbox.address for mailbox in found] == [f"{local}@x.com", f"{ascii_one}@x.com"]
+
+
+def test_every_character_that_composition_makes_ascii_is_refused() -> None:
+    made_ascii = [
+        char
+        for char in map(chr, range(0x80, sys.maxunicode + 1))
+        if not "\ud800" <= char <= "\udfff" and unicodedata.normalize("NFC", char).isascii()
+    ]
+    assert len(made_ascii) == 3
+    for char in made_ascii:
+        assert parse_addresses([f"j{char}ane@x.com", f'"j{char}ane"@x.com']) == ([], [0, 1])
+        assert fold(char) == char

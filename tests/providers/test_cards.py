@@ -102,6 +102,23 @@ def test_exact_matches_come_before_those_without_the_tag() -> None:
     assert match("jane+other@y.com", contacts=rows).people == ()
 
 
+@pytest.mark.parametrize(
+    ("theirs", "asked"),
+    [
+        ("finance@x.com", "\ufb01nance@x.com"),
+        ("strasse@x.com", "stra\u00dfe@x.com"),
+        ("boss@x.com", "bo\u017fs@x.com"),
+        ("kim@x.com", "\u212aim@x.com"),
+    ],
+)
+def test_a_look_alike_is_nobody(theirs: str, asked: str) -> None:
+    """C57: whatever a database's collation thinks, the card is of the person who wrote, or of nobody."""
+    for one, other in ((theirs, asked), (asked, theirs)):
+        assert match(other, contacts=found(contact(email=one))).people == ()
+        assert len(match(one, contacts=found(contact(email=one))).people) == 1
+    assert theirs not in lookup.asked_for([asked])
+
+
 def test_account_opportunities_and_cases_hang_on_the_person() -> None:
     """C55."""
     opportunities = found({"Id": "006000000000001AAA", "Name": "Deal", "StageName": "Open"})

@@ -65,3 +65,11 @@ def test_colleagues_are_left_out_and_everybody_comes_once_in_order() -> None:
     ]
     assert found.skipped == ["alice@acme.example", "bob@acme.example"]
     assert found.invalid == [5, 8]
+
+
+def test_a_look_alike_is_another_correspondent() -> None:
+    """C57: no folding but of ASCII letters, or the card would be another person's."""
+    strings = ["\ufb01nance@x.com", "FINANCE@x.com", "Stra\u00dfe@x.com", "bo\u017fs@x.com"]
+    who = correspondents(strings, frozenset())
+    assert who.wanted == ["\ufb01nance@x.com", "finance@x.com", "stra\u00dfe@x.com", "bo\u017fs@x.com"]
+    assert correspondents(["\u212aim@x.com", "\u0130nfo@x.com"], frozenset()).invalid == [0]
