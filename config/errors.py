@@ -14,33 +14,12 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from config import request_ids
+from dashboard.problems import title_of
 from providers import errors as provider_errors
 from vault.clients import reconnect_url
 from vault.errors import ConnectRequired, KeyGone, TokenTampered
 
 log = logging.getLogger("sidebar.errors")
-
-TITLES = {
-    "bad-request": "The request cannot be understood",
-    "invalid": "Some values are not valid",
-    "not-authenticated": "Sign in first",
-    "forbidden": "You may not do this",
-    "not-found": "Not found",
-    "method-not-allowed": "This address does not take that method",
-    "not-acceptable": "Only JSON is answered here",
-    "unsupported-media-type": "Send JSON",
-    "unsupported-encoding": "Compressed bodies are not taken",
-    "too-large": "The body is too large",
-    "too-many-requests": "Too many requests",
-    "connect-required": "Connect to Salesforce first",
-    "needs-reconnect": "Connect to Salesforce again",
-    "permission-missing": "Salesforce does not let you do this",
-    "rejected": "Salesforce refused this",
-    "rate-limited": "Salesforce allows no more calls for now",
-    "provider-unavailable": "Salesforce does not answer",
-    "database-unavailable": "We cannot answer right now",
-    "server-error": "Something went wrong on our side",
-}
 
 
 def problem(
@@ -54,7 +33,7 @@ def problem(
     """An RFC 9457 answer. `detail` is a sentence that says what to do; `members` are extension members."""
     body = {
         "type": f"{settings.PUBLIC_URL}/problems/{slug}",
-        "title": TITLES.get(slug, slug.replace("-", " ").capitalize()),
+        "title": title_of(slug),
         "status": status,
         "detail": detail,
         "request_id": request_ids.current.get(),

@@ -1,4 +1,4 @@
-"""A page for each problem type of the API (RFC 9457): what it means and what to do. Words only."""
+"""A title and a page for each problem type of the API (RFC 9457): what it means and what to do. Words only."""
 
 from dataclasses import dataclass
 
@@ -81,7 +81,9 @@ PROBLEMS = {
         "Compressed bodies are not taken", "The body was compressed.", "Send it without Content-Encoding."
     ),
     "too-large": Problem(
-        "The body is too large", "Bodies are limited to 1 MiB.", "Ask for fewer things in one request."
+        "The body is too large",
+        "The body is larger than this address takes. The member detail says how much that is.",
+        "Ask for fewer things in one request.",
     ),
     "too-many-requests": Problem(
         "Too many requests",
@@ -130,6 +132,11 @@ PROBLEMS = {
         "Try again. If it stays, tell your administrator the request_id.",
     ),
 }
+
+
+def title_of(slug: str) -> str:
+    """The title of an answer of this type: that of its page."""
+    return PROBLEMS[slug].title if slug in PROBLEMS else slug.replace("-", " ").capitalize()
 
 
 @require_safe

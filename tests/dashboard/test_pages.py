@@ -1,6 +1,8 @@
 """The dashboard's pages: who may open them, what they say, what their forms do. They work without JavaScript."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from sidebar import refusals
 from tests.organizations import people
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
 PRIVATE = ("connection", "policy", "members", "audit")
 PAGES = ("", "connection/", "policy/", "members/", "audit/", "cookies/")
 HOST = {"Host": "localhost:8000"}
@@ -208,11 +211,24 @@ def test_the_cookies_we_set_are_those_we_list(everybody: Any) -> None:
         assert cookie["httponly"]
 
 
+def answered() -> set[str]:
+    """Every problem type that the source answers with."""
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "config").glob("*.py"))
+    named = set(re.findall(r'problem\(\s*"([a-z-]+)"', source))
+    refused = {str(kind.slug) for kind in vars(refusals).values() if hasattr(kind, "slug")}
+    assert {"too-large", "needs-reconnect"} <= named
+    return named | refused | set(errors._SLUGS.values()) | {"server-error"}  # the last: what has no type of its own
+
+
+def test_every_problem_page_is_of_a_type_that_is_answered() -> None:
+    assert set(PROBLEMS) == answered()
+
+
 def test_every_problem_type_has_a_page() -> None:
-    """RFC 9457: `type` leads to a page that explains it in words."""
-    ours = {str(kind.slug) for kind in vars(refusals).values() if hasattr(kind, "slug")}
-    for slug in {*errors.TITLES, *ours, "conflict"}:
+    """RFC 9457: `type` leads to a page that explains it in words, under the title of the answer."""
+    for slug in answered():
         response = Client(headers=HOST).get(f"/problems/{slug}")
         assert response.status_code == 200, slug
-        assert PROBLEMS[slug].title in response.content.decode()
+        title = json.loads(errors.problem(slug, 400, "").content)["title"]
+        assert f"<h1>{title}</h1>" in response.content.decode()
     assert Client(headers=HOST).get("/problems/invented").status_code == 404
