@@ -6,15 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-@register()
-def public_url_is_whole(**kwargs: Any) -> list[CheckMessage]:
-    parts = urlsplit(settings.PUBLIC_URL)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
-        return [Error("PUBLIC_URL is no origin.", hint="Write it like https://sidebar.example.com.", id="config.E001")]
-    return []
+from organizations.loopback import is_loopback
 
 
 @register()
@@ -22,7 +14,7 @@ def origins_are_https(**kwargs: Any) -> list[CheckMessage]:
     """A plain-http provider is a simulator's login page on this machine, or a mistake."""
     wrong = [origin for origin in settings.SALESFORCE_ORIGINS if not _allowed(origin)]
     return [
-        Error(f"SALESFORCE_ORIGINS holds {origin}.", hint="Use https; http only on loopback.", id="config.E002")
+        Error(f"SALESFORCE_ORIGINS holds {origin}.", hint="Use https; http only on loopback.", id="config.E001")
         for origin in wrong
     ]
 
@@ -31,4 +23,4 @@ def _allowed(origin: str) -> bool:
     parts = urlsplit(origin)
     if parts.path or parts.query or parts.fragment or parts.username or not parts.hostname:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import env
+from organizations.loopback import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = Path(env.read("LOCAL_DIR", str(BASE_DIR / ".local")))
@@ -20,7 +21,7 @@ DEBUG = False
 
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
-IS_LOOPBACK = _public.hostname in ("localhost", "127.0.0.1", "::1")
+IS_LOOPBACK = is_loopback(_public.hostname)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if IS_LOOPBACK else [_public.hostname or "localhost"]
 
 # --- Keys: one each, none shared (docs/vault.md 3) ---------------------------------------------------

@@ -1,23 +1,15 @@
 """Refuse to start on settings that would not keep our promises. Run by `manage.py check` and at process start."""
 
-import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from organizations.loopback import is_loopback
+
 MIN_KEY = 32
 _SAMPLES = ("changeme", "change-me", "example", "insecure", "secret-key", "sample", "placeholder", "password")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _fault_of_key(value: str) -> str:
@@ -56,7 +48,8 @@ def public_url_is_safe(**_: Any) -> list[CheckMessage]:
     """Plain http and DEBUG are for loopback only."""
     parts = urlsplit(settings.PUBLIC_URL)
     host, found = parts.hostname or "", list[CheckMessage]()
-    if parts.scheme not in ("http", "https") or not host or parts.path or parts.query or parts.fragment:
+    is_bare = "@" not in parts.netloc and parts[2:] == ("", "", "")
+    if parts.scheme not in ("http", "https") or not host or not is_bare:
         message = "PUBLIC_URL is not an origin such as https://sidebar.example.com."
         found.append(Error(message, id="organizations.E005"))
     elif parts.scheme == "http" and not is_loopback(host):

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from organizations.loopback import is_loopback
+
 # The characters a URI may hold; anything else (space, backslash, control, non-ASCII) parses differently elsewhere.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]{1,2000}")
 _LOOPBACK_IP = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?(/.*)?")
-_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def is_acceptable(uri: str) -> bool:
@@ -21,7 +22,7 @@ def is_acceptable(uri: str) -> bool:
         return False
     if parts.username is not None or parts.password is not None or not parts.hostname or port == 0:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS)
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def is_plain_http(uri: str) -> bool:
