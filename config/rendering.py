@@ -1,4 +1,4 @@
-"""DRF's JSON in and out, by orjson and under the strict rules of `organizations.strict_json`."""
+"""DRF's JSON in and out, by orjson and under the strict rules of `config.strict_json`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
-from organizations import strict_json
+from config import strict_json
 
 
 class JsonRenderer(BaseRenderer):
