@@ -14,7 +14,7 @@ class Seed:
 
     def __init__(self, store: Store, key: str, owners: dict[str, str], number: int, size: float) -> None:
         self.store, self.key, self.owners, self.size = store, key, owners, size
-        self.random = random.Random(number)  # nosec B311 - the same records each time is the point
+        self.random = random.Random(number)  # the same records each time is the point
         self.now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         self.accounts: dict[str, Row] = {}
         self.by_email: dict[str, Row] = {}

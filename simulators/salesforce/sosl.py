@@ -10,7 +10,7 @@ from simulators.salesforce.profiles import Access
 from simulators.salesforce.schema import FieldType, ObjectType
 from simulators.salesforce.soql.compiler import Plan
 from simulators.salesforce.soql.lexer import SoqlError
-from simulators.salesforce.soql.parser import parse, parse_clauses
+from simulators.salesforce.soql.parser import parse, parse_clauses, select
 from simulators.salesforce.store import Row, Table, wildcard, words_of
 
 _HEAD = re.compile(
@@ -114,7 +114,7 @@ def _wanted(piece: str, access: Access, base: str) -> Wanted:
         raise ApiError(400, "INVALID_TYPE", f"entity type {name} does not support search")
     cut = re.search(r"\s(?=(?:WHERE|ORDER\s+BY|LIMIT|OFFSET|USING)\s)", inner + " ", re.IGNORECASE)
     fields, clauses = (inner[: cut.start()], inner[cut.start() :]) if cut else (inner, "")
-    query = parse(f"SELECT {fields or 'Id'} FROM {kind.name}")  # noqa: S608 # nosec B608
+    query = parse(select(fields or "Id", kind.name))
     tail = parse_clauses(kind.name, clauses)
     query.where, query.order_by, query.limit, query.offset = tail.where, tail.order_by, tail.limit, tail.offset
     return Wanted(Plan(query, access, base))

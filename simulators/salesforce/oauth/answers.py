@@ -140,7 +140,7 @@ def _answer(
         "scope": " ".join(scopes),
         "instance_url": org.api_url,
         "id": identity,
-        "token_type": "Bearer",  # nosec B105
+        "token_type": "Bearer",
         "issued_at": issued,
     }
     if refresh:
@@ -170,7 +170,7 @@ def introspect(host: Host, form: Form, authorization: str) -> Result:
                 "client_id": grant.client_id,
                 "username": user.username,
                 "sub": org.identity_url(user.id),
-                "token_type": "access_token",  # nosec B105
+                "token_type": "access_token",
             }
     return 200, {"active": False}
 

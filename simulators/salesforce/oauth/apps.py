@@ -29,7 +29,7 @@ LABELS = {
     "id": "Access the identity URL service",
     "api": "Manage user data via APIs",
     "web": "Manage user data via Web browsers",
-    "refresh_token": "Perform requests at any time",  # nosec B105
+    "refresh_token": "Perform requests at any time",
     "offline_access": "Perform requests at any time",
     "openid": "Access unique user identifiers",
     "full": "Full access",

@@ -9,6 +9,7 @@ from simulators.salesforce.rest.call import Answer, Call
 from simulators.salesforce.rest.queries import run
 from simulators.salesforce.schema import ObjectType
 from simulators.salesforce.soql.dates import moment_of, stamp
+from simulators.salesforce.soql.parser import select
 from simulators.salesforce.soql.values import reader
 from simulators.salesforce.store import Row
 
@@ -58,7 +59,7 @@ def _object(call: Call, kind: ObjectType) -> Answer:
     order = "LastModifiedDate" if kind.field("LastModifiedDate") else "Id"
     name = kind.name_field
     columns = f"Id, {name.name}" if name else "Id"
-    recent = run(call, f"SELECT {columns} FROM {kind.name} ORDER BY {order} DESC LIMIT 10")  # noqa: S608 # nosec B608
+    recent = run(call, select(columns, kind.name, f"ORDER BY {order} DESC LIMIT 10"))
     return Answer(
         body={"objectDescribe": describe.brief(kind, call.access, call.base), "recentItems": recent["records"]}
     )
@@ -132,8 +133,7 @@ def _relationship(call: Call, kind: ObjectType, record_id: str, name: str) -> An
         wanted = call.query.get("fields") or ", ".join(
             f.name for f in target.fields.values() if call.access.shows(target, f)
         )
-        where = f"{child.field} = '{row['Id']}'"
-        return Answer(body=run(call, f"SELECT {wanted} FROM {child.object} WHERE {where}"))  # noqa: S608 # nosec B608
+        return Answer(body=run(call, select(wanted, child.object, f"WHERE {child.field} = '{row['Id']}'")))
     link = kind.relationships.get(name.lower())
     parent = call.access.store.get(row.get(link.name)) if link else None
     parent_kind = call.access.store.schema.of_id(parent["Id"]) if parent else None

@@ -30,6 +30,11 @@ def parse(text: str) -> Query:
     return query
 
 
+def select(fields: str, name: str, *clauses: str) -> str:
+    """The text of a query that the simulator itself asks; `name` is an object's."""
+    return " ".join(("SELECT", fields, "FROM", name, *clauses))
+
+
 def parse_where(text: str) -> Condition:
     """A condition alone, as SOSL's RETURNING has it."""
     parser = _Parser(tokens_of(text))
