@@ -88,46 +88,21 @@ class PeopleSeed(Seed):
             self._owner(someone.owner),
         )
         self.by_email.setdefault(someone.email, contact)
-        self.add(
-            "Task",
-            {
-                "WhoId": contact["Id"],
-                "WhatId": account["Id"],
-                "Subject": "Call " + contact["Name"],
-                "Status": "Not Started",
-                "Priority": "High",
-                "ActivityDate": self._day(4),
-            },
-            2,
-            self._owner(someone.owner),
-        )
-        self.add(
-            "Task",
-            {
-                "WhoId": contact["Id"],
-                "WhatId": account["Id"],
-                "Subject": "Email: thank you for the talk",
-                "Status": "Completed",
-                "TaskSubtype": "Email",
-                "Priority": "Normal",
-                "ActivityDate": self._day(-12),
-            },
-            12,
-            self._owner(someone.owner),
-        )
-        self.add(
-            "Event",
-            {
-                "WhoId": contact["Id"],
-                "WhatId": account["Id"],
-                "Subject": "Quarterly review",
-                "StartDateTime": stamp(self.now + timedelta(days=9)),
-                "DurationInMinutes": 45,
-                "Location": someone.city,
-            },
-            20,
-            self._owner(someone.owner),
-        )
+        self._activities(someone, contact)
+
+    def _activities(self, someone: Someone, contact: Row) -> None:
+        """A call to come, an e-mail that was sent, and a meeting."""
+        about = {"WhoId": contact["Id"], "WhatId": contact["AccountId"]}
+        call = {"Subject": "Call " + contact["Name"], "Status": "Not Started", "Priority": "High"}
+        mail = {"Subject": "Email: thank you for the talk", "Status": "Completed", "TaskSubtype": "Email"}
+        review = {"Subject": "Quarterly review", "DurationInMinutes": 45, "Location": someone.city}
+        starts = stamp(self.now + timedelta(days=9))
+        for name, values, days_ago in (
+            ("Task", {**call, "ActivityDate": self._day(4)}, 2),
+            ("Task", {**mail, "Priority": "Normal", "ActivityDate": self._day(-12)}, 12),
+            ("Event", {**review, "StartDateTime": starts}, 20),
+        ):
+            self.add(name, about | values, days_ago, self._owner(someone.owner))
 
     def _lead(self, someone: Someone) -> None:
         values = {

@@ -151,18 +151,24 @@ def _user(store: Store, person: Person, profile: Profile, extra_set: str, stamps
             **stamps,
         },
     )
+    _grant_rights(store, user, [extra_set] if person.permission_sets else [], stamps["SystemModstamp"])
+    return user
+
+
+def _grant_rights(store: Store, user: User, extra_sets: list[str], stamped: str) -> None:
+    """The set that belongs to the person's profile, others, and what all of them allow."""
+    profile = user.profile
     own = next(row["Id"] for row in store.alive("PermissionSet") if row.get("ProfileId") == profile.id)
-    for set_id in (own, *([extra_set] if person.permission_sets else [])):
+    for set_id in (own, *extra_sets):
         store.put(
             "PermissionSetAssignment",
             {
                 "Id": store.new_id("PermissionSetAssignment"),
                 "PermissionSetId": set_id,
-                "AssigneeId": user_id,
+                "AssigneeId": user.id,
                 "IsActive": True,
-                "SystemModstamp": stamps["SystemModstamp"],
+                "SystemModstamp": stamped,
             },
         )
     granted = {f"Permissions{p}": p in profile.permissions for p in ADMINISTRATOR}
-    store.put("UserPermissionAccess", {"Id": store.new_id("UserPermissionAccess"), "_user": user_id, **granted})
-    return user
+    store.put("UserPermissionAccess", {"Id": store.new_id("UserPermissionAccess"), "_user": user.id, **granted})

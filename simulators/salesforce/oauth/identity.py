@@ -1,11 +1,28 @@
 """Who a token belongs to: userinfo and the identity URL, with Salesforce's own plain-text refusals."""
 
+from typing import Any
+
 from simulators.salesforce.oauth.answers import Result, grant_of
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
 
 _IDENTITY_SCOPES = {"id", "openid", "profile", "full", "api", "web"}
+#: What the identity URL says of everybody here.
+_ALWAYS_SO = {
+    "asserted_user": True,
+    "email_verified": True,
+    "addr_street": None,
+    "addr_city": None,
+    "addr_state": None,
+    "addr_zip": None,
+    "mobile_phone": None,
+    "mobile_phone_verified": False,
+    "is_lightning_login_user": False,
+    "status": {"created_date": None, "body": None},
+    "utcOffset": 0,
+    "is_app_installed": True,
+}
 
 
 def userinfo(host: Host, bearer: str) -> Result:
@@ -54,42 +71,32 @@ def identity(host: Host, org_id: str, user_id: str, bearer: str, version: str) -
         return 403, "Wrong_Org"
     if user.id[:15] != user_id[:15]:
         return 403, "Bad_Id"
-    row = org.store.tables["User"].rows[user.id]
     urls = _urls(org, user)
     if version:
         number = "65.0" if version == "latest" else version
         urls = {name: url.replace("{version}", number) for name, url in urls.items()}
-    return 200, {
+    return 200, {**_person(org, user), **_ALWAYS_SO, "urls": urls, "active": user.active}
+
+
+def _person(org: Org, user: User) -> dict[str, Any]:
+    row = org.store.tables["User"].rows[user.id]
+    return {
         "id": org.identity_url(user.id),
-        "asserted_user": True,
         "user_id": user.id,
         "organization_id": org.id,
         "username": user.username,
         "nick_name": row["CommunityNickname"],
         "display_name": user.name,
         "email": user.email,
-        "email_verified": True,
         "first_name": user.first,
         "last_name": user.last,
         "timezone": row["TimeZoneSidKey"],
         "photos": _photos(org),
-        "addr_street": None,
-        "addr_city": None,
-        "addr_state": None,
         "addr_country": row.get("Country"),
-        "addr_zip": None,
-        "mobile_phone": None,
-        "mobile_phone_verified": False,
-        "is_lightning_login_user": False,
-        "status": {"created_date": None, "body": None},
-        "urls": urls,
-        "active": user.active,
         "user_type": _user_type(user),
         "language": row["LanguageLocaleKey"],
         "locale": row["LocaleSidKey"],
-        "utcOffset": 0,
         "last_modified_date": row["LastModifiedDate"],
-        "is_app_installed": True,
     }
 
 
