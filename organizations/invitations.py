@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from organizations import audit
 from organizations.models import Invitation, Member, Organization, Role
+from organizations.refusals import NotAllowed
 
 LIFETIME = timedelta(days=14)
 
@@ -35,10 +36,21 @@ def open_for(username: str, organization: Organization | None) -> Invitation | N
     )
 
 
+def may_invite_as(actor: Member, role: Role) -> bool:
+    """Administrators invite as anything below primary admin, managers as users."""
+    return role != Role.PRIMARY_ADMIN if actor.is_administrator else actor.is_manager and role == Role.USER
+
+
+def _judge(actor: Member | str, role: Role) -> None:
+    if isinstance(actor, Member) and not may_invite_as(actor, role):
+        raise NotAllowed("You may not invite people into that role.")
+
+
 def invite(
     actor: Member | str, username: str, role: Role = Role.USER, organization: Organization | None = None
 ) -> Invitation:
-    """Invite, or renew an invitation. Raises ValueError for what is no username."""
+    """Invite, or renew an invitation. Raises NotAllowed, and ValueError for what is no username."""
+    _judge(actor, role)
     with transaction.atomic():
         invitation, _ = Invitation.objects.update_or_create(
             organization=organization,
@@ -67,6 +79,8 @@ def accept(invitation: Invitation, member: Member) -> None:
 
 
 def withdraw(actor: Member, invitation: Invitation) -> None:
+    """Raises NotAllowed where the actor could not have made it."""
+    _judge(actor, Role(invitation.role))
     with transaction.atomic():
         audit.record(actor.organization_id, actor, "invitation.withdrawn", invitation.pk)
         invitation.delete()

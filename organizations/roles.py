@@ -4,14 +4,7 @@ from django.db import transaction
 
 from organizations import membership
 from organizations.models import Member, Role
-
-
-class NotAllowed(Exception):
-    """This actor may not. The text is a plain sentence."""
-
-
-class NotPossible(Exception):
-    """Nobody may, as things stand. The text is a plain sentence."""
+from organizations.refusals import NotAllowed, NotPossible
 
 
 def change_member(actor: Member, member: Member, *, role: Role | None = None, is_active: bool | None = None) -> Member:
@@ -25,11 +18,6 @@ def change_member(actor: Member, member: Member, *, role: Role | None = None, is
             _judge_access(actor, member)
             membership.change_active(actor, member, is_active)
     return member
-
-
-def may_invite_as(actor: Member, role: Role) -> bool:
-    """Administrators invite as anything below primary admin, managers as users."""
-    return role == Role.USER if actor.role == Role.MANAGER else actor.is_administrator and role != Role.PRIMARY_ADMIN
 
 
 def _locked(actor: Member, member: Member) -> tuple[Member, Member]:

@@ -8,13 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from organizations import invitations, roles
+from organizations import invitations, refusals
 from organizations.models import Invitation, Role
 from organizations.schema import problems
 from organizations.serializers import InvitationRequest, InvitationShape
 from organizations.views.access import ManagersOnly, member_of
-
-NOT_THAT_ROLE = "You may not invite people into that role."
 
 
 class InvitationsView(APIView):
@@ -36,10 +34,10 @@ class InvitationsView(APIView):
         asked = InvitationRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         actor, role = member_of(request), Role(asked.validated_data["role"])
-        if not roles.may_invite_as(actor, role):
-            raise PermissionDenied(NOT_THAT_ROLE)
         try:
             made = invitations.invite(actor, asked.validated_data["username"], role, actor.organization)
+        except refusals.NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
         except ValueError as error:
             raise ValidationError({"username": str(error)}) from None
         return Response(InvitationShape(made).data, status=201)
@@ -53,7 +51,8 @@ class InvitationView(APIView):
         """Withdraw an invitation. Who has already joined stays."""
         actor = member_of(request)
         invitation = get_object_or_404(Invitation, pk=invitation_id, organization_id=actor.organization_id)
-        if not roles.may_invite_as(actor, Role(invitation.role)):
-            raise PermissionDenied(NOT_THAT_ROLE)
-        invitations.withdraw(actor, invitation)
+        try:
+            invitations.withdraw(actor, invitation)
+        except refusals.NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
         return Response(status=204)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from organizations import roles
+from organizations import refusals, roles
 from organizations.models import Member, Role
 from organizations.schema import problems
 from organizations.serializers import MemberChange, MemberShape, Page
@@ -51,8 +51,8 @@ class MemberView(APIView):
             changed = roles.change_member(
                 actor, member, role=Role(role) if role else None, is_active=change.validated_data.get("is_active")
             )
-        except roles.NotAllowed as error:
+        except refusals.NotAllowed as error:
             raise PermissionDenied(str(error)) from None
-        except roles.NotPossible as error:
+        except refusals.NotPossible as error:
             raise Conflict(str(error)) from None
         return Response(MemberShape(changed).data)

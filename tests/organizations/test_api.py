@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from organizations import audit, domains, invitations, membership, policy, roles
+from organizations import audit, domains, invitations, membership, policy, refusals, roles
 from organizations.models import AuditEntry, Domain, Invitation, Member, Role
 from tests.organizations import people
 
@@ -67,7 +67,7 @@ def test_no_role_has_powers_while_salesforce_does_not_vouch_for_the_person(alice
 
 def test_a_call_that_was_under_way_finds_the_powers_gone(alice: Member, bob: Member) -> None:
     membership.unconfirm(alice.pk)
-    with pytest.raises(roles.NotAllowed):
+    with pytest.raises(refusals.NotAllowed):
         roles.change_member(alice, bob, role=Role.ADMIN)
 
 
@@ -314,6 +314,25 @@ def test_managers_invite_users_only(alice: Member, bob: Member) -> None:
         problem(api.call("post", "invitations/", {"username": "b@acme.example", "role": role}), 403, "forbidden")
     theirs = invitations.invite(alice, "c@acme.example", Role.ADMIN, alice.organization)
     problem(api.call("delete", f"invitations/{theirs.pk}/"), 403, "forbidden")
+
+
+@pytest.mark.parametrize("role", [Role.USER, Role.MANAGER, Role.ADMIN, Role.PRIMARY_ADMIN])
+def test_the_rule_is_in_the_use_case(role: Role, alice: Member, bob: Member) -> None:
+    """Whichever face asks: what a role may not give, it may not take back either."""
+    theirs = invitations.invite("operator", "c@acme.example", role, alice.organization)
+    with pytest.raises(refusals.NotAllowed):
+        invitations.invite(bob, "d@acme.example", role, bob.organization)
+    with pytest.raises(refusals.NotAllowed):
+        invitations.withdraw(bob, theirs)
+    if role is Role.PRIMARY_ADMIN:
+        with pytest.raises(refusals.NotAllowed):
+            invitations.invite(alice, "d@acme.example", role, alice.organization)
+    else:
+        invitations.withdraw(alice, theirs)
+    membership.unconfirm(alice.pk)
+    alice.refresh_from_db()
+    with pytest.raises(refusals.NotAllowed):
+        invitations.invite(alice, "d@acme.example", Role.USER, alice.organization)
 
 
 @pytest.mark.parametrize(
