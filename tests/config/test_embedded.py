@@ -59,7 +59,7 @@ class Owner:
         everything = self.everything()
         assert len(everything) > 6  # PostgreSQL alone has as many
         self.process.send_signal(number)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)  # a busy disk makes PostgreSQL slow to write its last checkpoint
         assert processes_of.wait_until_gone(everything, within) == {}
 
 
