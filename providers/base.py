@@ -121,12 +121,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class PersonMatch:
-    """All that was found for one address. `notes` are plain sentences on what this person may not see."""
+    """All that was found for one address. `notes` are plain sentences on what this person may not see.
+
+    Not `is_complete`: the provider's answer was cut before this address, so nobody may be there; never keep it."""
 
     address: str
     people: tuple[Person, ...] = ()
     notes: tuple[str, ...] = ()
     creatable: tuple[str, ...] = ()  # objects this person may create: "Contact", "Lead"
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

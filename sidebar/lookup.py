@@ -95,7 +95,8 @@ def _fetch(
         asked_at, addresses = render.now(), [missing[key] for key in keys]
         matches = crm_for(connection, "sidebar.lookup").find_people(addresses, priority=priority)
         fresh = {key: render.card(missing[key], matches[missing[key]], asked_at) for key in keys}
-        cards.store(owner, fresh, seconds=card_lifetime(member), generation=generation)
+        sure = {key: card for key, card in fresh.items() if matches[missing[key]].is_complete}
+        cards.store(owner, sure, seconds=card_lifetime(member), generation=generation)
         return fresh
 
     trip = Trip(load, peek, owner.organization_id, generation, priority)

@@ -47,7 +47,7 @@ class SalesforceCrm:
         self, addresses: Sequence[str], *, priority: Priority = Priority.INTERACTIVE
     ) -> Mapping[str, PersonMatch]:
         """All people behind `addresses` in one call (two or more only where a hundred very long addresses would not
-        fit one, or the person's rights changed since describe)."""
+        fit one, one address has hundreds of people, or the person's rights changed since describe)."""
         if len(addresses) > lookup.MOST_ADDRESSES:
             raise Rejected("Too many addresses at once.", provider="salesforce")
         if not addresses:
@@ -142,13 +142,18 @@ class SalesforceCrm:
     def _find(
         self, wire: Wire, access: ObjectAccess, addresses: Sequence[str], is_last: bool
     ) -> dict[str, PersonMatch]:
-        plan = lookup.plan(access, lookup.asked_for(addresses))
+        asked = lookup.asked_for(addresses)
+        plan = lookup.plan(access, asked)
         if not plan.fits() and len(addresses) > 1:
             half = len(addresses) // 2
             parts = (addresses[:half], addresses[half:])
             return {key: match for part in parts for key, match in self._find(wire, access, part, is_last).items()}
         answers, notes = self._ask(wire, plan, is_last)
         deck = wire.call(lambda _: cards.Deck(access, answers, self._pages(), notes), is_write=False)
+        others = deck.to_ask_again(asked)
+        if others:  # once: a crowd of crowds is said on the card
+            answers, _ = self._ask(wire, lookup.plan(access, others), is_last)
+            wire.call(lambda _: deck.read_again(answers, others), is_write=False)
         return {address: deck.match(address) for address in addresses}
 
     def _ask(self, wire: Wire, plan: lookup.Plan, is_last: bool) -> tuple[dict[str, Any], list[str]]:
@@ -172,8 +177,7 @@ class SalesforceCrm:
     def _search(self, wire: Wire, access: ObjectAccess, words: str, limit: int) -> list[Record]:
         returning = [
             (rights.name, rights.visible(["Id", *layout.names_of(rights.name), *layout.SEARCH.get(rights.name, ())]))
-            for rights in access.objects.values()
-            if rights.searchable and rights.queryable and (rights.name in layout.SEARCHED or "__c" in rights.name)
+            for rights in lookup.searched(access)
         ]
         if not returning:
             return []

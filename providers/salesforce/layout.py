@@ -6,7 +6,8 @@ import re
 OBJECTS = ("Contact", "Lead", "Account", "Opportunity", "Case", "Task", "Event")
 SEARCHED = ("Account", "Contact", "Lead", "Opportunity", "Case")
 CREATABLE = ("Contact", "Lead")
-CUSTOM_SEARCHED = 12  # searchable custom objects at most; SOSL takes 20 objects in all
+CUSTOM_SEARCHED = 12  # searchable custom objects kept at most; opening forms adds others
+MOST_SEARCHED = 20  # what SOSL takes after RETURNING
 
 #: What names a record, best first.
 NAMES = {"Case": ("Subject", "CaseNumber"), "Task": ("Subject",), "Event": ("Subject",)}

@@ -48,6 +48,17 @@ def plan(access: ObjectAccess, addresses: Sequence[str]) -> Plan:
     return Plan({name: query for name, query in queries.items() if query}, tuple(_notes(access)))
 
 
+def searched(access: ObjectAccess) -> list[ObjectRights]:
+    """The objects that a free-text search covers, the standard ones first; no more than SOSL takes."""
+    found = [
+        rights
+        for rights in access.objects.values()
+        if rights.searchable and rights.queryable and (rights.name in layout.SEARCHED or rights.name.endswith("__c"))
+    ]
+    found.sort(key=lambda rights: rights.name not in layout.SEARCHED)
+    return found[: layout.MOST_SEARCHED]
+
+
 def contact_columns(access: ObjectAccess) -> list[str]:
     rights = access.objects["Contact"]
     own = rights.visible(["Id", "Name", "Email", "AccountId", "IsPersonAccount", *layout.CARD["Contact"]])

@@ -152,11 +152,52 @@ def test_more_is_said() -> None:
     assert not group(person, "Case").more
 
 
+CUT = "Salesforce has more matches than are shown here."
+CROWDED_OUT = "Too many people share an address beside this one to show everybody; search Salesforce instead."
+
+
 def test_a_cut_answer_is_noted() -> None:
-    cut = "Salesforce has more matches than are shown here."
-    assert cut in match("jane@x.com", contacts=found(contact(), done=False)).notes
-    assert cut in match("x@x.com", contacts=found(*(contact(n) for n in range(lookup.MOST_PEOPLE)))).notes
-    assert cut not in match("jane@x.com", contacts=found(contact())).notes
+    assert CUT in match("jane@x.com", contacts=found(contact(), done=False)).notes
+    assert CUT in match("jane@x.com", contacts=found(*(contact(n) for n in range(lookup.MOST_PEOPLE)))).notes
+    assert CUT not in match("jane@x.com", contacts=found(contact())).notes
+
+
+def test_who_may_be_crowded_out_is_not_said_to_be_nobody() -> None:
+    """C57: nobody found in a cut answer is no finding, and not to be kept."""
+    rows = found(*(contact(n) for n in range(lookup.MOST_PEOPLE)))
+    lonely, jane = match("lonely@y.com", contacts=rows), match("jane@x.com", contacts=rows)
+    assert (lonely.people, lonely.notes, lonely.is_complete) == ((), (CROWDED_OUT,), False)
+    assert jane.is_complete
+    with_a_lead = match("lonely@y.com", contacts=rows, leads=found({**contact(1, "lonely@y.com"), "Company": "Y"}))
+    assert len(with_a_lead.people) == 1
+    assert not with_a_lead.is_complete
+    assert match("lonely@y.com", contacts=found(contact())).is_complete
+
+
+def deck(**answers: Any) -> cards.Deck:
+    return cards.Deck(everything(), answers, PAGE, ())
+
+
+def test_a_crowd_is_as_few_addresses_as_take_half_the_rows() -> None:
+    crowd = [contact(n) for n in range(150)] + [contact(n, f"p{n}@y.com") for n in range(150, 200)]
+    keys = ["jane@x.com", "lonely@y.com", *(f"p{n}@y.com" for n in range(150, 200))]
+    assert deck(contacts=found(*crowd)).to_ask_again(keys) == keys[1:]
+    assert deck(contacts=found(*crowd[1:])).to_ask_again(keys) == []
+    assert deck(contacts=found(*crowd)).to_ask_again(["jane@x.com"]) == []
+    cut = found({"Id": "001000000000001AAA"}, done=False)
+    assert deck(contacts=found(*crowd[1:]), accounts=cut).to_ask_again(keys) == keys[1:]
+    assert deck(contacts=found(done=False)).to_ask_again(keys) == []
+
+
+def test_what_is_asked_again_counts_for_those_asked() -> None:
+    crowd = [contact(n) for n in range(lookup.MOST_PEOPLE)]
+    both = deck(contacts=found(*crowd))
+    both.read_again({"contacts": found(contact(900, "lonely@y.com"))}, ["lonely@y.com", "other@y.com"])
+    assert [person.record.name for person in both.match("lonely@y.com").people] == ["Jane 900"]
+    assert both.match("lonely@y.com").notes == both.match("other@y.com").notes == ()
+    assert both.match("other@y.com").is_complete
+    assert len(both.match("jane@x.com").people) == lookup.MOST_PEOPLE
+    assert both.match("jane@x.com").notes == (CUT,)
 
 
 def test_activities_are_one_list_latest_first() -> None:

@@ -62,6 +62,56 @@ def test_converted_leads_are_left_out(alice: Someone) -> None:
     assert [person.kind for person in alice.crm.find_people([address])[address].people] == ["Contact"]
 
 
+def crowd(salesforce: Running, alice: Someone, address: str, people: int) -> None:
+    """Anybody who may write contacts, or a web form, can do this."""
+    token, url = alice.tokens.current.access_token.reveal(), alice.tokens.current.api_url
+    records = [
+        {"attributes": {"type": "Contact"}, "LastName": f"Crowd {number}", "Email": address} for number in range(people)
+    ]
+    for start in range(0, people, 200):
+        made = salesforce.http.post(
+            f"{url}/services/data/v{VERSION}/composite/sobjects",
+            json={"records": records[start : start + 200]},
+            headers={"Authorization": f"Bearer {token}", "Sforce-Duplicate-Rule-Header": "allowSave=true"},
+            timeout=60,
+        )
+        assert all(each["success"] for each in made.json()), made.text[:300]
+    salesforce.reset(only=["calls"])
+
+
+def test_a_crowd_on_one_address_hides_nobody(salesforce: Running, alice: Someone) -> None:
+    """C57: 205 people share an address; a second call finds the others, and only then."""
+    alice.crm.create("Contact", {"LastName": "Lonely", "Email": "lonely@victim.example"})
+    crowd(salesforce, alice, "info@shared.example", 205)
+    asked = ["info@shared.example", "lonely@victim.example", "nobody@victim.example", JANE]
+    found = alice.crm.find_people(asked)
+    assert len(paths(salesforce)) == 2
+    assert one(found["lonely@victim.example"]).record.name == "Lonely"
+    assert one(found[JANE]).record.name == "Jane Doe"
+    assert found["nobody@victim.example"].people == ()
+    assert found["nobody@victim.example"].notes == ()
+    assert len(found["info@shared.example"].people) == 200
+    assert found["info@shared.example"].notes == ("Salesforce has more matches than are shown here.",)
+    assert all(match.is_complete for match in found.values())
+    alice.crm.find_people(asked[1:])
+    assert len(paths(salesforce)) == 3
+
+
+def test_who_is_crowded_out_twice_is_told_to_search(salesforce: Running, alice: Someone) -> None:
+    """C57: never "nobody" for want of rows."""
+    alice.crm.create("Contact", {"LastName": "Lonely", "Email": "lonely@victim.example"})
+    for number in range(2):
+        crowd(salesforce, alice, f"info{number}@shared.example", 205)
+    found = alice.crm.find_people(["info0@shared.example", "info1@shared.example", "lonely@victim.example"])
+    assert len(paths(salesforce)) == 2
+    lonely = found["lonely@victim.example"]
+    assert not lonely.is_complete
+    assert lonely.people == ()
+    assert lonely.notes == (
+        "Too many people share an address beside this one to show everybody; search Salesforce instead.",
+    )
+
+
 def test_a_hundred_addresses_still_cost_one_call(salesforce: Running, alice: Someone) -> None:
     rows = salesforce.sim("state?object=Contact")["records"]["Contact"]
     addresses = list(dict.fromkeys(row["Email"].lower() for row in rows if row.get("Email")))[:100]

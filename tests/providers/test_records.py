@@ -1,9 +1,13 @@
 """Search, forms, writes and one-time links against the simulated Salesforce, as the person himself."""
 
+from dataclasses import replace
+
 import pytest
 import requests
 
 from providers.errors import NotFound, PermissionMissing, Rejected
+from providers.salesforce import layout, lookup
+from providers.salesforce.access import ObjectAccess
 from tests.providers.simulated import (
     JANE,
     Someone,
@@ -24,6 +28,18 @@ def test_search_covers_custom_objects_in_one_call(salesforce: Running, alice: So
     name = min(names)
     assert "Project__c" in {record.object for record in alice.crm.search(name)}
     assert "Opportunity" not in {record.object for record in bob.crm.search("northwind")}
+
+
+def test_search_names_no_more_objects_than_sosl_takes(alice: Someone) -> None:
+    """C16: forms add objects to what is kept; the standard ones are searched first and always."""
+    assert alice.store.kept
+    custom = alice.store.kept.objects["Project__c"]
+    others = {f"Thing{number}__c": replace(custom, name=f"Thing{number}__c") for number in range(40)}
+    kept = ObjectAccess({**others, **alice.store.kept.objects})
+    asked = lookup.searched(kept)
+    assert len(asked) == layout.MOST_SEARCHED == 20
+    assert {rights.name for rights in asked[:5]} == set(layout.SEARCHED)
+    assert all(rights.name.startswith("Thing") for rights in asked[5:])
 
 
 @pytest.mark.parametrize(

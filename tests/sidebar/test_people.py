@@ -3,13 +3,14 @@
 import json
 import random
 import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from organizations import epochs
 from organizations.models import Domain
-from providers.base import Priority
+from providers.base import PersonMatch, Priority
 from providers.errors import NeedsReconnect, RateLimited, Transient
 from sidebar.cache import cards
 from tests.sidebar.conftest import Everybody
@@ -34,6 +35,25 @@ def test_only_what_is_missing_is_asked_for(everybody: Everybody) -> None:
         ["jane@customer.example"],
         ["joe@customer.example"],
     ]
+
+
+def test_an_incomplete_card_is_shown_and_not_kept(everybody: Everybody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C57: where Salesforce's answer was cut, "nobody" is no finding."""
+    crm = everybody.crms["alice"]
+    cut = PersonMatch("lonely@customer.example", notes=("Too many people.",), is_complete=False)
+    whole = crm.find_people(["jane@customer.example"])["jane@customer.example"]
+    crm.lookups.clear()
+    answers = {cut.address: cut, whole.address: whole}
+
+    def find_people(addresses: Sequence[str], *, priority: Priority) -> Mapping[str, PersonMatch]:
+        crm.lookups.append((list(addresses), priority))
+        return {address: answers[address] for address in addresses}
+
+    monkeypatch.setattr(crm, "find_people", find_people)
+    for _ in range(2):
+        people = everybody.look_up(*answers).json()["people"]
+        assert people[0]["notes"] == ["Too many people."]
+    assert [addresses for addresses, _ in crm.lookups] == [list(answers), [cut.address]]
 
 
 def test_a_card_says_what_salesforce_said(everybody: Everybody) -> None:
