@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard import holdings
 from dashboard.gates import administrators_only, members_only
 from organizations import audit
-from organizations.models import AuditEntry, Member, Role
+from organizations.models import AuditEntry, Member
 from vault.clients import SALESFORCE, reconnect_url
 from vault.models import Connection, State
 from vault.scopes import purpose_of
@@ -47,16 +47,6 @@ def connection(request: HttpRequest, member: Member) -> HttpResponse:
         "reconnect_url": reconnect_url(SALESFORCE, "/dashboard/connection/"),
     }
     return render(request, "dashboard/connection.html", context)
-
-
-@require_safe
-@members_only
-def members(request: HttpRequest, member: Member) -> HttpResponse:
-    """Everybody of the organization, with the roles."""
-    rows = Member.objects.filter(organization_id=member.organization_id).order_by("name", "username")
-    roles = {role.value: number for number, role in enumerate(Role)}
-    ordered = sorted(rows, key=lambda row: (not row.is_active, roles[row.role]))
-    return render(request, "dashboard/members.html", {"page": "members", "members": ordered})
 
 
 @administrators_only

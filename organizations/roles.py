@@ -1,10 +1,15 @@
 """Who may change whom. Primary admin > admin > manager > user; managers only let users in and out."""
 
+from collections.abc import Callable
+from typing import ParamSpec
+
 from django.db import transaction
 
 from organizations import membership
 from organizations.models import Member, Role
 from organizations.refusals import NotAllowed, NotPossible
+
+P = ParamSpec("P")
 
 
 def change_member(actor: Member, member: Member, *, role: Role | None = None, is_active: bool | None = None) -> Member:
@@ -18,6 +23,24 @@ def change_member(actor: Member, member: Member, *, role: Role | None = None, is
             _judge_access(actor, member)
             membership.change_active(actor, member, is_active)
     return member
+
+
+def open_to(actor: Member, member: Member) -> list[Role]:
+    """The roles that this actor may give this member now, for a form to offer; `change_member` judges again."""
+    return [role for role in Role if role != member.role and _permits(_judge_role, actor, member, role)]
+
+
+def may_change_access(actor: Member, member: Member) -> bool:
+    """The same for ending access and giving it back."""
+    return _permits(_judge_access, actor, member)
+
+
+def _permits(judge: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> bool:
+    try:
+        judge(*args, **kwargs)
+    except (NotAllowed, NotPossible):
+        return False
+    return True
 
 
 def _locked(actor: Member, member: Member) -> tuple[Member, Member]:
