@@ -1,6 +1,7 @@
 """Failures as answers: RFC 9457 problem details on the API, a plain page elsewhere. Nothing of the failure's inside."""
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -194,6 +195,7 @@ _PAGES = {
     400: "Your browser sent something that cannot be understood here.",
     403: "You may not open this page. If you followed a form, go back, reload and try again.",
     404: "There is no such page.",
+    503: "We cannot answer right now. Try again in a few seconds.",
     500: "Something went wrong on our side. Try again; if it stays, tell your administrator the number below.",
 }
 
@@ -223,4 +225,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _page(request, 500)
+    """Django calls this while it handles the exception. A database that is away or has no connection left is no bug."""
+    if not isinstance(sys.exception(), (OperationalError, InterfaceError)):
+        return _page(request, 500)
+    if request.path.startswith("/api/"):
+        return _database_away(None)
+    response = _page(request, 503)
+    response.headers["Retry-After"] = "5"
+    return response

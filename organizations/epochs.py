@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Poller:
         self._seen: dict[tuple[str, str], int] = {}
         self._last_success = time.monotonic()
         self._stopped = threading.Event()
+        self._database: BaseDatabaseWrapper = connections[DEFAULT_DB_ALIAS]
         self._thread = threading.Thread(target=self._run, name="epochs", daemon=True)
 
     def start(self) -> None:
@@ -101,7 +103,7 @@ class Poller:
 
     def poll(self) -> None:
         """One indexed query. Raises DatabaseError when the database does not answer."""
-        with connection.cursor() as cursor:
+        with self._database.cursor() as cursor:
             cursor.execute(_POLL, [OVERLAP])
             rows = {(kind, key): version for kind, key, version in cursor.fetchall()}
         was_blind = time.monotonic() - self._last_success > BLIND_AFTER
@@ -113,14 +115,15 @@ class Poller:
 
     def _run(self) -> None:
         try:
+            self._database = _own_connection()
             while not self._stopped.wait(self.interval):
                 self._poll_safely()
         finally:
-            connection.close()
+            self._database.close()
 
     def _poll_safely(self) -> None:
         try:
-            connection.close_if_unusable_or_obsolete()
+            self._database.close_if_unusable_or_obsolete()
             self.poll()
         except Exception as error:  # noqa: BLE001  a dead poller would leave revoked cards in RAM
             level = logging.WARNING if isinstance(error, DatabaseError) else logging.ERROR
@@ -129,9 +132,16 @@ class Poller:
 
     def _drop_connection(self) -> None:
         try:
-            connection.close()
+            self._database.close()
         except Exception as error:  # noqa: BLE001  closing a broken connection may fail in any way
             logger.warning("a broken connection would not close: %s", type(error).__name__)
+
+
+def _own_connection() -> BaseDatabaseWrapper:
+    """Outside the pool, and kept: while requests use up all of its connections, revocations are heard all the same."""
+    shared = connections[DEFAULT_DB_ALIAS]
+    options = {name: value for name, value in shared.settings_dict["OPTIONS"].items() if name != "pool"}
+    return type(shared)({**shared.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": None}, shared.alias)
 
 
 _poller: Poller | None = None

@@ -29,6 +29,11 @@ class Kept(Generic[K, V]):
         with self._lock:
             return len(self._values)
 
+    def peek(self, key: K) -> V | None:
+        """The kept value or None, without waiting for anybody's load."""
+        with self._lock:
+            return self._values.get(key)
+
     def get(self, key: K, load: Callable[[], V]) -> V:
         """The kept value, else what `load` returns. Who asks meanwhile waits for it, and shares its failure too:
         one after another they would ask a slow host as often."""

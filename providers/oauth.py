@@ -91,6 +91,12 @@ def discover(login_url: str, http: Session) -> Server:
     return _metadata.get((url, origins), lambda: _server(url, _fetch_metadata(url, http), origins))
 
 
+def known(login_url: str, http: Session) -> Server | None:
+    """What `discover` would answer at once; None where it would have to ask. Raises HostNotAllowed."""
+    origins = http.settings.origins
+    return _metadata.peek((hosts.login_url(login_url, origins), origins))
+
+
 def authorize(
     server: Server, client: Client, redirect_uri: str, *, scopes: Sequence[str] = SCOPES, prompt: str = ""
 ) -> AuthorizeRequest:

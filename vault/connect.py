@@ -110,14 +110,7 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
         client = registrations.client_of(expected.login_url, expected.client_id)
         if client is None:
             raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
-        tokens = oauth.exchange(
-            server,
-            client,
-            code=code,
-            code_verifier=verifier,
-            redirect_uri=expected.redirect_uri,
-            http=salesforce.session(),
-        )
+        tokens = salesforce.exchange(client, server, code, verifier, expected.redirect_uri)
     except ProviderError as error:
         raise _refused(error) from None
     return _accept(salesforce.grant_from(tokens, server, expected.client_id), expected, signed_in)

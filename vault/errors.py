@@ -26,9 +26,14 @@ class KeyGone(VaultError):
 
 
 class NotAllowedHere(VaultError):
-    """Signing in cannot go on; `str(error)` is the sentence the person reads, `status` the HTTP status."""
+    """Signing in cannot go on; `str(error)` is the sentence the person reads, `status` the HTTP status.
 
-    def __init__(self, sentence: str, *, advice: tuple[str, ...] = (), status: int = 400) -> None:
+    `retry_after`: seconds, told with a 503."""
+
+    def __init__(
+        self, sentence: str, *, advice: tuple[str, ...] = (), status: int = 400, retry_after: int = 60
+    ) -> None:
         super().__init__(sentence)
+        self.retry_after = retry_after
         self.advice = advice
         self.status = status

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from providers.errors import Transient
+from vault import outbound
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -32,6 +33,7 @@ class Flights(Generic[K, V]):
         return mine.result()
 
     def _wait(self, running: "Future[V]") -> V:
+        outbound.give_back_database()  # the one who works may need it
         try:
             return running.result(self._patience)
         except TimeoutError:

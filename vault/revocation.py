@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from organizations import audit, epochs, membership
 from organizations.models import Member
 from providers.errors import ProviderError
-from vault import grants, salesforce, sealing, states
+from vault import grants, outbound, salesforce, sealing, states
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
@@ -75,6 +75,11 @@ def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
 
 def finish(discarded_id: UUID) -> bool:
     """Revoke one discarded grant at its provider and wipe it. False when it has to be tried again later."""
+    with outbound.sign_ins.place("revocation") as taken:
+        return taken and _finish(discarded_id)
+
+
+def _finish(discarded_id: UUID) -> bool:
     due = DiscardedGrant.objects.filter(pk=discarded_id, retry_at__lte=Now())
     if not due.update(retry_at=Now() + _CLAIM):  # another process is at it
         return False

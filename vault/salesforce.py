@@ -14,7 +14,7 @@ from providers.salesforce import access, hosts, identity
 from providers.salesforce.access import AccessStore, ObjectAccess
 from providers.salesforce.budget import ApiBudget, Budgets
 from providers.salesforce.transport import FixedToken, Wire
-from vault import registrations
+from vault import outbound, registrations
 from vault.grants import Grant
 
 PROVIDER = "salesforce"
@@ -53,7 +53,9 @@ def refresh(grant: Grant) -> oauth.RawAnswer:
     """Present the refresh token, once. Raises Transient, PermissionMissing (no client is configured)."""
     if grant.refresh_token is None:
         raise ValueError("this grant cannot be renewed")
-    return oauth.refresh(_server_of(grant), _client_of(grant), grant.refresh_token, session())
+    client = _client_of(grant)
+    outbound.give_back_database()
+    return oauth.refresh(_server_of(grant), client, grant.refresh_token, session())
 
 
 def tokens_in(body: bytes) -> TokenSet:
@@ -80,18 +82,32 @@ def is_same_person(one: str, other: str) -> bool:
 
 def revoke(grant: Grant) -> None:
     """End a grant at Salesforce; revoking the refresh token ends its access tokens too. Raises Transient."""
+    outbound.give_back_database()
     oauth.revoke(_server_of(grant), grant.refresh_token or grant.access_token, session())
 
 
 def works(grant: Grant) -> bool:
     """Whether the access token of a grant is accepted just now; costs no API call. Raises Transient."""
     url = f"{hosts.api_url(grant.api_url, origins())}/services/oauth2/userinfo"
+    outbound.give_back_database()
     return http.ask(session(), "GET", url, is_write=False, auth=http.Bearer(grant.access_token)).status_code == 200
 
 
 def server_at(login_url: str) -> oauth.Server:
-    """The endpoints below a checked login URL. Raises HostNotAllowed, Transient."""
-    return oauth.discover(login_url, session())
+    """The endpoints below a checked login URL. Raises HostNotAllowed, Transient, and NotAllowedHere (503) where too
+    many wait for a host's answer; a host that is known already costs nobody a wait."""
+    known = oauth.known(login_url, session())
+    if known is not None:
+        return known
+    with outbound.sign_ins.waiting(login_url):
+        outbound.give_back_database()
+        return oauth.discover(login_url, session())
+
+
+def exchange(client: oauth.Client, server: oauth.Server, code: Secret, verifier: Secret, uri: str) -> TokenSet:
+    """An authorization code for tokens. Raises from providers.errors."""
+    outbound.give_back_database()
+    return oauth.exchange(server, client, code=code, code_verifier=verifier, redirect_uri=uri, http=session())
 
 
 def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str) -> Grant:
@@ -127,6 +143,7 @@ def _client_of(grant: Grant) -> oauth.Client:
 
 def identify(grant: Grant) -> Identity:
     """Who a fresh grant belongs to, in Salesforce's own words (C11). Raises from providers.errors."""
+    outbound.give_back_database()
     return identity.identify(
         _token_set(grant), session(), api_version=settings.SALESFORCE_API_VERSION, login_url=grant.login_url
     )

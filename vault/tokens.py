@@ -2,12 +2,11 @@
 
 from uuid import UUID
 
-from django.db import connections
 from django.db.models.functions import Now
 
 from providers.base import Access, Secret
 from providers.errors import NeedsReconnect
-from vault import answers, grants, leases, renewal, states
+from vault import answers, grants, leases, outbound, renewal, states
 from vault.errors import ConnectRequired
 from vault.flights import Flights
 from vault.grants import Grant
@@ -30,7 +29,7 @@ class ConnectionTokens:
 
         Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
         access = self.lease(rejected).access
-        _give_back_database()
+        outbound.give_back_database()
         return access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
@@ -63,13 +62,6 @@ class ConnectionTokens:
             if not grants.same(lease.access.token, rejected):  # else a look-up was under way since before the renewal
                 return lease
         raise NeedsReconnect("Salesforce refuses even a fresh token of this connection.", provider="salesforce")
-
-
-def _give_back_database() -> None:
-    """A thread that now waits for the provider must not keep a database connection from the others (FT14)."""
-    for database in connections.all(initialized_only=True):
-        if not database.in_atomic_block:
-            database.close()
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from organizations.models import Member
 from providers.base import Secret
-from vault import connect, revocation, salesforce
+from vault import connect, outbound, revocation, salesforce
 from vault.errors import NotAllowedHere
 from vault.models import Connection
 from vault.scopes import purposes
@@ -63,7 +63,7 @@ def _refusal(request: HttpRequest, refusal: NotAllowedHere) -> HttpResponse:
     }
     response = render(request, "vault/refused.html", context, status=refusal.status)
     if refusal.status == 503:
-        response.headers["Retry-After"] = "60"
+        response.headers["Retry-After"] = str(refusal.retry_after)
     return response
 
 
@@ -120,12 +120,13 @@ def callback(request: HttpRequest, login_key: str | None = None) -> HttpResponse
         raise NotAllowedHere("Salesforce's answer is longer than it can be.")
     code = Secret(given["code"] or "")
     answer = connect.Callback(given["state"] or "", code, given["iss"], login_key)
-    expected, verifier = connect.expect(request.session, answer)
-    if given["error"]:
-        raise connect.said_by_salesforce(given["error"], given["error_description"] or "")
-    if not code:
-        raise NotAllowedHere("Salesforce's answer holds no code. Please start again.")
-    done = connect.complete(expected, verifier, code, _signed_in(request))
+    with outbound.sign_ins.waiting(login_key or ""):  # before the state is used up: the same address may come again
+        expected, verifier = connect.expect(request.session, answer)
+        if given["error"]:
+            raise connect.said_by_salesforce(given["error"], given["error_description"] or "")
+        if not code:
+            raise NotAllowedHere("Salesforce's answer holds no code. Please start again.")
+        done = connect.complete(expected, verifier, code, _signed_in(request))
     login(request, done.member, backend=BACKEND)  # a new session id: one fixed by someone else is worth nothing
     return HttpResponseRedirect(done.next)
 

@@ -1,0 +1,107 @@
+"""Strangers who start sign-ins: few of them wait at once, none holds a database connection meanwhile (FT14)."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+
+from providers import oauth
+from tests.providers.faulty import Handler
+from tests.vault.rotating import Rotating
+from tests.vault.test_doors import HOST, PAGE, begin, sentence
+from vault import outbound
+from vault.errors import NotAllowedHere
+from vault.outbound import Doorway
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+@pytest.fixture
+def hanging(provider: Rotating) -> Iterator[threading.Event]:
+    """The login host answers once the event is set."""
+    oauth._metadata.clear()
+    go_on = threading.Event()
+
+    def behave(handler: Handler) -> None:
+        go_on.wait(8)
+        handler.answer(404, {})
+
+    provider.server.behave = behave
+    yield go_on
+    go_on.set()
+    oauth._metadata.clear()
+
+
+def start(login: str) -> Any:
+    try:
+        return Client(headers=HOST).post(PAGE, {"login": login})
+    finally:
+        connections.close_all()
+
+
+def test_few_wait_for_a_login_host_that_hangs(provider: Rotating, hanging: threading.Event) -> None:
+    limit = outbound.sign_ins.of_host
+    with ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(start, provider.server.url) for _ in range(40)]
+        refused = [future.result() for future in waiting if not _waits(future)]
+        assert len(refused) == 40 - limit
+        assert {response.status_code for response in refused} == {503}
+        assert {response["Retry-After"] for response in refused} == {"5"}
+        assert "try again" in sentence(refused[0])
+        assert borrowed() <= 1, "who waits holds no database connection"
+        hanging.set()
+        assert [future.result().status_code for future in waiting].count(302) == limit
+
+
+def _waits(future: Any) -> bool:
+    try:
+        future.result(2)
+    except TimeoutError:
+        return True
+    return False
+
+
+def borrowed() -> int:
+    stats = connection.pool.get_stats()  # type: ignore[attr-defined]  # Django's PostgreSQL backend has one
+    return int(stats["pool_size"] - stats["pool_available"])
+
+
+def test_a_login_host_that_is_known_needs_no_place(provider: Rotating) -> None:
+    oauth._metadata.clear()
+    begin(Client(headers=HOST), provider.server.url)
+    with ExitStack() as held:
+        for number in range(outbound.sign_ins.limit):
+            held.enter_context(outbound.sign_ins.waiting(f"https://{number}.example"))
+        begin(Client(headers=HOST), provider.server.url)
+
+
+def test_a_callback_over_the_limit_may_come_again(provider: Rotating) -> None:
+    """Its state is not used up."""
+    browser = Client(headers=HOST)
+    sent = begin(browser, provider.server.url)
+    address = sent["redirect_uri"].removeprefix("http://localhost:8000")
+    answer = {"state": sent["state"], "error": "access_denied"}
+    with ExitStack() as held:
+        for number in range(outbound.sign_ins.limit):
+            held.enter_context(outbound.sign_ins.waiting(f"https://{number}.example"))
+        assert browser.get(address, answer).status_code == 503
+    assert browser.get(address, answer).status_code == 403
+
+
+def test_one_host_leaves_places_for_others() -> None:
+    doorway = Doorway(64)
+    with ExitStack() as held:
+        for _ in range(6):
+            held.enter_context(doorway.waiting("slow"))
+        with pytest.raises(NotAllowedHere), doorway.waiting("slow"):
+            pass
+        held.enter_context(doorway.waiting("one"))
+        held.enter_context(doorway.waiting("two"))
+        with doorway.place("three") as taken:
+            assert not taken
+    assert not doorway._inside
