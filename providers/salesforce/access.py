@@ -96,6 +96,9 @@ class AccessStore(Protocol):
 
     def save(self, access: ObjectAccess) -> None: ...
 
+    def add(self, rights: ObjectRights) -> None:
+        """One more object beside what is kept, which gets no younger by it."""
+
 
 def fetch(wire: Wire) -> ObjectAccess:
     """Ask Salesforce, in one call, what this person may see. Raises from providers.errors."""

@@ -133,7 +133,7 @@ class SalesforceCrm:
         if rights is None or not rights.fields.keys() - {"Name"}:
             rights = rights_of.fetch_one(wire, name)
             if rights is not None:
-                self._store.save(access.with_object(rights))
+                self._store.add(rights)
         if rights is None:
             text = f"{layout.plural(name)} are not visible to you in Salesforce."
             raise PermissionMissing(text, provider="salesforce")

@@ -6,7 +6,7 @@ from providers import http, oauth
 from providers.base import Access, Person, PersonMatch, Priority, Secret, TokenSet
 from providers.errors import NeedsReconnect
 from providers.salesforce import access
-from providers.salesforce.access import ObjectAccess
+from providers.salesforce.access import ObjectAccess, ObjectRights
 from providers.salesforce.budget import ApiBudget
 from providers.salesforce.crm import SalesforceCrm
 from providers.salesforce.hosts import SUFFIXES
@@ -64,6 +64,10 @@ class Memory:
 
     def save(self, access: ObjectAccess) -> None:
         self.kept = access
+
+    def add(self, rights: ObjectRights) -> None:
+        assert self.kept is not None
+        self.kept = self.kept.with_object(rights)
 
 
 @dataclass

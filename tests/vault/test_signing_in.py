@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from organizations import audit
-from organizations.models import AuditEntry, Member, Organization
+from organizations.models import AuditEntry, Epoch, Member, Organization
 from providers.base import Secret
 from providers.errors import NeedsReconnect
 from tests.simulators.running import Running, salesforce_process  # noqa: F401  a fixture
@@ -350,6 +350,10 @@ def test_disconnecting_ends_the_grant_at_salesforce(sim: Running) -> None:
 def test_the_daily_refresh_notices_other_rights_and_another_name(sim: Running) -> None:
     """C23, C24: what a person may see, and who he is."""
     _, row = sign_in(sim)
+    cards = Epoch.objects.filter(kind="cards", key=str(row.pk))
+    ObjectAccess.objects.update(fetched_at="2020-01-01T00:00:00Z")
+    upkeep.refresh_access(row.pk)
+    assert not cards.exists(), "nothing is news where nothing changed"
     sim.sim("users/alice", {"hide": ["Contact.Email"]})
     ObjectAccess.objects.update(fetched_at="2020-01-01T00:00:00Z")
     Member.objects.update(name="An older name")
@@ -359,6 +363,7 @@ def test_the_daily_refresh_notices_other_rights_and_another_name(sim: Running) -
     finally:
         sim.sim("users/alice", {"show": ["Contact.Email"]})
     assert upkeep.due_for_access() == []
+    assert cards.exists(), "a card that shows the field must not stay"
     seen = access.load(row.pk)
     assert seen is not None
     assert "Email" not in seen.objects["Contact"].fields
