@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.request import Request
 
@@ -30,6 +31,7 @@ class Description(SpectacularJSONAPIView):
     authentication_classes = ()
     permission_classes = ()
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         with _one_at_a_time:
             return HttpResponse(_description(), content_type=request.accepted_renderer.media_type)

@@ -1,11 +1,16 @@
 """What every answer carries: a request id and the page's Content-Security-Policy. No rule of the product lives here."""
 
-import secrets
+import random
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
 
 from config import errors, request_ids
 
@@ -43,7 +48,7 @@ class Envelope:
         self.public = urlsplit(settings.PUBLIC_URL)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = secrets.token_hex(8)
+        request_id = f"{random.getrandbits(64):016x}"
         request_ids.current.set(request_id)
         response = self.refusal(request) or self.get_response(request)
         headers = response.headers
@@ -79,3 +84,24 @@ class Envelope:
 
 def policy_for(path: str) -> str:
     return next(policy for prefix, policy in POLICIES if path.startswith(prefix))
+
+
+class PagesOnly(MiddlewareMixin):
+    """The API knows bearer tokens alone: no cookie is read or set there, and the hot path pays for none of this."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class PageSessions(PagesOnly, SessionMiddleware):
+    pass
+
+
+class PageForms(PagesOnly, CsrfViewMiddleware):
+    pass
+
+
+class PageMembers(PagesOnly, AuthenticationMiddleware):
+    pass

@@ -1,6 +1,7 @@
 """What every process of ours does first: no core dumps, checked settings, and the epoch poll."""
 
 import ctypes
+import gc
 import resource
 import sys
 
@@ -36,3 +37,5 @@ def start() -> None:
     refuse_wrong_key()
     warm_up()
     epochs.start_polling()
+    gc.collect()
+    gc.freeze()  # what start-up made stays; the collector need not walk it again and again

@@ -78,9 +78,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.Envelope",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.PageSessions",
+    "config.middleware.PageForms",
+    "config.middleware.PageMembers",
 ]
 
 TEMPLATES = [
@@ -124,7 +124,8 @@ SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 # W021 preload: one does not preload a customer's domain. W002: frame-ancestors in config.middleware says who may
 # frame what, which X-Frame-Options cannot (the mail hosts).
-SILENCED_SYSTEM_CHECKS = ["security.W021", "security.W002"]
+# W003: CsrfViewMiddleware is there as config.middleware.PageForms.
+SILENCED_SYSTEM_CHECKS = ["security.W021", "security.W002", "security.W003"]
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 
