@@ -78,6 +78,7 @@ class Poller:
         self.pid = os.getpid()
         self._seen: dict[tuple[str, str], int] = {}
         self._last_success = time.monotonic()
+        self._was_lost = False
         self._stopped = threading.Event()
         self._database: BaseDatabaseWrapper = connections[DEFAULT_DB_ALIAS]
         self._thread = threading.Thread(target=self._run, name="epochs", daemon=True)
@@ -125,9 +126,13 @@ class Poller:
         try:
             self._database.close_if_unusable_or_obsolete()
             self.poll()
+            if self._was_lost:
+                _weed_out_the_pool()
+            self._was_lost = False
         except Exception as error:  # noqa: BLE001  a dead poller would leave revoked cards in RAM
             level = logging.WARNING if isinstance(error, DatabaseError) else logging.ERROR
             logger.log(level, "epochs could not be polled: %s", type(error).__name__)
+            self._was_lost = True
             self._drop_connection()
 
     def _drop_connection(self) -> None:
@@ -141,7 +146,16 @@ def _own_connection() -> BaseDatabaseWrapper:
     """Outside the pool, and kept: while requests use up all of its connections, revocations are heard all the same."""
     shared = connections[DEFAULT_DB_ALIAS]
     options = {name: value for name, value in shared.settings_dict["OPTIONS"].items() if name != "pool"}
-    return type(shared)({**shared.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": None}, shared.alias)
+    return type(shared)(
+        {**shared.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}, shared.alias
+    )
+
+
+def _weed_out_the_pool() -> None:
+    """The database was away, so the pool's idle connections are dead too. It would find that out at a second for each,
+    while requests wait for it in vain."""
+    if pool := getattr(connections[DEFAULT_DB_ALIAS], "pool", None):
+        pool.check()
 
 
 _poller: Poller | None = None

@@ -153,6 +153,28 @@ def test_the_poller_survives_a_lost_connection(heard: Heard, polling: None) -> N
 
 
 @pytest.mark.django_db(transaction=True)
+def test_after_a_restart_of_the_database_requests_find_living_connections(polling: None) -> None:
+    """FT12: the pool holds a dozen dead connections; the poll notices and has them replaced."""
+    pool = connection.pool  # type: ignore[attr-defined]  # Django's PostgreSQL backend has one
+    with ExitStack() as held:
+        for _ in range(12):
+            held.enter_context(pool.connection(timeout=10))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database() AND backend_type = 'client backend'"
+        )
+        assert cursor.fetchone()[0] >= 12
+    connection.close()
+    time.sleep(1)
+    began = time.monotonic()
+    with ExitStack() as held:
+        for _ in range(12):
+            held.enter_context(pool.connection(timeout=5))
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_poller_survives_any_error(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     poller = epochs.Poller(interval=0.01)
     failures: list[type[Exception]] = [DatabaseError, RuntimeError, OSError, KeyError]
