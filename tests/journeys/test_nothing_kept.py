@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -45,6 +46,10 @@ def rename_jane(alice: AddIn, name: str) -> None:
         headers={"Idempotency-Key": secrets.token_hex(8)},
     )
     assert answer.status_code == 200, answer.text
+    deadline = time.monotonic() + 5
+    while not all(name in alice.people([JANE], fresh=True).text for _ in range(8)):
+        assert time.monotonic() < deadline  # the other process hears of a write with its next poll
+        time.sleep(0.2)
 
 
 def files_of(stack: Stack) -> Iterator[Path]:
