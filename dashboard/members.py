@@ -35,7 +35,7 @@ class Row:
 @require_safe
 @members_only
 def members(request: HttpRequest, member: Member) -> HttpResponse:
-    """Everybody of the organization, with the roles; for who may change them, how."""
+    """The organization's people, with their roles, for who manages them; others see themselves, as through the API."""
     return _page(request, member, saved=request.GET.get("saved", ""))
 
 
@@ -51,6 +51,8 @@ def _page(
 
 def _people(reader: Member) -> list[Row]:
     found = Member.objects.filter(organization_id=reader.organization_id).order_by("name", "username")
+    if not reader.is_manager:
+        found = found.filter(pk=reader.pk)
     ordered = sorted(found, key=lambda row: (not row.is_active, _ORDER[row.role]))
     return [Row(row, roles.open_to(reader, row), roles.may_change_access(reader, row)) for row in ordered]
 

@@ -67,6 +67,7 @@ def test_a_user_is_offered_nothing_and_may_nothing(everybody: Any) -> None:
     text = page(signed_in(bob), "members/")
     assert 'action="/dashboard/members/' not in text
     assert "new@acme.example" not in text
+    assert alice.email not in text
     assert "acme.example" in text
     client, own = signed_in(bob), Domain.objects.get(organization=bob.organization)
     refused(send(client, "change", member=bob.pk, role="admin"), "Only an administrator")
