@@ -1,4 +1,4 @@
-"""A process killed at the worst moments of a renewal, for real: kill -9, another process goes on (V2 to V5, I2, I4) (C13)."""
+"""Killed at the worst moments of a renewal, for real: kill -9, another process goes on (C13, V2 to V5, I2, I4)."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""Renewal of a grant: one call however many ask, nothing lost however we die (docs/vault.md 5, 6, V1 to V14) (C13)."""
+"""Renewal of a grant: one call however many ask, nothing lost however we die (C13; docs/vault.md 5, 6, V1 to V14)."""
 
 import threading
 from collections.abc import Callable
