@@ -19,6 +19,8 @@ KINDS = ("connection", "cards", "member", "organization", "token")
 OVERLAP = 30.0
 #: After this many seconds without a poll nobody knows what was missed, so everything is dropped.
 BLIND_AFTER = 10.0
+#: Seconds after a loss of the database in which the pool is looked through; its connections do not all die at once.
+WEED_FOR = 5.0
 
 Listener = Callable[[str], None]
 _listeners: dict[str, list[Listener]] = {kind: [] for kind in KINDS}
@@ -78,7 +80,7 @@ class Poller:
         self.pid = os.getpid()
         self._seen: dict[tuple[str, str], int] = {}
         self._last_success = time.monotonic()
-        self._was_lost = False
+        self._weed_until = 0.0
         self._stopped = threading.Event()
         self._database: BaseDatabaseWrapper = connections[DEFAULT_DB_ALIAS]
         self._thread = threading.Thread(target=self._run, name="epochs", daemon=True)
@@ -126,13 +128,12 @@ class Poller:
         try:
             self._database.close_if_unusable_or_obsolete()
             self.poll()
-            if self._was_lost:
+            if time.monotonic() < self._weed_until:
                 _weed_out_the_pool()
-            self._was_lost = False
         except Exception as error:  # noqa: BLE001  a dead poller would leave revoked cards in RAM
             level = logging.WARNING if isinstance(error, DatabaseError) else logging.ERROR
             logger.log(level, "epochs could not be polled: %s", type(error).__name__)
-            self._was_lost = True
+            self._weed_until = time.monotonic() + WEED_FOR
             self._drop_connection()
 
     def _drop_connection(self) -> None:
