@@ -30,6 +30,7 @@ def main(directory: Path, stubborn: bool) -> None:
     postgres.provision("sidebar")
     pids = [child.process.pid for child in supervisor.children]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     facts = {"pids": pids, "database_url": postgres.url("sidebar"), "redis_url": valkey.url()}
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
