@@ -84,12 +84,12 @@ def test_starts_twice_and_keeps_its_data(directory: Path) -> None:
             connection.execute("CREATE TABLE kept (word text)")
             connection.execute("INSERT INTO kept VALUES ('still here')")
         assert redis.Redis.from_url(owner.facts["redis_url"]).ping()
-        owner.end(signal.SIGTERM, within=1)
+        owner.end(signal.SIGTERM, within=5)
     began = time.monotonic()
     with owner_of(directory) as owner:
         assert time.monotonic() - began < 5
         assert ask(owner.facts["database_url"], "SELECT word FROM kept") == ("still here",)
-        owner.end(signal.SIGTERM, within=1)
+        owner.end(signal.SIGTERM, within=5)
 
 
 def test_the_product_gets_no_superuser_and_no_lax_durability(directory: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_failing_statement_leaves_no_value_in_the_log(directory: Path) -> None
             for statement in ("INSERT INTO unique_words VALUES ('canary-7f3a')",) * 2 + ("SELECT 'canary-7f3a'::int",):
                 with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.InvalidTextRepresentation):
                     connection.execute(statement)
-        owner.end(signal.SIGTERM, within=1)
+        owner.end(signal.SIGTERM, within=5)
     logs = b"".join(path.read_bytes() for path in (directory / "log").iterdir())
     assert b"ready to accept connections" in logs
     assert b"canary-7f3a" not in logs
@@ -146,7 +146,7 @@ def test_kill_9_of_the_owner_takes_everything_down_and_the_next_start_works(dire
             owner.end(signal.SIGKILL, within=5)
             session.close()
     with owner_of(directory) as owner:
-        owner.end(signal.SIGINT, within=1)
+        owner.end(signal.SIGINT, within=5)
     assert not (directory / "owner.pid").exists()
     assert not (directory / "postgres" / "data" / "postmaster.pid").exists()
 
@@ -163,7 +163,7 @@ def test_a_second_owner_gets_one_clear_line(directory: Path) -> None:
 def test_a_stale_pid_file_harms_no_stranger(directory: Path) -> None:
     """The number in it may have been given to another process since (a crash of the machine)."""
     with owner_of(directory) as owner:
-        owner.end(signal.SIGTERM, within=1)
+        owner.end(signal.SIGTERM, within=5)
     stranger = subprocess.Popen(["sleep", "600"])
     try:
         data = directory / "postgres" / "data"
@@ -214,7 +214,7 @@ def test_as_a_normal_user(directory: Path) -> None:
         assert {Path(f"/proc/{pid}").stat().st_uid for pid in owner.facts["pids"]} == {user.uid}
         owner.end(signal.SIGKILL, within=5)
     with owner_of(own, user=user) as owner:
-        owner.end(signal.SIGTERM, within=1)
+        owner.end(signal.SIGTERM, within=5)
 
 
 def test_a_crashed_child_is_started_again_with_growing_pauses(directory: Path) -> None:
