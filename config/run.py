@@ -42,7 +42,7 @@ class Stack:
         self.added: dict[str, str] = {}  # the settings that are ours, not the operator's
         self.salesforce: dict[str, Any] = {}
         self.public_url = env.read("PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
-        self.simulates = not _given("SALESFORCE_CLIENT_ID")
+        self.simulates = not env.is_set("SALESFORCE_CLIENT_ID")
 
     def start(self) -> None:
         if self.simulates:
@@ -62,8 +62,8 @@ class Stack:
 
     def _start_servers(self) -> None:
         directory, log = self.state.directory, self.state.log
-        valkey = None if _given("REDIS_URL") else Valkey(directory / "valkey", log / "valkey.log")
-        postgres = None if _given("DATABASE_URL") else Postgres(directory / "postgres", log / "postgres.log")
+        valkey = None if env.is_set("REDIS_URL") else Valkey(directory / "valkey", log / "valkey.log")
+        postgres = None if env.is_set("DATABASE_URL") else Postgres(directory / "postgres", log / "postgres.log")
         if valkey:
             self.supervisor.begin(valkey.program())
             self.added["REDIS_URL_FILE"] = str(self.state.keep("redis_url", valkey.url()))
@@ -79,13 +79,13 @@ class Stack:
         """Development keys, made once and kept; the operator's own always win."""
         self.added["LOCAL_DIR"] = str(self.state.directory)
         self.added["PUBLIC_URL"] = self.public_url
-        if not _given("KEY_STORE_URL"):
+        if not env.is_set("KEY_STORE_URL"):
             self._key_store().parent.mkdir(mode=0o700, exist_ok=True)
             self.added["KEY_STORE_URL"] = f"sqlite:///{self._key_store()}"
         if not self.simulates and "DATABASE_URL_FILE" not in self.added:
             return  # a grown-up installation on this machine brings its keys, or refuses to start
         for name in KEYS:
-            if _given(name):
+            if env.is_set(name):
                 continue
             if name == "VAULT_KEK" and not self.state.has_secret("vault_kek"):
                 _refuse_new_vault_key_over_sealed_rows(self._setting("DATABASE_URL"))
@@ -113,7 +113,7 @@ class Stack:
         self.supervisor.await_ready("simulated Salesforce")
         self.salesforce = product.read_orgs(self.state.directory / "salesforce")
         self.added.update(product.salesforce_settings(self.salesforce))
-        if not _given("DEMO_MAILBOX"):
+        if not env.is_set("DEMO_MAILBOX"):
             self.added["DEMO_MAILBOX"] = str(MAILBOX)
 
     def _start_product(self) -> None:
@@ -204,10 +204,6 @@ def _operators() -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def _given(name: str) -> bool:
-    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
-
-
 def _refuse_new_vault_key_over_sealed_rows(database_url: str) -> None:
     with psycopg.connect(database_url, connect_timeout=10) as connection:
         table = connection.execute("SELECT to_regclass('vault_credential')").fetchone()
@@ -247,7 +243,7 @@ def _refuse(reason: Exception) -> int:
 
 def _announce(stack: Stack, seconds: float) -> None:
     lines = ["ready", ""]
-    if _given("DEMO_MAILBOX") or stack.simulates:
+    if env.is_set("DEMO_MAILBOX") or stack.simulates:
         lines.append(_line("Demo mailbox", f"{stack.public_url}/"))
     lines.append(_line("Dashboard", f"{stack.public_url}/dashboard/"))
     lines.append(_line("API", f"{stack.public_url}/api/v1/schema/"))
