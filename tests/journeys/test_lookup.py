@@ -93,7 +93,8 @@ def stack_member_without_grant(signed_in: SignIn) -> AddIn:
 
 def test_nobody_ever_gets_anothers_bytes(alice: AddIn, bob: AddIn, charlie: AddIn) -> None:
     """docs/hardening.md, row 5: 10,000 random probes by three people who see different things of the same people."""
-    addresses = [JANE, "priya.raman@kestrel-labs.example", "liam.oconnor@northwind.example"]
+    # Whom no other test edits: a colleague's card may lawfully be five minutes older than an edit by somebody else.
+    addresses = [JANE, "zoe.vanderberg@northwind.example", "liam.oconnor@northwind.example"]
     callers = {"alice": alice, "bob": bob, "charlie": charlie}
     expected = {
         (name, address): strip(caller.people([address]).json())
