@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def descendants(root: int) -> set[int]:
-    parents = {pid: _parent(pid) for pid in _pids()}
+    parents = {pid: parent(pid) for pid in _pids()}
     found, fresh = set[int](), {root}
     while fresh:
         fresh = {pid for pid, parent in parents.items() if parent in fresh} - found
@@ -32,7 +32,7 @@ def _read(pid: int, name: str) -> bytes:
         return b""
 
 
-def _parent(pid: int) -> int:
+def parent(pid: int) -> int:
     fields = _read(pid, "stat").rpartition(b")")[2].split()
     return int(fields[1]) if fields else 0
 
