@@ -68,8 +68,9 @@ class Stack:
 def whole_stack(state: Path | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Start everything in `state` (a new folder of this test run), wait for `ready`, and stop it at the end."""
     state = state or servers.folder() / f"stack-{next(_numbers)}"
-    with _databases() as given:
-        stack = start(state, {**given, **(environment or {})})
+    environment = dict(environment or {})
+    with contextlib.nullcontext(environment) if "DATABASE_URL" in environment else given_servers() as given:
+        stack = start(state, {**given, **environment})
         try:
             yield stack
         finally:
@@ -110,7 +111,7 @@ def inherited() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _databases() -> Iterator[dict[str, str]]:
+def given_servers() -> Iterator[dict[str, str]]:
     """On servers given from outside, a database of its own; nothing when the stack brings its own servers."""
     if "DATABASE_URL" not in servers.GIVEN:
         yield dict(servers.GIVEN)

@@ -33,8 +33,12 @@ def run(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
 
 def test_a_life() -> None:
     """Ready, refused twice, interrupted, ready again in under 10 s, killed, ready again: and nothing is ever left."""
-    folder = servers.folder() / "life"
-    with running.whole_stack(folder) as stack:
+    with running.given_servers() as given:
+        _live(servers.folder() / "life", given)
+
+
+def _live(folder: Path, given: dict[str, str]) -> None:
+    with running.whole_stack(folder, given) as stack:
         _pages_answer(stack)
         _published(stack)
         _second_run_in_the_same_folder_is_refused(stack)
@@ -42,17 +46,17 @@ def test_a_life() -> None:
         _crashed_worker_comes_back(stack)
         _leaves_nothing(stack, signal.SIGINT, within=5)
     key = (folder / "secrets" / "vault_kek").read_text()
-    with running.whole_stack(folder) as stack:
+    with running.whole_stack(folder, given) as stack:
         assert stack.seconds < 10 or os.getloadavg()[0] > len(os.sched_getaffinity(0))
         _pages_answer(stack)
         _leaves_nothing(stack, signal.SIGKILL, within=5)
-    with running.whole_stack(folder) as stack:
+    with running.whole_stack(folder, given) as stack:
         _pages_answer(stack)
         _seal_something(stack)
         _leaves_nothing(stack, signal.SIGTERM, within=5)
     assert not any((folder / name).exists() for name in ("run.json", "owner.pid", "postgres/data/postmaster.pid"))
     assert (folder / "secrets" / "vault_kek").read_text() == key
-    _lost_key_is_not_replaced(folder)
+    _lost_key_is_not_replaced(folder, given)
 
 
 def _leaves_nothing(stack: running.Stack, number: signal.Signals, within: float) -> None:
@@ -122,10 +126,10 @@ def _seal_something(stack: running.Stack) -> None:
         )
 
 
-def _lost_key_is_not_replaced(folder: Path) -> None:
+def _lost_key_is_not_replaced(folder: Path, given: dict[str, str]) -> None:
     """A new key over rows that the lost one sealed would bury them for good (V17)."""
     (folder / "secrets" / "vault_kek").unlink()
-    refused = run("--port", "0", "--state", str(folder))
+    refused = run("--port", "0", "--state", str(folder), **given)
     assert refused.returncode == 1
     assert "Give it back as VAULT_KEK" in refused.stderr
     assert not (folder / "secrets" / "vault_kek").exists()
