@@ -40,9 +40,9 @@ def tour(client: MailClient, facts: dict[str, Any], scheme: str) -> None:
     client.card("Abernathy, Grace (Tidewater)").get_by_role("button", name="Create Lead").click()
     client.pane.locator("form.record-form").wait_for()
     keep(client, f"create-{scheme}")
-    for name, path in (("home", ""), ("connection", "connection/"), ("policy", "policy/"), ("audit", "audit/")):
-        client.page.goto(f"{facts['public_url']}/dashboard/{path}")
-        keep(client, f"dashboard-{name}-{scheme}")
+    for name in ("", "connection", "policy", "members", "audit"):
+        client.page.goto(f"{facts['public_url']}/dashboard/{name and f'{name}/'}")
+        keep(client, f"dashboard-{name or 'home'}-{scheme}")
 
 
 def keep(client: MailClient, name: str) -> None:
