@@ -8,7 +8,7 @@ def descendants(root: int) -> set[int]:
     parents = {pid: parent(pid) for pid in _pids()}
     found, fresh = set[int](), {root}
     while fresh:
-        fresh = {pid for pid, parent in parents.items() if parent in fresh} - found
+        fresh = {pid for pid, its_parent in parents.items() if its_parent in fresh} - found
         found |= fresh
     return found
 
@@ -18,14 +18,15 @@ def wait_until_gone(pids: set[int], seconds: float) -> dict[int, bytes]:
     deadline = time.monotonic() + seconds
     while (left := {pid for pid in pids if _lives(pid)}) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return {pid: _read(pid, "stat") + _read(pid, "cmdline") for pid in left}
+    return {pid: read(pid, "stat") + read(pid, "cmdline") for pid in left}
 
 
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
-def _read(pid: int, name: str) -> bytes:
+def read(pid: int, name: str) -> bytes:
+    """A file of /proc/<pid>; nothing where the process is gone."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
@@ -33,10 +34,10 @@ def _read(pid: int, name: str) -> bytes:
 
 
 def parent(pid: int) -> int:
-    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    fields = read(pid, "stat").rpartition(b")")[2].split()
     return int(fields[1]) if fields else 0
 
 
 def _lives(pid: int) -> bool:
-    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    fields = read(pid, "stat").rpartition(b")")[2].split()
     return bool(fields) and fields[0] not in (b"Z", b"X")

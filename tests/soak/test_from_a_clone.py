@@ -61,9 +61,7 @@ def start(clone: Path, home: Path, user: pwd.struct_passwd) -> tuple["subprocess
     """`make run` in a terminal of its own, until it says `ready`."""
     output = clone.parent / "output"
     environment = {**running.inherited(), "HOME": str(home), "USER": user.pw_name, "PORT": "18600"}
-    environment["PATH"] = (
-        "/usr/local/bin:/usr/bin:/bin"  # nothing of a developer's: pip asks even a rustc that is there
-    )
+    environment["PATH"] = "/usr/local/bin:/usr/bin:/bin"  # no developer's tools: pip asks even a rustc that is there
     began = time.monotonic()
     with output.open("wb") as terminal:
         process = subprocess.Popen(
