@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from organizations import audit, epochs
 from providers.base import TokenSet
 from providers.errors import HostNotAllowed, ProviderError, Transient
-from vault import cipher, grants, keys, revocation, salesforce, sealing, spool, states
+from vault import cipher, dialects, grants, keys, revocation, sealing, spool, states
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
@@ -102,7 +102,8 @@ def settle(attempt_id: UUID) -> None:
         return
     verdict = _adopt_if_current(attempt, tokens)
     if verdict == QUARANTINED:
-        reason = "Salesforce answered for another person or host. An administrator has been told."
+        named = dialects.label(attempt.connection.provider)
+        reason = f"{named} answered for another person or host. An administrator has been told."
         states.refuse(attempt.connection_id, attempt.generation, reason, result=QUARANTINED)
     if verdict == REPLACED:
         _weigh_late_answer(attempt, tokens)
@@ -117,7 +118,7 @@ def _understand(attempt: Attempt) -> TokenSet | None:
         close(attempt, TAMPERED)
         return None
     try:
-        return salesforce.tokens_in(body)
+        return dialects.tokens_in(body, attempt.connection.provider)
     except HostNotAllowed:
         _quarantine(attempt)
         return None
@@ -129,7 +130,8 @@ def _understand(attempt: Attempt) -> TokenSet | None:
 def _quarantine(attempt: Attempt) -> None:
     """An API host that is not allowed (V12): kept for a person to look at, never used."""
     close(attempt, QUARANTINED)
-    reason = "Salesforce named a host that is not allowed. An administrator has been told."
+    named = dialects.label(attempt.connection.provider)
+    reason = f"{named} named a host that is not allowed. An administrator has been told."
     states.refuse(attempt.connection_id, attempt.generation, reason, result=QUARANTINED)
 
 
@@ -148,7 +150,7 @@ def _adopt_if_current(attempt: Attempt, tokens: TokenSet) -> str:
         if row.generation != attempt.generation or row.state not in states.USABLE:
             return REPLACED
         grant = grants.load(row)
-        if tokens.identity and not salesforce.is_same_person(tokens.identity, grant.identity):
+        if tokens.identity and not dialects.is_same_person(tokens.identity, grant.identity, row.provider):
             close(attempt, QUARANTINED)
             return QUARANTINED
         _note_move(row, grant, tokens)
@@ -190,9 +192,9 @@ def _weigh_late_answer(attempt: Attempt, tokens: TokenSet) -> None:
     grant = grants.load_if_any(row)
     if grant is None or grant.id != attempt.grant_id:
         _revoke_late(row, grant, tokens)
-    elif not (row.state in states.USABLE and salesforce.works(grant)):
+    elif not (row.state in states.USABLE and dialects.works(grant, row.provider)):
         candidate = _renewed(grant, tokens)
-        if salesforce.works(candidate):
+        if dialects.works(candidate, row.provider):
             _adopt_candidate(row, candidate)
     close(attempt, REPLACED)
 
@@ -213,4 +215,4 @@ def _revoke_late(row: Connection, current: Grant | None, tokens: TokenSet) -> No
 
 def _grant_at(row: Connection, tokens: TokenSet) -> Grant:
     """Nothing is connected any more that would say where this grant ends."""
-    return salesforce.grant_from(tokens, salesforce.server_at(row.login_url), "")
+    return dialects.grant_from(tokens, dialects.server_at(row.provider, row.login_url), "")

@@ -27,7 +27,7 @@ from providers.errors import (
     Transient,
 )
 from providers.salesforce.access import ObjectAccess
-from vault import access, grants, pending, registrations, revocation, salesforce, states
+from vault import access, dialects, grants, pending, registrations, revocation, salesforce, states
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
 from vault.models import Connection
@@ -81,7 +81,7 @@ def begin(session: SessionBase, login_text: str, next_path: str, prompt: str = "
         client = registrations.client_at(login_url)
         if client is None:
             raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
-        server = salesforce.server_at(login_url)
+        server = dialects.server_at(salesforce.PROVIDER, login_url)
     except HostNotAllowed:
         raise NotAllowedHere(_NOT_SALESFORCE, advice=_HOST_ADVICE) from None
     except ProviderError as error:
@@ -107,10 +107,12 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
     """Exchange the code, learn who this is, store the grant. Raises NotAllowedHere with a sentence for the person."""
     server = _server(expected)
     try:
-        client = registrations.client_of(expected.login_url, expected.client_id)
+        client = registrations.client_of(expected.login_url, expected.client_id, salesforce.PROVIDER)
         if client is None:
             raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
-        tokens = salesforce.exchange(client, server, code, verifier, expected.redirect_uri)
+        tokens = dialects.exchange(
+            salesforce.PROVIDER, server, client, code=code, verifier=verifier, redirect_uri=expected.redirect_uri
+        )
     except ProviderError as error:
         raise _refused(error) from None
     return _accept(salesforce.grant_from(tokens, server, expected.client_id), expected, signed_in)
@@ -118,7 +120,7 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
 
 def _server(expected: Expected) -> oauth.Server:
     try:
-        server = salesforce.server_at(expected.login_url)
+        server = dialects.server_at(salesforce.PROVIDER, expected.login_url)
     except ProviderError as error:
         raise _unavailable(error) from None
     if server.issuer != expected.issuer:
@@ -147,7 +149,7 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
 
 def _give_up(grant: Grant, error: Exception) -> NoReturn:
     with suppress(ProviderError):  # the person still sees the app in Salesforce and may end it there; we hold nothing
-        salesforce.revoke(grant)
+        dialects.revoke(grant, salesforce.PROVIDER)
     raise error from None
 
 

@@ -17,27 +17,26 @@ from vault.models import ClientRegistration
 PROVIDER = "salesforce"
 
 
-def client_at(login_url: str) -> Client | None:
+def client_at(login_url: str, provider: str = PROVIDER) -> Client | None:
     """The client for a new sign-in at this host; None when neither the host nor the operator has one."""
-    row = ClientRegistration.objects.filter(provider=PROVIDER, login_url=login_url).first()
-    return _opened(row) if row else _default()
+    row = ClientRegistration.objects.filter(provider=provider, login_url=login_url).first()
+    return _opened(row) if row else _default(provider)
 
 
-def client_of(login_url: str, client_id: str) -> Client | None:
+def client_of(login_url: str, client_id: str, provider: str) -> Client | None:
     """The client that an existing grant was given to: a refresh under any other would be refused."""
-    rows = ClientRegistration.objects.filter(provider=PROVIDER, client_id=client_id)
+    rows = ClientRegistration.objects.filter(provider=provider, client_id=client_id)
     row = rows.filter(login_url=login_url).first() or rows.first()
-    default = _default()
+    default = _default(provider)
     if row is None:
         return default if default and default.client_id == client_id else None
     return _opened(row)
 
 
-def _default() -> Client | None:
-    if not settings.SALESFORCE_CLIENT_ID:
-        return None
-    secret = settings.SALESFORCE_CLIENT_SECRET
-    return Client(settings.SALESFORCE_CLIENT_ID, Secret(secret) if secret else None)
+def _default(provider: str) -> Client | None:
+    client_id = getattr(settings, f"{provider.upper()}_CLIENT_ID")
+    secret = getattr(settings, f"{provider.upper()}_CLIENT_SECRET")
+    return Client(client_id, Secret(secret) if secret else None) if client_id else None
 
 
 def _place(row: ClientRegistration) -> Place:

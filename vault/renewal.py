@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import answers, grants, salesforce, states
+from vault import answers, dialects, grants, states
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
@@ -61,7 +61,13 @@ def _renew(connection_id: UUID, beyond: int) -> None:
             _carry_out(begun)
             return
         time.sleep(0.02 + secrets.randbelow(21) / 1_000)
-    raise Transient("The connection to Salesforce is being renewed.", provider="salesforce", retry_after=2.0)
+    raise _still_under_way(connection_id)
+
+
+def _still_under_way(connection_id: UUID) -> Transient:
+    provider = Connection.objects.values_list("provider", flat=True).get(pk=connection_id)
+    text = f"The connection to {dialects.label(provider)} is being renewed."
+    return Transient(text, provider=provider, retry_after=2.0)
 
 
 def _holder() -> str:
@@ -98,7 +104,8 @@ def _why_not(connection_id: UUID, beyond: int) -> Instead:
         return Instead.ALREADY_NEWER
     wait = (row.retry_at - row.clock).total_seconds() if row.retry_at else 0.0
     if wait > 0:
-        raise Transient(row.reason or "Salesforce does not answer.", provider=row.provider, retry_after=wait)
+        reason = row.reason or f"{dialects.label(row.provider)} does not answer."
+        raise Transient(reason, provider=row.provider, retry_after=wait)
     return Instead.SOMEONE_ELSE_DOES
 
 
@@ -106,7 +113,7 @@ def _carry_out(begun: Begun) -> None:
     """The provider call, outside any transaction; then keep the answer before looking at it (I2)."""
     seal = answers.sealer(begun.connection, begun.attempt)  # opens the key now: the key store may be away afterwards
     try:
-        answer = salesforce.refresh(begun.grant)
+        answer = dialects.refresh(begun.grant, begun.connection.provider)
     except ProviderError as error:
         _note_failure(begun, error)
         raise
@@ -114,7 +121,7 @@ def _carry_out(begun: Begun) -> None:
         answers.keep(begun.attempt.id, seal(answer.body.reveal().encode()))
         answers.settle(begun.attempt.id)
     else:
-        _note_refusal(begun, salesforce.error_in(answer))
+        _note_refusal(begun, dialects.error_in(answer, begun.connection.provider))
 
 
 def _note_failure(begun: Begun, error: ProviderError) -> None:
@@ -139,4 +146,5 @@ def _rotation_lost(begun: Begun) -> str:
     earlier = Attempt.objects.filter(connection=begun.connection, generation=begun.attempt.generation)
     if not earlier.filter(grant_id=begun.grant.id, outcome=answers.UNKNOWN).exists():
         return ""
-    return "A renewal was interrupted, and Salesforce has ended the connection for safety."
+    named = dialects.label(begun.connection.provider)
+    return f"A renewal was interrupted, and {named} has ended the connection for safety."

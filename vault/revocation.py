@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from organizations import audit, epochs, membership
 from organizations.models import Member
 from providers.errors import ProviderError
-from vault import grants, outbound, salesforce, sealing, states
+from vault import dialects, grants, outbound, sealing, states
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
@@ -85,7 +85,8 @@ def _finish(discarded_id: UUID) -> bool:
         return False
     row = DiscardedGrant.objects.select_related("connection").get(pk=discarded_id)
     try:
-        salesforce.revoke(Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection))))
+        grant = Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection)))
+        dialects.revoke(grant, row.connection.provider)
     except (TokenTampered, KeyGone) as error:
         _wipe(row, type(error).__name__)  # nobody can read it any more, so nobody can revoke it either
         return True

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from providers.errors import NeedsReconnect
+from vault import dialects
 from vault.errors import ConnectRequired
 from vault.models import Connection, State
 
@@ -18,13 +19,13 @@ log = logging.getLogger("sidebar.vault")
 #: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
 USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
-_DEFAULT_REASON = "Salesforce no longer accepts this connection."
 
 
 def require_usable(row: Connection) -> None:
     """Raises NeedsReconnect when only the person can mend it, ConnectRequired when there is nothing to mend."""
     if row.state == State.NEEDS_RECONNECT:
-        raise NeedsReconnect(row.reason or _DEFAULT_REASON, provider=row.provider)
+        reason = row.reason or f"{dialects.label(row.provider)} no longer accepts this connection."
+        raise NeedsReconnect(reason, provider=row.provider)
     if row.state not in USABLE:
         raise ConnectRequired(row.provider)
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from providers.base import Access, Secret
 from providers.errors import NeedsReconnect
-from vault import answers, grants, leases, outbound, renewal, states
+from vault import answers, dialects, grants, leases, outbound, renewal, states
 from vault.errors import ConnectRequired
 from vault.flights import Flights
 from vault.grants import Grant
@@ -61,7 +61,8 @@ class ConnectionTokens:
             lease = self._lease()
             if not grants.same(lease.access.token, rejected):  # else a look-up was under way since before the renewal
                 return lease
-        raise NeedsReconnect("Salesforce refuses even a fresh token of this connection.", provider="salesforce")
+        text = f"{dialects.label(row.provider)} refuses even a fresh token of this connection."
+        raise NeedsReconnect(text, provider=row.provider)
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
@@ -69,7 +70,7 @@ def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     answers.settle_pending(connection_id)
     row = Connection.objects.annotate(clock=Now()).filter(pk=connection_id).first()
     if row is None:
-        raise ConnectRequired("salesforce")
+        raise ConnectRequired("salesforce")  # rows go only with their organization: signing in is what is left
     states.require_usable(row)
     return row, grants.load(row)
 
