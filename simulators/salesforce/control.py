@@ -37,7 +37,15 @@ def _read(host: Host, what: str, query: dict[str, str]) -> Result:
         )
     if what == "limits" and host.org:
         return 200, asdict(host.org.limits)
-    return 404, {"error": "GET calls, faults, state or limits"}
+    if what == "ledger":
+        return 200, _ledger(host)
+    return 404, {"error": "GET calls, faults, ledger, state or limits"}
+
+
+def _ledger(host: Host) -> dict[str, Any]:
+    """Of all orgs of the host: refresh tokens presented, uses of access tokens, living grants; digests only."""
+    parts = [org.ledger.as_json(org.grants.living()) for org in host.orgs]
+    return {name: [entry for part in parts for entry in part[name]] for name in ("refreshes", "uses", "grants")}
 
 
 def _state(org: Org, only: str | None) -> dict[str, Any]:
@@ -90,6 +98,8 @@ def _reset(host: Host, body: dict[str, Any]) -> Result:
     wanted = set(body.get("only", ("records", "calls", "faults", "limits")))
     if "calls" in wanted:
         host.calls.clear()
+        for org in host.orgs:
+            org.ledger.clear()
     if "faults" in wanted:
         host.faults.waiting.clear()
     for org in host.orgs if host.org else []:

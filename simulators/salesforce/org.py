@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulators.ledger import Ledger
 from simulators.salesforce.faults import Faults
 from simulators.salesforce.ids import make_id
 from simulators.salesforce.oauth.apps import App
@@ -44,7 +45,7 @@ class Org:
         self.api_url = self.pages_url = self.login_url = ""  # set when the ports are known
         self.site = Site(plan.site) if plan.site else None
         self.apps = {app.client_id: app for app in apps}
-        self.grants = Grants()
+        self.grants, self.ledger = Grants(), Ledger()
         self.limits = Limits(maximum=plan.daily_calls)
         self.faults = Faults()
         self.calls: deque[dict[str, Any]] = deque(maxlen=_CALLS_KEPT)

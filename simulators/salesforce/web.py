@@ -1,6 +1,7 @@
 """The ASGI application of one host: paths to handlers, faults, latency, the log of calls."""
 
 import asyncio
+import contextlib
 import gzip
 import time
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
 from simulators.salesforce.rest.call import Answer, Call
 from simulators.salesforce.rest.routes import VERSIONS, dispatch, versions
+from simulators.salesforce.witness import Witness
 
 _JSON = "application/json;charset=UTF-8"
 _DATA = "/services/data"
@@ -51,11 +53,15 @@ class Web:
             return
         exchange = Exchange(self.host, request, query, body, self.pages)
         fault = self.host.faults.next_for(request.method, scope["path"], exchange.user_names())
+        witness = Witness(exchange)
         response = _canned(fault) if fault and fault.status is not None else exchange.answer()
         exchange.note(response.status_code)
+        witness.answered(response.status_code, carried_out=not (fault and fault.status is not None))
         _compress(response, request)
-        await asyncio.sleep(self.latency + (fault.delay if fault else 0.0))
-        await _deliver(response, fault, scope, receive, send)
+        gone = await _wait(self.latency + (fault.delay if fault else 0.0), receive)
+        if not gone:
+            await _deliver(response, fault, scope, receive, send)
+        witness.done(delivered=not gone and (fault is None or fault.cut_after is None))
 
     def _control(self, request: Request, query: Form, body: bytes) -> Response:
         try:
@@ -65,6 +71,18 @@ class Web:
         pieces = [piece for piece in request.url.path.split("/") if piece][1:]
         status, answer = control.handle(self.host, request.method, pieces, query, parsed)
         return json_response(answer, status, pretty=True)
+
+
+async def _wait(seconds: float, receive: Receive) -> bool:
+    """True where the caller has hung up meanwhile."""
+    if seconds <= 0:
+        return False
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return True
+    return False
 
 
 def _compress(response: Response, request: Request) -> None:
@@ -148,7 +166,7 @@ class Exchange:
 
     # -- OAuth and pages ----------------------------------------------------------------------------------------
 
-    def _form(self) -> Form:
+    def form(self) -> Form:
         """Query and urlencoded body together, as Salesforce takes them."""
         form = dict(self.query)
         if "urlencoded" in self.request.headers.get("content-type", ""):
@@ -164,7 +182,7 @@ class Exchange:
             pieces = path.split("/")[2:]
             if len(pieces) != 2:
                 return PlainTextResponse("Not_Found", 404)
-            bearer = self.bearer or self._form().get("oauth_token", "")
+            bearer = self.bearer or self.form().get("oauth_token", "")
             return _result(identity.identity(self.host, pieces[0], pieces[1], bearer, self.query.get("version", "")))
         if not self.pages:
             if path.startswith(("/.well-known/", "/services/")):
@@ -174,7 +192,7 @@ class Exchange:
         return self._page(path)
 
     def _oauth(self, name: str) -> Response:
-        host, form = self.host, self._form()
+        host, form = self.host, self.form()
         authorization = self.request.headers.get("authorization", "")
         post = self.request.method == "POST"
         if name == "authorize":
@@ -194,7 +212,7 @@ class Exchange:
         return PlainTextResponse("URL No Longer Exists", 404)
 
     def _page(self, path: str) -> Response:
-        host, form, sid = self.host, self._form(), self.request.cookies.get(self.host.cookie)
+        host, form, sid = self.host, self.form(), self.request.cookies.get(self.host.cookie)
         post = self.request.method == "POST"
         if path == "/login":
             return flow.log_in(host, form) if post else flow.login_page(host, form)

@@ -119,6 +119,14 @@ class Grants:
         living = grant and (digest(token) == grant.refresh or digest(token) in grant.access)
         return grant if living else None
 
+    def whose(self, token: str) -> Grant | None:
+        """The grant of any token it ever had, spent ones too, as long as it lives."""
+        return self._by_token.get(digest(token))
+
+    def living(self) -> list[dict[str, str]]:
+        """For the ledger: every grant that can be renewed."""
+        return [{"grant": g.id, "subject": g.user_id, "refresh": g.refresh} for g in self.grants.values() if g.refresh]
+
     def revoke_token(self, token: str) -> bool:
         """A refresh token takes its access tokens with it; an access token goes alone."""
         grant = self.find(token)
