@@ -159,7 +159,7 @@ class DataKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization_id = models.UUIDField(db_index=True)
-    kek_id = models.CharField(max_length=64)
+    kek_id = models.CharField(max_length=64, db_index=True)
     wrapped = models.BinaryField()
     is_primary = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -184,3 +184,16 @@ class KekCanary(models.Model):
 
     def __str__(self) -> str:
         return self.kek_id
+
+
+class LiveProcess(models.Model):
+    """A web or worker process that runs now, and the keys that it can unwrap with (V16). Written by `heartbeat.py`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)  # "web host-a:4711", for the operator's eyes
+    kek_ids = ArrayField(models.CharField(max_length=64), default=list)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)  # both by the database's clock
+
+    def __str__(self) -> str:
+        return self.name
