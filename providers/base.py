@@ -38,8 +38,12 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """What a token endpoint answered, with what we add. `expires_at` is None where the provider says nothing
-    (Salesforce never sends expires_in). `identity` is the provider's stable id of the person."""
+    """What a token endpoint answered, with what we add.
+
+    `lifetime`: seconds from the answer on, None where the provider says nothing (Salesforce); whoever keeps it computes
+    the end by the database's clock (V22). `expires_at` is the same by this machine's clock. `refresh_lifetime`: seconds
+    until the refresh token ends by itself, where announced. `identity`: the provider's stable id of the person, "" if
+    the answer does not say. `account`: who that is, as far as a checked id_token says it (fresh exchange only)."""
 
     access_token: Secret
     refresh_token: Secret | None
@@ -47,6 +51,20 @@ class TokenSet:
     api_url: str
     expires_at: datetime | None = None
     identity: str = ""
+    lifetime: int | None = None
+    refresh_lifetime: int | None = None
+    account: "Account | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose mailbox and calendar a grant opens, as the provider itself says. `tenant`: Microsoft's directory id or
+    Google's Workspace domain, "" for a private account. Only `subject` and `tenant` may be compared: names change."""
+
+    subject: str = field(repr=False)
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    tenant: str = field(default="", repr=False)
 
 
 class TokenSource(Protocol):

@@ -3,39 +3,37 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from providers import oauth
 from providers.base import Crm
+from providers.oauth import OAuth
+from providers.salesforce import hosts as salesforce_hosts
+from providers.salesforce import oauth as salesforce_oauth
 from providers.salesforce import transport
 from providers.salesforce.crm import SalesforceCrm
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What the vault needs to know of a provider. `scopes`: each scope we ask for and, in plain words, why."""
+    """What the vault needs to know of a provider. `host_suffixes`: its own domains, for `providers.http.Settings`."""
 
-    name: str
-    scopes: Mapping[str, str]
+    oauth: OAuth
+    host_suffixes: tuple[str, ...]
     warm_up: Callable[[], None]
     crm: Callable[..., Crm] | None = None
 
+    @property
+    def name(self) -> str:
+        return self.oauth.name
 
-_PURPOSES = dict(
-    zip(
-        oauth.SCOPES,
-        (
-            "To know who you are in Salesforce",
-            "To find and change what you may see and change yourself",
-            "To stay connected, and to work in the background for you",
-            "To open a record in Salesforce without another sign-in",
-        ),
-        strict=True,
-    )
-)
+    @property
+    def scopes(self) -> Mapping[str, str]:
+        """Each scope of every connection and, in plain words, why we ask for it."""
+        return {scope: self.oauth.purpose_of(scope) for scope in self.oauth.scopes_for(())}
+
 
 ADAPTERS: Mapping[str, Adapter] = {
     "salesforce": Adapter(
-        name="salesforce",
-        scopes=_PURPOSES,
+        oauth=salesforce_oauth.OAUTH,
+        host_suffixes=salesforce_hosts.SUFFIXES,
         warm_up=transport.warm_up,
         crm=SalesforceCrm,
     ),

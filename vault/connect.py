@@ -87,7 +87,8 @@ def begin(session: SessionBase, login_text: str, next_path: str, prompt: str = "
     except ProviderError as error:
         raise _unavailable(error) from None
     uri = redirect_uri(login_url, announces_iss=server.announces_iss)
-    request = oauth.authorize(server, client, uri, prompt=prompt)
+    dialect = dialects.of(salesforce.PROVIDER)
+    request = dialect.authorize(server, client, uri, scopes=dialect.scopes_for(()), prompt=prompt)
     expected = Expected(login_url, server.issuer, client.client_id, uri, next_path)
     pending.remember(session, request.state, request.code_verifier, expected)
     return request.url

@@ -9,22 +9,25 @@ from django.conf import settings
 from providers import http, oauth
 from providers.base import Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError
-from providers.salesforce import hosts
+from providers.oauth import OAuth
+from providers.registry import ADAPTERS
 from vault import outbound, registrations
 from vault.grants import Grant
 
-_LABELS = {"salesforce": "Salesforce", "google": "Google", "microsoft": "Microsoft"}
-_SUFFIXES = {"salesforce": hosts.SUFFIXES}
+
+def of(provider: str) -> OAuth:
+    """How this provider speaks OAuth."""
+    return ADAPTERS[provider].oauth
 
 
 def label(provider: str) -> str:
     """The provider's name in sentences."""
-    return _LABELS[provider]
+    return of(provider).label
 
 
 @lru_cache(maxsize=12)
 def _http_settings(provider: str, origins: tuple[str, ...], ca_bundle: str, proxy: str) -> http.Settings:
-    return http.Settings(frozenset(origins), _SUFFIXES[provider], ca_bundle, proxy)
+    return http.Settings(frozenset(origins), ADAPTERS[provider].host_suffixes, ca_bundle, proxy)
 
 
 def session_for(provider: str) -> http.Session:
@@ -44,18 +47,18 @@ def refresh(grant: Grant, provider: str) -> oauth.RawAnswer:
         raise ValueError("this grant cannot be renewed")
     client = _client_of(grant, provider)
     outbound.give_back_database()
-    return oauth.refresh(_server_of(grant), client, grant.refresh_token, session_for(provider))
+    return of(provider).refresh(_server_of(grant), client, grant.refresh_token, session_for(provider))
 
 
 def tokens_in(body: bytes, provider: str) -> TokenSet:
     """What a kept answer says. Raises HostNotAllowed, Transient."""
-    return oauth.parse_token_answer(oauth.RawAnswer(200, Secret(body.decode())), origins(provider))
+    return of(provider).parse(oauth.RawAnswer(200, Secret(body.decode())), origins(provider))
 
 
 def error_in(answer: oauth.RawAnswer, provider: str) -> ProviderError:
     """The failure that a refusing answer stands for."""
     try:
-        oauth.parse_token_answer(answer, origins(provider))
+        of(provider).parse(answer, origins(provider))
     except ProviderError as error:
         return error
     raise ValueError("the answer is no refusal")
@@ -63,36 +66,31 @@ def error_in(answer: oauth.RawAnswer, provider: str) -> ProviderError:
 
 def is_same_person(one: str, other: str, provider: str) -> bool:
     """Whether two identities of token answers name the same person; nonsense names nobody."""
-    try:
-        return oauth.identity_ids(one, origins(provider)) == oauth.identity_ids(other, origins(provider))
-    except ProviderError:
-        return False
+    return of(provider).same_person(one, other, origins(provider))
 
 
 def revoke(grant: Grant, provider: str) -> None:
     """End a grant at its provider; revoking the refresh token ends its access tokens too. Raises Transient."""
     outbound.give_back_database()
-    oauth.revoke(_server_of(grant), grant.refresh_token or grant.access_token, session_for(provider))
+    of(provider).revoke(_server_of(grant), grant.refresh_token or grant.access_token, session_for(provider))
 
 
 def works(grant: Grant, provider: str) -> bool:
     """Whether the access token of a grant is accepted just now; costs no API call. Raises Transient."""
-    url = f"{hosts.api_url(grant.api_url, origins(provider))}/services/oauth2/userinfo"
     outbound.give_back_database()
-    answer = http.ask(session_for(provider), "GET", url, is_write=False, auth=http.Bearer(grant.access_token))
-    return answer.status_code == 200
+    return of(provider).works(grant.access_token, grant.api_url, session_for(provider))
 
 
 def server_at(provider: str, login_url: str) -> oauth.Server:
     """The endpoints of a checked login URL. Raises HostNotAllowed, Transient, and NotAllowedHere (503) where too
     many wait for a host's answer; a host that is known already costs nobody a wait."""
     session = session_for(provider)
-    known = oauth.known(login_url, session)
+    known = of(provider).known(login_url, session)
     if known is not None:
         return known
     with outbound.sign_ins.waiting(login_url):
         outbound.give_back_database()
-        return oauth.discover(login_url, session)
+        return of(provider).server(login_url, session)
 
 
 def exchange(
@@ -100,7 +98,7 @@ def exchange(
 ) -> TokenSet:
     """An authorization code for tokens. Raises from providers.errors."""
     outbound.give_back_database()
-    return oauth.exchange(
+    return of(provider).exchange(
         server, client, code=code, code_verifier=verifier, redirect_uri=redirect_uri, http=session_for(provider)
     )
 

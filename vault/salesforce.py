@@ -45,7 +45,9 @@ def login_choices() -> Mapping[str, str]:
 def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str) -> Grant:
     """A fresh token answer as a grant that knows where Salesforce's own pages are."""
     page_url = hosts.page_url(tokens.api_url, server.authorization_endpoint, origins())
-    named = replace(tokens, scopes=tokens.scopes or oauth.SCOPES)  # RFC 6749 section 5.1: none named means as asked
+    named = replace(
+        tokens, scopes=tokens.scopes or dialects.of(PROVIDER).scopes_for(())
+    )  # RFC 6749 section 5.1: none named means as asked
     return dialects.grant_from(named, server, client_id, page_url)
 
 
