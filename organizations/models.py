@@ -21,6 +21,8 @@ class Organization(models.Model):
     name = models.CharField(max_length=255)
     is_sandbox = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    #: Being destroyed since then (C37): nobody signs in, nothing works for it any more. There is no way back.
+    ending_since = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return str(self.id)
@@ -276,3 +278,35 @@ class UsedCode(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class Device(models.Model):
+    """One sign-in of an add-in: a family of tokens, as its person sees it (C3). Holds neither token nor user agent.
+
+    Its row is the family's lock, too: a renewal and the end of a family come one after the other."""
+
+    family = models.UUIDField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="devices")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    system = models.CharField(max_length=40, blank=True)  # coarse: "Windows, Edge"
+    signed_in_at = models.DateTimeField(default=timezone.now, db_index=True)
+    last_used_at = models.DateTimeField(default=timezone.now)  # to the hour
+
+    def __str__(self) -> str:
+        return str(self.family)
+
+
+class Destruction(models.Model):
+    """How far the destruction of an organization has come, so that a killed one can go on. Deleted at the end, when
+    the certificate is on disk. Names ids, since by then the rows that held them are gone."""
+
+    organization_id = models.UUIDField(primary_key=True)
+    salesforce_org_id = models.CharField(max_length=18)
+    begun_at = models.DateTimeField()
+    found = models.JSONField(null=True)  # room -> kind -> count, as it was when everything had stopped
+    names = models.JSONField(default=list)  # ids by which queues and epochs know what belongs to it
+    withdrawn = models.JSONField(null=True)  # what providers confirmed: list of registries.Withdrawn
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.organization_id)
