@@ -14,6 +14,9 @@ from providers.registry import ADAPTERS
 from vault import outbound, registrations
 from vault.grants import Grant
 
+#: The provider at which people sign in here: it alone says who is a member, and ends his session with the grant.
+SIGNS_IN = "salesforce"
+
 
 def of(provider: str) -> OAuth:
     """How this provider speaks OAuth."""

@@ -66,7 +66,8 @@ def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
         Credential.objects.filter(connection=row).delete()
         ObjectAccess.objects.filter(connection=row).delete()
         discarded = [discard(row, grant)] if grant else []
-        membership.unconfirm(row.member_id)
+        if row.provider == dialects.SIGNS_IN:
+            membership.unconfirm(row.member_id)
         audit.record(row.organization_id, actor, "connection.disconnected", row.pk, provider=row.provider)
         epochs.bump("connection", row.pk)
         epochs.bump("cards", row.pk)

@@ -40,7 +40,8 @@ def mend(row: Connection) -> None:
     row.state, row.reason, row.failures, row.retry_at = State.HEALTHY, "", 0, None
     row.save(update_fields=["state", "reason", "failures", "retry_at", "lease_by", "lease_until"])
     Connection.objects.filter(pk=row.pk).update(last_success_at=Now())
-    membership.confirm(row.member_id)
+    if row.provider == dialects.SIGNS_IN:
+        membership.confirm(row.member_id)
 
 
 def degrade(connection_id: UUID, generation: int, reason: str, wait: float | None, *, may_be_lost: bool) -> None:
@@ -72,7 +73,8 @@ def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "
         release(row)
         row.state, row.reason = State.NEEDS_RECONNECT, reason[:200]
         row.save(update_fields=["state", "reason", "lease_by", "lease_until"])
-        membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
+        if row.provider == dialects.SIGNS_IN:
+            membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
         audit.record(
             row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
         )
