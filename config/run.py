@@ -22,7 +22,7 @@ from config.embedded.postgres import Postgres
 from config.embedded.processes import Child, Supervisor, run_to_end
 from config.embedded.valkey import Valkey
 
-KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY")
+KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY")
 SHARED = (*KEYS, "DATABASE_URL", "REDIS_URL", "KEY_STORE_URL", "SALESFORCE_ORIGINS", "OUTBOUND_CA_BUNDLE")
 MAILBOX = product.ROOT / "simulators" / "mailbox"
 

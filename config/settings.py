@@ -27,6 +27,8 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if IS_LOOPBACK else [_public
 # --- Keys: one each, none shared (docs/vault.md 3) ---------------------------------------------------
 VAULT_KEK = env.read("VAULT_KEK", "")
 AUDIT_KEY = env.read("AUDIT_KEY", "")
+#: Ed25519 seed: signs certificates of destruction.
+SIGNING_KEY = env.read("SIGNING_KEY", "")
 #: Where a sealed token answer waits while the database is away: must outlive the process.
 VAULT_SPOOL_DIR = Path(env.read("VAULT_SPOOL_DIR", str(LOCAL_DIR / "spool")))
 

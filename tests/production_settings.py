@@ -19,6 +19,7 @@ def main() -> None:
             "SECRET_KEY": secrets.token_urlsafe(64),
             "VAULT_KEK": key(),
             "AUDIT_KEY": key(),
+            "SIGNING_KEY": key(),
             "PUBLIC_URL": "https://sidebar.example.com",
             "DATABASE_URL": "postgres://sidebar:sidebar@db.example.com/sidebar?sslmode=verify-full",
             "KEY_STORE_URL": "postgres://keys:keys@keys.example.com/keys?sslmode=verify-full",

@@ -26,8 +26,8 @@ from tests import servers
 
 #: What a test run sets for itself must not reach the product under test; what the operator gave comes back below.
 NOT_INHERITED = (
-    *("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "PUBLIC_URL", "LOCAL_DIR", "KEY_STORE_URL", "DATABASE_URL", "REDIS_URL"),
-    *("DJANGO_SETTINGS_MODULE", "PORT", "DEMO_MAILBOX", "OUTBOUND_CA_BUNDLE"),
+    *("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY", "PUBLIC_URL", "LOCAL_DIR", "KEY_STORE_URL"),
+    *("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PORT", "DEMO_MAILBOX", "OUTBOUND_CA_BUNDLE"),
     *("SALESFORCE_ORIGINS", "SALESFORCE_LOGINS", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
 )
 _numbers = count(1)
