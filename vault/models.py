@@ -20,6 +20,7 @@ class State(models.TextChoices):
     NEEDS_RECONNECT = "needs_reconnect", "Needs reconnect"
     REVOKING = "revoking", "Revoking"
     SHREDDED = "shredded", "Shredded"
+    SUSPECT = "suspect", "Restored from a backup"
 
 
 class Connection(models.Model):
@@ -45,10 +46,17 @@ class Connection(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_for = models.CharField(max_length=80, blank=True)
+    #: When to renew ahead of need; empty where the provider announces no lifetime (Salesforce).
+    renew_at = models.DateTimeField(null=True, blank=True)
+    #: When to ask the provider whether it still works; empty: a day after the last proof.
+    probe_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "provider", "subject"], name="grant_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["renew_at"], condition=models.Q(renew_at__isnull=False), name="renewal_due")
         ]
 
     def __str__(self) -> str:
@@ -197,3 +205,41 @@ class LiveProcess(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Incident(models.Model):
+    """Something about a grant that an administrator should know of (V11, V13, V20). No secret, no address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=20)  # incidents.Kind
+    generation = models.BigIntegerField(default=0)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    #: When the organization's other grants of that provider were put down to be looked at.
+    spread_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Mark(models.Model):
+    """How far a database has come: `counter` rises by one a minute, `epoch` names the installation (V20)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    epoch = models.UUIDField(default=uuid.uuid4)
+    counter = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.epoch} {self.counter}"
+
+
+class DatabaseMark(Mark):
+    """The mark of the database that holds the grants: it is restored along with them."""
+
+
+class KeyStoreMark(Mark):
+    """Its copy in the key store, which is backed up apart. Further on than the original: that was restored."""
