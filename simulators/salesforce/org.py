@@ -2,12 +2,13 @@
 
 import copy
 import secrets
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulators.faults import Faults
+from simulators.front import Calls, new_calls
 from simulators.ledger import Ledger
-from simulators.salesforce.faults import Faults
+from simulators.oauth.modes import Mode
 from simulators.salesforce.ids import make_id
 from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.oauth.grants import Grants
@@ -18,8 +19,6 @@ from simulators.salesforce.seed_people import PeopleSeed
 from simulators.salesforce.staff import OrgPlan
 from simulators.salesforce.store import Store
 from simulators.salesforce.system_records import fill_system_records
-
-_CALLS_KEPT = 50_000
 
 
 @dataclass
@@ -47,8 +46,9 @@ class Org:
         self.apps = {app.client_id: app for app in apps}
         self.grants, self.ledger = Grants(), Ledger()
         self.limits = Limits(maximum=plan.daily_calls)
+        self.mode = Mode(rotate=True, reuse_kills_family=True)
         self.faults = Faults()
-        self.calls: deque[dict[str, Any]] = deque(maxlen=_CALLS_KEPT)
+        self.calls = new_calls()
         self.announces_issuer = True
         self.single_access: dict[str, tuple[str, str, float]] = {}  # otp -> user id, start page, deadline
         self.sessions: dict[str, str] = {}  # browser session -> user id
@@ -142,4 +142,4 @@ class LoginHost:
     pages_url: str = ""
     announces_issuer: bool = True
     faults: Faults = field(default_factory=Faults)
-    calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    calls: Calls = field(default_factory=new_calls)

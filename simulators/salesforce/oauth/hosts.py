@@ -2,11 +2,10 @@
 
 import secrets
 import time
-from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
-from simulators.salesforce.faults import Faults
+from simulators.faults import Faults
+from simulators.front import Calls
 from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.org import LoginHost, Org
 from simulators.salesforce.profiles import User
@@ -39,7 +38,7 @@ class Host:
     org: Org | None
     prefix: str
     faults: Faults
-    calls: deque[dict[str, Any]]
+    calls: Calls
     api_url: str = ""
     pages_url: str = ""
     is_site: bool = False
