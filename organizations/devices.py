@@ -88,7 +88,7 @@ def sign_out(member: Member, family: UUID) -> bool:
 
 
 def sign_out_everywhere(member: Member) -> None:
-    """End every add-in's sign-in and every browser session of the member, this one too. The grants at providers stay."""
+    """End every sign-in of the member: all add-ins, all browsers, this one too. What is connected stays."""
     with transaction.atomic():
         Member.objects.filter(pk=member.pk).update(session_key_seed=secrets.token_hex())
         families.revoke_all_of(member)
