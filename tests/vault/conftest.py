@@ -10,12 +10,15 @@ from pytest_django import Settings
 from organizations import epochs
 from organizations.models import Member
 from providers.base import Secret
+from tests.faults.oracle import judged, oracle
 from tests.organizations import people
 from tests.providers.faulty import faulty
 from tests.vault.rotating import USER, Rotating
 from vault import access, clients, grants, keys, leases
 from vault.grants import Grant
 from vault.models import Connection, State
+
+__all__ = ["judged", "oracle"]  # fixtures: the fault tests are judged by the oracle
 
 
 @pytest.fixture(autouse=True)

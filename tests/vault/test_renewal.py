@@ -19,7 +19,10 @@ from vault import answers, clients, grants, renewal, upkeep
 from vault.models import Attempt, Connection, Credential, State
 from vault.tokens import ConnectionTokens
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "keys"], transaction=True),
+    pytest.mark.usefixtures("judged"),
+]
 
 
 def tokens(alice: Connected, purpose: str = "test") -> ConnectionTokens:
@@ -85,6 +88,7 @@ def test_twenty_threads_with_a_refused_token_make_one_call(alice: Connected, pro
 
 def test_an_error_is_shared_by_all_who_wait(alice: Connected, provider: Rotating) -> None:
     provider.delay = 0.2
+    provider._rotate = dict  # type: ignore[method-assign]
     provider.instead = lambda handler: handler.answer(503, {})
     old = tokens(alice).access().token
     found = at_once(20, lambda: tokens(alice).access(rejected=old))
@@ -173,6 +177,7 @@ def test_an_html_page_with_status_200_is_no_answer(alice: Connected, provider: R
     assert Attempt.objects.get().sealed_answer is None
 
 
+@pytest.mark.oracle(reuses=1)
 def test_a_lost_answer_is_tried_once_more_and_then_final(alice: Connected, provider: Rotating) -> None:
     """V3, V4: rotated there, never stored here. The re-use is refused, and only then the grant is dead."""
     old = tokens(alice).access().token
