@@ -65,8 +65,9 @@ class OAuth(Protocol):
     """How one provider speaks OAuth 2.0. Holds no token; every method that calls makes one request through `http`.
 
     `sends_unknown_again`: whether a refresh whose outcome nobody knows may be repeated at once. `revokes`: whether one
-    grant can be ended by a call. `ending_advice`: where the person withdraws consent himself, "" where revoke() is
-    enough."""
+    grant can be ended by a call. `revokes_all`: whether that ends every grant of the person to our client along with it
+    (Google: who revokes a token that has been replaced ends its successor too). `ending_advice`: where the person
+    withdraws consent himself, "" where revoke() is enough."""
 
     @property
     def name(self) -> str: ...
@@ -76,6 +77,8 @@ class OAuth(Protocol):
     def sends_unknown_again(self) -> bool: ...
     @property
     def revokes(self) -> bool: ...
+    @property
+    def revokes_all(self) -> bool: ...
     @property
     def ending_advice(self) -> str: ...
 
@@ -158,6 +161,7 @@ class StandardOAuth(ABC):
     label: str
     sends_unknown_again = True
     revokes = True
+    revokes_all = False
     ending_advice = ""
 
     @abstractmethod

@@ -7,12 +7,13 @@ from functools import lru_cache
 from django.conf import settings
 
 from providers import http, oauth
-from providers.base import Secret, TokenSet
+from providers.base import Account, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError
 from providers.oauth import OAuth
 from providers.registry import ADAPTERS
 from vault import outbound, registrations
 from vault.grants import Grant
+from vault.models import Connection, State
 
 #: The provider at which people sign in here: it alone says who is a member, and ends his session with the grant.
 SIGNS_IN = "salesforce"
@@ -76,6 +77,24 @@ def revoke(grant: Grant, provider: str) -> None:
     """End a grant at its provider; revoking the refresh token ends its access tokens too. Raises Transient."""
     outbound.give_back_database()
     of(provider).revoke(_server_of(grant), grant.refresh_token or grant.access_token, session_for(provider))
+
+
+def may_revoke(provider: str, subject: str) -> bool:
+    """Whether a person's grant can be ended there without ending one that is in use.
+
+    Google ends all of a person's grants to this app together (googleapis/google-auth-library-nodejs issue 1338), so
+    while any organization here has a connection of that account, an older grant of it is only wiped."""
+    spoken = of(provider)
+    if not spoken.revokes or not spoken.revokes_all:
+        return spoken.revokes
+    dead = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
+    return not Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead).exists()
+
+
+def account(provider: str, tokens: TokenSet) -> Account:
+    """Who has just consented. Raises from providers.errors."""
+    outbound.give_back_database()
+    return of(provider).account(tokens, session_for(provider))
 
 
 def works(grant: Grant, provider: str) -> bool:
