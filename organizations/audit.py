@@ -26,6 +26,10 @@ _GENESIS = b"\0" * 32
 _BROKEN = b"broken"
 
 
+class OrganizationGone(RuntimeError):
+    """The organization was destroyed meanwhile; nothing is recorded for it, so nothing happens for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FirstBad:
     """The first row that is not as it was written, and why we know."""
@@ -116,12 +120,20 @@ def _end_of_chain(organization_id: UUID) -> tuple[int, bytes]:
     last = _with_head(AuditEntry.objects.filter(organization_id=organization_id)).order_by("-sequence").first()
     if last is None:
         head = AuditHead.objects.filter(organization_id=organization_id).first()
-        return (head.sequence, _BROKEN) if head else (0, _GENESIS)
+        return (head.sequence, _BROKEN) if head else _beginning(organization_id)
     digest, mac = bytes(last.digest), bytes(getattr(last, "head_mac", None) or b"")
     if hmac.compare_digest(_head_digest(organization_id, last.sequence, digest), mac):
         return last.sequence, digest
     logger.error("the end of an audit chain was tampered with: organization %s", organization_id)
     return max(last.sequence, getattr(last, "head_sequence", None) or 0), _BROKEN
+
+
+def _beginning(organization_id: UUID) -> tuple[int, bytes]:
+    """A chain begins with its organization. What still runs for one that was destroyed must not begin another: the
+    two went under the lock that we hold (erasing_rows.py)."""
+    if not Organization.objects.filter(pk=organization_id).exists():
+        raise OrganizationGone("The organization of an audit entry is gone.")
+    return 0, _GENESIS
 
 
 def _with_head(rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:

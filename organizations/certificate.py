@@ -50,7 +50,7 @@ def _canonical(content: Mapping[str, Any]) -> bytes:
 
 
 def sign(content: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"certificate": content, "signature": {...}}`. Ed25519 is deterministic: the same content, the same signature."""
+    """`{"certificate": content, "signature": {...}}`. The same content always gets the same signature."""
     value = base64.b64encode(_private_key().sign(_canonical(content))).decode()
     return {
         "certificate": dict(content),
@@ -59,7 +59,7 @@ def sign(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def verify(document: object, trusted_key: str) -> dict[str, Any]:
-    """The content of a signed document. The key that it names itself proves nothing, so the caller says which he trusts.
+    """The content of a signed document. The key it names itself proves nothing, so the caller says which he trusts.
 
     Raises CertificateInvalid."""
     try:

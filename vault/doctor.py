@@ -1,12 +1,11 @@
-"""The vault's lines of `manage.py doctor`, and its part in erasing an organization. Registered in ready()."""
+"""The vault's lines of `manage.py doctor`. Registered in ready()."""
 
 from collections.abc import Iterator
-from uuid import UUID
 
 from django.db.models import Count
 
-from organizations.registries import Finding, Level, doctor_checks, erasers
-from vault import keys, registrations, salesforce, upkeep
+from organizations.registries import Finding, Level, doctor_checks
+from vault import keys, registrations, salesforce
 from vault.errors import KekUnusable
 from vault.models import ClientRegistration, Connection, DiscardedGrant, State
 
@@ -41,8 +40,3 @@ def connections() -> Iterator[Finding]:
     waiting = DiscardedGrant.objects.count()
     if waiting:
         yield Finding(Level.WARNING, f"Grants not yet revoked at their provider: {waiting}.", "They are retried.")
-
-
-@erasers.register("vault")
-def erase(organization_id: UUID) -> int:
-    return upkeep.erase(organization_id)

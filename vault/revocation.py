@@ -17,11 +17,22 @@ from vault.grants import Grant
 from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, State
 
 _CLAIM = timedelta(minutes=1)
+_ENDED = (State.REVOKING, State.SHREDDED)
+#: What the audit log says of a grant whose end was confirmed, could not be asked for (`dialects.may_revoke`: it is
+#: wiped here, and the person withdraws his consent there), or that did not open.
+CONFIRMED, NOT_OFFERED, UNREADABLE = "ok", "not_offered", "unreadable"
+STILL_USED = "still_used"  # its end would be that of the grant which has replaced it (dialects.may_revoke)
+REVOKED = "grant.revoked"
 _LONGEST_WAIT = timedelta(hours=6)
 
 
 def _place(row: DiscardedGrant, connection: Connection) -> Place:
     return Place(connection.organization_id, "vault_discardedgrant", row.id, "sealed", connection.provider)
+
+
+@sealing.column(DiscardedGrant, "sealed")
+def place_of(row: DiscardedGrant) -> Place:
+    return _place(row, row.connection)
 
 
 def discard(connection: Connection, grant: Grant) -> UUID:
@@ -32,20 +43,11 @@ def discard(connection: Connection, grant: Grant) -> UUID:
     return row.id
 
 
-def reseal(connection: Connection) -> int:
-    """Seal this connection's discarded grants anew under the newest data key. Call under the connection's lock."""
-    rows = list(DiscardedGrant.objects.select_for_update().filter(connection=connection))
-    for row in rows:
-        row.sealed = sealing.seal(sealing.unseal(bytes(row.sealed), _place(row, connection)), _place(row, connection))
-        row.save(update_fields=["sealed"])
-    return len(rows)
-
-
 def disconnect(connection_id: UUID, actor: Member | str) -> bool:
     """Deny every use from this commit on, then end the grant at the provider. False when nothing was connected.
 
     When the provider does not answer, `vault.tasks.finish_revocations` goes on trying."""
-    discarded = _deny(connection_id, actor)
+    discarded = put_down(connection_id, actor)
     if discarded is None:
         return False
     for discarded_id in discarded:
@@ -53,22 +55,24 @@ def disconnect(connection_id: UUID, actor: Member | str) -> bool:
     return True
 
 
-def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
+def put_down(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
+    """Deny every use from this commit on. Returns the grants to `finish`; None when nothing was connected."""
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
-        if row is None or row.state in (State.REVOKING, State.SHREDDED):
+        if row is None or (row.state in _ENDED and not Credential.objects.filter(connection=row).exists()):
             return None
         grant = grants.load_if_any(row)
         states.release(row)
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
-        row.state, row.reason = (State.REVOKING if grant else State.SHREDDED), ""
+        row.state, row.reason, row.account = (State.REVOKING if grant else State.SHREDDED), "", ""
         row.save()
-        Credential.objects.filter(connection=row).delete()
+        sealed, _ = Credential.objects.filter(connection=row).delete()
         ObjectAccess.objects.filter(connection=row).delete()
         discarded = [discard(row, grant)] if grant else []
         if row.provider == dialects.SIGNS_IN:
             membership.unconfirm(row.member_id)
-        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, provider=row.provider)
+        result = "ok" if grant or not sealed else UNREADABLE
+        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, result, provider=row.provider)
         epochs.bump("connection", row.pk)
         epochs.bump("cards", row.pk)
     return discarded
@@ -84,18 +88,34 @@ def _finish(discarded_id: UUID) -> bool:
     due = DiscardedGrant.objects.filter(pk=discarded_id, retry_at__lte=Now())
     if not due.update(retry_at=Now() + _CLAIM):  # another process is at it
         return False
-    row = DiscardedGrant.objects.select_related("connection").get(pk=discarded_id)
-    try:
-        grant = Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection)))
-        dialects.revoke(grant, row.connection.provider)
-    except (TokenTampered, KeyGone) as error:
-        _wipe(row, type(error).__name__)  # nobody can read it any more, so nobody can revoke it either
+    row = DiscardedGrant.objects.select_related("connection").filter(pk=discarded_id).first()
+    if row is None:  # another process has just finished it
         return True
+    try:
+        result = _end_at_provider(row)
+    except (TokenTampered, KeyGone) as error:
+        result = type(error).__name__  # nobody can read it any more, so nobody can revoke it either
     except ProviderError:
         _try_later(row)
         return False
-    _wipe(row, "ok")
+    _wipe(row, result)
     return True
+
+
+def _end_at_provider(row: DiscardedGrant) -> str:
+    if not dialects.may_revoke(row.connection.provider, row.connection.subject):
+        return NOT_OFFERED
+    if not dialects.may_revoke(row.connection.provider, row.connection.subject):
+        return STILL_USED
+    grant = Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection)))
+    dialects.revoke(grant, row.connection.provider)
+    return CONFIRMED
+
+
+def at_once(discarded_id: UUID) -> bool:
+    """As `finish`, but without waiting for its turn: somebody stands by until it is done."""
+    DiscardedGrant.objects.filter(pk=discarded_id).update(retry_at=Now())
+    return finish(discarded_id)
 
 
 def _try_later(row: DiscardedGrant) -> None:
@@ -106,9 +126,11 @@ def _try_later(row: DiscardedGrant) -> None:
 
 def _wipe(row: DiscardedGrant, result: str) -> None:
     with transaction.atomic():
-        connection = Connection.objects.select_for_update().get(pk=row.connection_id)
-        row.delete()
-        audit.record(connection.organization_id, "task:revocation", "grant.revoked", connection.pk, result)
+        connection = Connection.objects.select_for_update().filter(pk=row.connection_id).first()
+        if connection is None or not DiscardedGrant.objects.filter(pk=row.pk).delete()[0]:
+            return  # another process was faster
+        about = {"provider": connection.provider}
+        audit.record(connection.organization_id, "task:revocation", REVOKED, connection.pk, result, **about)
         if not DiscardedGrant.objects.filter(connection=connection).exists():
             Connection.objects.filter(pk=connection.pk, state=State.REVOKING).update(state=State.SHREDDED)
 

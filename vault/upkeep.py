@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 from organizations import membership
 from providers.errors import ProviderError
-from vault import access, answers, connect, grants, keys, pending, renewal, revocation, salesforce, states
+from vault import access, answers, connect, grants, pending, renewal, revocation, salesforce, states
 from vault.errors import VaultError
-from vault.models import Attempt, ClientRegistration, Connection, ObjectAccess
+from vault.models import Attempt, Connection, ObjectAccess
 from vault.tokens import ConnectionTokens
 
 T = TypeVar("T")
@@ -105,13 +105,3 @@ def _passing(work: Callable[[T], None], subject: T) -> None:
         work(subject)
     except (ProviderError, VaultError) as error:
         log.info("upkeep of a connection put off: %s", type(error).__name__)
-
-
-def erase(organization_id: UUID) -> int:
-    """Everything of the vault that belongs to an organization: ended at the providers, deleted, its keys shredded."""
-    rows = list(Connection.objects.filter(organization_id=organization_id).values_list("pk", flat=True))
-    for connection_id in rows:
-        revocation.disconnect(connection_id, "operator")
-    Connection.objects.filter(pk__in=rows).delete()
-    registered, _ = ClientRegistration.objects.filter(organization_id=organization_id).delete()
-    return len(rows) + registered + keys.shred(organization_id)

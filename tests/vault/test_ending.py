@@ -4,17 +4,18 @@ import time
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 
 from organizations import epochs
-from organizations.models import AuditEntry, Member
+from organizations.models import AuditEntry, Member, Organization
 from providers.base import Secret
 from providers.errors import NeedsReconnect
 from tests.organizations import people
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from tests.vault.test_doors import HOST
-from vault import clients, grants, keys, leases, registrations, revocation, states, upkeep
+from vault import clients, erasing, grants, keys, leases, registrations, revocation, states, upkeep
 from vault.cipher import key_id_of
 from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
@@ -155,12 +156,17 @@ def test_erasing_an_organization_leaves_nothing_to_open(alice: Connected, provid
     blob = bytes(Credential.objects.get().sealed)
     organization_id = alice.member.organization_id
     registrations.register("https://acme.my.salesforce.com", "own", Secret("own-secret"), organization_id)
-    assert upkeep.erase(organization_id) >= 3
+    Organization.objects.update(ending_since=Now())
+    (told,) = erasing.withdraw(organization_id, 0)
+    assert (told.provider, told.confirmed, told.unconfirmed, told.not_offered) == ("salesforce", 1, 0, 0)
+    assert erasing.count(organization_id)["data keys"] == 1
+    erasing.erase(organization_id)
     assert provider.revoked == [provider.refresh_token]
     assert not Connection.objects.exists()
     assert not ClientRegistration.objects.exists()
     assert not DataKey.objects.using("keys").filter(organization_id=organization_id).exists()
-    assert upkeep.erase(organization_id) == 0
+    assert set(erasing.count(organization_id).values()) == {0}
+    erasing.erase(organization_id)
     assert len(blob) > 100
     with pytest.raises(KeyGone):
         keys.key_by_id(key_id_of(blob), organization_id)
