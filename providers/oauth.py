@@ -4,7 +4,6 @@ Stores nothing but discovery metadata. A refresh's raw answer comes back unparse
 
 import hashlib
 import hmac
-import json
 import os
 import re
 import secrets
@@ -12,7 +11,6 @@ from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -22,12 +20,10 @@ from providers.base import Account, AuthorizeRequest, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError, RateLimited, Transient
 from providers.http import Bearer, SecretForm, Session, ask
 from providers.kept import Kept
+from providers.token_answers import has_usable_tokens, json_object, retry_after, text_of
 
 METADATA_SECONDS = 3600.0
 MOST_LOGIN_URLS = 256  # anybody may type one, before signing in
-_SECRETS = frozenset({"access_token", "refresh_token", "id_token"})
-_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.12: anything else cannot go into a header again
-_LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +159,7 @@ class StandardOAuth(ABC):
     revokes = True
     revokes_all = False
     ending_advice = ""
+    _refusals: frozenset[int] = frozenset({401})  # the statuses by which its API refuses a token
 
     @abstractmethod
     def _login_url(self, text: str, origins: Collection[str]) -> str:
@@ -177,8 +174,8 @@ class StandardOAuth(ABC):
         """What an accepting answer says."""
 
     @abstractmethod
-    def _verdict_on(self, error: str, description: str) -> ProviderError | None:
-        """What a refusal (4xx) means, in our words; None where it is no verdict."""
+    def _verdict_on(self, error: str, said: str) -> ProviderError | None:
+        """What a refusal (4xx) means, in our words; None where it is no verdict. `said`: all it said, lower case."""
 
     def server(self, login_url: str, http: Session) -> Server:
         """Kept for an hour, and fetched once for all who ask at once."""
@@ -252,17 +249,18 @@ class StandardOAuth(ABC):
             return error.with_traceback(None)
 
     def _failure(self, raw: RawAnswer, fields: Mapping[str, Any]) -> ProviderError:
-        error, description = _text(fields.get("error")), _text(fields.get("error_description"))
+        error = text_of(fields.get("error"))
+        said = " ".join((error, text_of(fields.get("error_subtype")), text_of(fields.get("error_description")))).lower()
         if raw.status == 429:
             text = f"{self.label} asks us to sign in less often."
             return RateLimited(text, provider=self.name, retry_after=raw.retry_after or 60.0)
-        verdict = self._verdict_on(error, description.lower()) if 400 <= raw.status < 500 else None
+        verdict = self._verdict_on(error, said) if 400 <= raw.status < 500 else None
         return verdict or self._no_usable_answer(raw.retry_after)
 
     def _is_accepted(self, url: str, token: Secret, http: Session) -> bool:
         """A GET that the token opens. Anything but a yes or a definite no is trouble, not a verdict."""
         response = ask(http, "GET", url, is_write=False, auth=Bearer(token))
-        if response.status_code in (200, 401, 403):
+        if response.status_code == 200 or response.status_code in self._refusals:
             return response.status_code == 200
         wait = retry_after(response.headers.get("Retry-After"))
         raise Transient(f"{self.label} does not answer properly.", provider=self.name, retry_after=wait or 5.0)
@@ -273,13 +271,16 @@ class StandardOAuth(ABC):
 
     def _client_refused(self) -> PermissionMissing:
         text = f"{self.label} does not accept this product's client id; an administrator must check the app's set-up."
-        return PermissionMissing(text, provider=self.name)
+        return PermissionMissing(text, provider=self.name, code="client_refused")
 
 
 def is_expected_issuer(server: Server, iss: str | None) -> bool:
     """The callback's `iss` (RFC 9207): must be the server's own if given, and must be given if announced (BI-B15)."""
     if iss is None:
         return not server.announces_iss
+    if "{tenantid}" in server.issuer:  # Microsoft: one issuer per directory
+        pattern = re.escape(server.issuer).replace(re.escape("{tenantid}"), "[0-9a-f-]{36}")
+        return re.fullmatch(pattern, iss) is not None
     return hmac.compare_digest(iss.encode(), server.issuer.encode())
 
 
@@ -303,39 +304,6 @@ def nonce_of(code_verifier: Secret) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """The JSON object in `text`, its tokens wrapped at once; {} where it is none."""
-    try:
-        found = json.loads(text, object_pairs_hook=_wrapped)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def has_usable_tokens(fields: Mapping[str, Any]) -> bool:
-    """An access token, and no refresh token that could never be sent back."""
-    tokens = [fields.get("access_token"), fields.get("refresh_token")]
-    return isinstance(tokens[0], Secret) and all(_is_sendable(token) for token in tokens if token is not None)
-
-
-def token_set(
-    fields: Mapping[str, Any], *, api_url: str = "", identity: str = "", account: Account | None = None
-) -> TokenSet:
-    """The fields of RFC 6749 section 5.1; the provider's own are the caller's."""
-    lifetime = _seconds(fields.get("expires_in"))
-    return TokenSet(
-        access_token=fields["access_token"],
-        refresh_token=fields.get("refresh_token") or None,
-        scopes=tuple(_text(fields.get("scope")).split()),
-        api_url=api_url,
-        expires_at=datetime.now(UTC) + timedelta(seconds=lifetime) if lifetime else None,
-        identity=identity,
-        lifetime=lifetime,
-        refresh_lifetime=_seconds(fields.get("refresh_token_expires_in")),
-        account=account,
-    )
-
-
 def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], http: Session) -> RawAnswer:
     form: dict[str, str | Secret] = {**fields, "client_id": client.client_id}
     if client.client_secret:
@@ -343,29 +311,3 @@ def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], htt
     response = ask(http, "POST", endpoint, auth=SecretForm(form), headers={"Accept": "application/json"})
     body = Secret(response.content.decode("utf-8", "replace"))
     return RawAnswer(response.status_code, body, retry_after(response.headers.get("Retry-After")))
-
-
-def retry_after(header: str | None) -> float | None:
-    """Seconds of a Retry-After header, an hour at most; None where there is none (or a date, which needs a clock)."""
-    found = re.fullmatch(r"\s*(\d{1,6})\s*", header or "", re.ASCII)
-    return min(float(found[1]), _LONGEST_WAIT) if found else None
-
-
-def _wrapped(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: Secret(value) if name in _SECRETS and isinstance(value, str) else value for name, value in pairs}
-
-
-def _is_sendable(token: object) -> bool:
-    return isinstance(token, Secret) and (not token or _TOKEN.fullmatch(token.reveal()) is not None)
-
-
-def _seconds(value: object) -> int | None:
-    """A life in whole seconds. RFC 6749 has a number; some servers send it as a string."""
-    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
-        value = int(value)
-    is_life = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**8
-    return value if is_life and isinstance(value, int) else None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

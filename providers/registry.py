@@ -1,9 +1,13 @@
 """Which providers there are, and the adapter of each. Opened by the vault only; checked at import."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from providers.base import Crm
+from providers.google import hosts as google_hosts
+from providers.google import oauth as google_oauth
+from providers.microsoft import hosts as microsoft_hosts
+from providers.microsoft import oauth as microsoft_oauth
 from providers.oauth import OAuth
 from providers.salesforce import hosts as salesforce_hosts
 from providers.salesforce import oauth as salesforce_oauth
@@ -13,11 +17,13 @@ from providers.salesforce.crm import SalesforceCrm
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What the vault needs to know of a provider. `host_suffixes`: its own domains, for `providers.http.Settings`."""
+    """What the vault needs to know of a provider. For `providers.http.Settings`: `host_suffixes`, its own
+    domains, and `operators`, which of an operator's settings name origins of his own."""
 
     oauth: OAuth
     host_suffixes: tuple[str, ...]
-    warm_up: Callable[[], None]
+    warm_up: Callable[[], None] = lambda: None
+    operators: Callable[[Iterable[str]], tuple[str, ...]] = tuple
     crm: Callable[..., Crm] | None = None
 
     @property
@@ -36,6 +42,16 @@ ADAPTERS: Mapping[str, Adapter] = {
         host_suffixes=salesforce_hosts.SUFFIXES,
         warm_up=transport.warm_up,
         crm=SalesforceCrm,
+    ),
+    "google": Adapter(
+        oauth=google_oauth.OAUTH,
+        host_suffixes=google_hosts.HOSTS.hosts,
+        operators=google_hosts.HOSTS.operators,
+    ),
+    "microsoft": Adapter(
+        oauth=microsoft_oauth.OAUTH,
+        host_suffixes=microsoft_hosts.HOSTS.hosts,
+        operators=microsoft_hosts.HOSTS.operators,
     ),
 }
 

@@ -11,7 +11,7 @@ from providers.base import Account, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError
 from providers.oauth import OAuth
 from providers.registry import ADAPTERS
-from vault import outbound, registrations
+from vault import clock, outbound, registrations
 from vault.grants import Grant
 from vault.models import Connection, State
 
@@ -42,7 +42,12 @@ def session_for(provider: str) -> http.Session:
 
 def origins(provider: str) -> tuple[str, ...]:
     """The operator's own origins for this provider, matched exactly."""
-    return {"salesforce": tuple(settings.SALESFORCE_ORIGINS)}[provider]
+    urls = {
+        "salesforce": settings.SALESFORCE_ORIGINS,
+        "google": (settings.GOOGLE_OAUTH_URL, settings.GOOGLE_GMAIL_URL, settings.GOOGLE_CALENDAR_URL),
+        "microsoft": (settings.MICROSOFT_LOGIN_URL, settings.MICROSOFT_GRAPH_URL),
+    }
+    return ADAPTERS[provider].operators(urls[provider])
 
 
 def refresh(grant: Grant, provider: str) -> oauth.RawAnswer:
@@ -140,7 +145,7 @@ def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, page_url:
         page_url=page_url,
         identity=tokens.identity,
         scopes=tokens.scopes,
-        expires_at=tokens.expires_at,
+        expires_at=clock.after(tokens.lifetime),
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from providers.base import Account, Secret, TokenSet
 from providers.errors import NeedsReconnect, ProviderError, Rejected, Transient
 from providers.http import Session, ask
-from providers.oauth import Server, StandardOAuth, json_object, token_set
+from providers.oauth import Server, StandardOAuth
 from providers.salesforce import hosts, ids
+from providers.token_answers import json_object, token_set
 
 _PURPOSES = {
     "id": "To know who you are in Salesforce",
@@ -47,6 +48,7 @@ class SalesforceOAuth(StandardOAuth):
     name = "salesforce"
     label = "Salesforce"
     sends_unknown_again = False
+    _refusals = frozenset({401, 403})  # userinfo answers 403 Bad_OAuth_Token
 
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - mail is not Salesforce's
         return SCOPES
@@ -86,9 +88,9 @@ class SalesforceOAuth(StandardOAuth):
         api_url = hosts.api_url(str(fields.get("instance_url") or ""), origins)
         return token_set(fields, api_url=api_url, identity=str(fields.get("id") or ""))
 
-    def _verdict_on(self, error: str, description: str) -> ProviderError | None:
+    def _verdict_on(self, error: str, said: str) -> ProviderError | None:
         if error in _DEAD:
-            return NeedsReconnect(_reason(f"{error} {description}"), provider=self.name)
+            return NeedsReconnect(_reason(said), provider=self.name)
         return self._client_refused() if error in _BAD_CLIENT else None
 
 
