@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from organizations import epochs
+from organizations.registries import readiness
 from sidebar import cache
 
 
@@ -22,9 +23,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """This process can do its work: both databases answer and the epoch poll runs."""
+    """This process can do its work: both databases answer, the epoch poll runs, every room says yes (V16)."""
     state = {alias: _answers(alias) for alias in ("default", "keys")}
     state["epochs"] = epochs.is_fresh()
+    state |= {name: check() for name, check in readiness}
     return JsonResponse(state, status=200 if all(state.values()) else 503)
 
 

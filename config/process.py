@@ -26,9 +26,10 @@ def refuse_bad_configuration() -> None:
         raise SystemExit(3)
 
 
-def start() -> None:
-    """For web and worker processes, after Django's set-up."""
+def start(role: str) -> None:
+    """For web and worker processes, after Django's set-up. `role` is what the others call this process."""
     from organizations import epochs
+    from vault import heartbeat
     from vault.checks import refuse_wrong_key
     from vault.clients import warm_up
 
@@ -37,5 +38,6 @@ def start() -> None:
     refuse_wrong_key()
     warm_up()
     epochs.start_polling()
+    heartbeat.start(role)
     gc.collect()
     gc.freeze()  # what start-up made stays; the collector need not walk it again and again

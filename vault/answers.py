@@ -39,6 +39,11 @@ def _place(connection: Connection, attempt: Attempt) -> Place:
     )
 
 
+@sealing.column(Attempt, "sealed_answer")
+def place_of(attempt: Attempt) -> Place:
+    return _place(attempt.connection, attempt)
+
+
 def sealer(connection: Connection, attempt: Attempt) -> Callable[[bytes], bytes]:
     """A function that seals this attempt's answer without needing the key store any more."""
     key, place = keys.primary_key(connection.organization_id), _place(connection, attempt)

@@ -1,9 +1,13 @@
 """Start-up guards of the vault: without a usable key nothing is sealed, so nothing may start."""
 
+import stat
+from pathlib import Path
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
 
+from providers.errors import Transient
 from vault import kek, keys
 from vault.errors import KekUnusable
 
@@ -18,9 +22,32 @@ def vault_key_is_usable(**_: Any) -> list[CheckMessage]:
     return []
 
 
+@register()
+def vault_key_is_kept_well(**_: Any) -> list[CheckMessage]:
+    """A key in the environment can be read in /proc and is handed to every child; on a developer's machine, let it."""
+    if settings.IS_LOOPBACK:
+        return []
+    found: list[CheckMessage] = []
+    if settings.VAULT_KEK and not settings.VAULT_KEK_FILE and not kek.is_only_an_address(settings.VAULT_KEK):
+        message = "VAULT_KEK is a plain environment variable, which every child process inherits."
+        found.append(Warning(message, hint="Put it into a file of mode 0400 and set VAULT_KEK_FILE.", id="vault.W001"))
+    for name in ("VAULT_KEK_FILE", "VAULT_KEK_TOKEN_FILE"):
+        if _is_open_to_others(getattr(settings, name)):
+            message = f"The file named by {name} can be read or written by every user of this machine."
+            found.append(Warning(message, hint="chmod 0400, owned by the service user.", id="vault.W002"))
+    return found
+
+
+def _is_open_to_others(path: str) -> bool:
+    try:
+        return bool(path) and bool(Path(path).stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except OSError:
+        return False  # reading it says so, in its own words
+
+
 def refuse_wrong_key() -> None:
     """At process start: leave with one line when the key is not the one that the stored rows were sealed with (V17)."""
     try:
         keys.verify_kek()
-    except KekUnusable as error:
+    except (KekUnusable, Transient) as error:
         raise SystemExit(f"Not started: {error}") from None

@@ -88,6 +88,11 @@ def _place(connection: Connection, credential_id: UUID, generation: int) -> Plac
     )
 
 
+@sealing.column(Credential, "sealed")
+def place_of(row: Credential) -> Place:
+    return _place(row.connection, row.id, row.generation)
+
+
 def load(connection: Connection) -> Grant:
     """Unseal the newest grant. Raises TokenTampered, KeyGone, Credential.DoesNotExist."""
     credential = Credential.objects.get(connection_id=connection.pk)
@@ -116,17 +121,6 @@ def store(connection: Connection, grant: Grant) -> None:
     credential.sealed = sealing.seal(grant.to_json(), _place(connection, credential.id, connection.generation))
     credential.save()
     connection.save(update_fields=["generation"])
-
-
-def reseal(connection: Connection) -> int:
-    """Seal the grant anew under the newest data key, in its place and generation. Call under the row lock."""
-    credential = Credential.objects.filter(connection_id=connection.pk).first()
-    if credential is None:
-        return 0
-    place = _place(connection, credential.id, credential.generation)
-    credential.sealed = sealing.seal(sealing.unseal(bytes(credential.sealed), place), place)
-    credential.save(update_fields=["sealed"])
-    return 1
 
 
 def fingerprint(token: Secret) -> str:

@@ -35,6 +35,7 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
+@sealing.column(PendingSignIn, "sealed_facts")
 def _place(row: PendingSignIn) -> Place:
     return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts")
 

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from organizations import audit
 from organizations.models import Organization
@@ -39,6 +38,7 @@ def _default(provider: str) -> Client | None:
     return Client(client_id, Secret(secret) if secret else None) if client_id else None
 
 
+@sealing.column(ClientRegistration, "sealed_secret")
 def _place(row: ClientRegistration) -> Place:
     """The login URL and client id are part of the place: a secret cannot be pointed at another host by SQL."""
     where = f"{row.provider} {row.login_url} {row.client_id}"
@@ -63,17 +63,6 @@ def register(login_url: str, client_id: str, secret: Secret | None, organization
             row.sealed_secret = sealing.seal(secret.reveal().encode(), _place(row))
         row.save()
         _record(organization_id, "client.registered", login_url)
-
-
-@transaction.atomic
-def reseal(organization_id: UUID | None) -> int:
-    """Seal an owner's client secrets anew under the newest data key."""
-    owned = Q(organization_id=organization_id) if organization_id else Q(organization__isnull=True)
-    rows = ClientRegistration.objects.select_for_update().filter(owned, sealed_secret__isnull=False)
-    for row in rows:
-        row.sealed_secret = sealing.seal(sealing.unseal(bytes(row.sealed_secret or b""), _place(row)), _place(row))
-        row.save(update_fields=["sealed_secret"])
-    return len(rows)
 
 
 def unregister(login_url: str) -> bool:

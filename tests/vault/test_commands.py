@@ -75,7 +75,7 @@ def test_everything_is_sealed_anew_and_the_old_key_goes_when_rested(alice: Conne
 def test_a_key_that_is_still_named_is_kept(alice: Connected) -> None:
     """A kill between the new key and the last row loses nothing: the next run goes on."""
     before = key_of_credential()
-    keys.replace_primary(alice.member.organization_id)
+    rotation.new_data_keys()
     DataKey.objects.using("keys").update(created_at=timezone.now() - timedelta(hours=2))
     assert rotation.retire() == 0
     assert grants.load(alice.again()).access_token.reveal() == alice.grant.access_token.reveal()

@@ -12,17 +12,14 @@ from pytest_django import Settings
 
 from organizations.models import Organization
 from providers.base import Secret
+from tests.vault.keyrings import new_kek
 from vault import keys, registrations, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
-from vault.kek import LocalKeyring
+from vault.kek import Keyring
 from vault.models import DataKey, KekCanary
 
 both = pytest.mark.django_db(databases=["default", "keys"])
-
-
-def new_kek() -> str:
-    return base64.b64encode(os.urandom(32)).decode()
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +50,7 @@ def test_data_keys_live_in_the_key_store_only() -> None:
     assert set(connections["keys"].introspection.table_names()) <= {
         "vault_datakey",
         "vault_kekcanary",
+        "vault_keystoremark",
         "django_migrations",
     }
 
@@ -201,8 +199,12 @@ def test_a_missing_or_malformed_key_fails_the_start_up_check(text: str, says: st
 
 
 def test_a_keyring_names_its_keys() -> None:
-    ring = LocalKeyring(f"new:{new_kek()},old:{new_kek()}")
+    ring = Keyring(f"new:{new_kek()},old:{new_kek()}")
     assert ring.current_id() == "new"
     assert ring.ids() == ("new", "old")
+    for kek_id in ring.ids():
+        assert ring.unwrap(ring.wrap(b"k" * 32, b"aad", kek_id), b"aad", kek_id) == b"k" * 32
     with pytest.raises(KekUnusable):
-        ring.unwrap(ring.wrap(b"k" * 32, b"aad"), b"aad", "old")
+        ring.unwrap(ring.wrap(b"k" * 32, b"aad", "new"), b"aad", "old")
+    with pytest.raises(KekUnusable, match="does not hold"):
+        ring.wrap(b"k" * 32, b"aad", "other")
