@@ -75,6 +75,7 @@ class GoogleOAuth(openid.OpenIdOAuth):
 
     name = "google"
     label = "Google"
+    revokes_all = True  # googleapis/google-auth-library-nodejs issue 1338, AutoGPT pull 10493
 
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
         wanted = [scope for feature, scopes in _FEATURES.items() if feature in features for scope in scopes]
