@@ -1,4 +1,4 @@
-"""Sign-ins under way: what must come back from Salesforce, bound to the browser session, usable once (C1, BI-B14)."""
+"""Sign-ins under way: what must come back from the provider, bound to the browser session, usable once (C1, BI-B14)."""
 
 import hashlib
 import json
@@ -22,13 +22,16 @@ _STALE = "This sign-in is too old, was used already, or began in another browser
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What we sent and what must match. `next` is the same-site path to go to afterwards."""
+    """What we sent and what must match. `next` is the same-site path to go to afterwards; `member` is who began,
+    where one must be signed in to begin."""
 
     login_url: str
     issuer: str
     client_id: str
     redirect_uri: str
     next: str
+    provider: str = "salesforce"
+    member: str = ""
 
 
 def _hash(text: str) -> bytes:
