@@ -5,15 +5,16 @@ Whatever crashes in between, the next access settles what was kept. Never logs a
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID, uuid4
 
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
 from organizations import audit, epochs
 from providers.base import TokenSet
 from providers.errors import HostNotAllowed, ProviderError, Transient
-from vault import cipher, dialects, grants, keys, revocation, sealing, spool, states
+from vault import cipher, dialects, grants, incidents, keys, revocation, sealing, spool, states
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
@@ -21,8 +22,9 @@ from vault.models import Attempt, Connection, State
 
 log = logging.getLogger("sidebar.vault")
 
-# Outcomes of an attempt; UNKNOWN = sent, and no answer ever arrived.
-RENEWED, REFUSED, FAILED, UNKNOWN = "renewed", "refused", "failed", "unknown"
+# Outcomes of an attempt. UNKNOWN: sent, and no answer ever arrived. RESTORED: stands for the attempts that a restored
+# database has forgotten (suspicion.py).
+RENEWED, REFUSED, FAILED, UNKNOWN, RESTORED = "renewed", "refused", "failed", "unknown", "restored"
 UNUSABLE, QUARANTINED, REPLACED, TAMPERED = "unusable", "quarantined", "replaced", "tampered"
 #: How long an answer is held in memory while the database does not take it.
 PATIENCE = 30.0
@@ -56,7 +58,7 @@ def keep(attempt_id: UUID, blob: bytes) -> None:
     while time.monotonic() < until:
         try:
             _commit(attempt_id, blob)
-        except (OperationalError, InterfaceError):
+        except Error:  # away, full, or read-only
             connections["default"].close()
             time.sleep(0.25)
         else:
@@ -109,7 +111,7 @@ def settle(attempt_id: UUID) -> None:
     if verdict == QUARANTINED:
         named = dialects.label(attempt.connection.provider)
         reason = f"{named} answered for another person or host. An administrator has been told."
-        states.refuse(attempt.connection_id, attempt.generation, reason, result=QUARANTINED)
+        _refuse_for_good(attempt, reason)
     if verdict == REPLACED:
         _weigh_late_answer(attempt, tokens)
 
@@ -137,13 +139,18 @@ def _quarantine(attempt: Attempt) -> None:
     close(attempt, QUARANTINED)
     named = dialects.label(attempt.connection.provider)
     reason = f"{named} named a host that is not allowed. An administrator has been told."
-    states.refuse(attempt.connection_id, attempt.generation, reason, result=QUARANTINED)
+    _refuse_for_good(attempt, reason)
+
+
+def _refuse_for_good(attempt: Attempt, reason: str) -> None:
+    kind = incidents.QUARANTINED
+    states.refuse(attempt.connection_id, attempt.generation, reason, result=QUARANTINED, incident=kind)
 
 
 def _note_nonsense(attempt: Attempt, error: ProviderError) -> None:
     with transaction.atomic():
         close(attempt, UNUSABLE)
-        states.degrade(attempt.connection_id, attempt.generation, str(error), None, may_be_lost=False)
+        states.degrade(attempt.connection_id, attempt.generation, str(error))
 
 
 def _adopt_if_current(attempt: Attempt, tokens: TokenSet) -> str:
@@ -159,7 +166,7 @@ def _adopt_if_current(attempt: Attempt, tokens: TokenSet) -> str:
             close(attempt, QUARANTINED)
             return QUARANTINED
         _note_move(row, grant, tokens)
-        _adopt(row, _renewed(grant, tokens))
+        _adopt(row, _renewed(grant, tokens, attempt))
         close(attempt, RENEWED)
         return RENEWED
 
@@ -170,13 +177,15 @@ def _note_move(row: Connection, grant: Grant, tokens: TokenSet) -> None:
         audit.record(row.organization_id, "task:renewal", "connection.host_changed", row.pk, host=tokens.api_url)
 
 
-def _renewed(grant: Grant, tokens: TokenSet) -> Grant:
+def _renewed(grant: Grant, tokens: TokenSet, attempt: Attempt) -> Grant:
+    """Its end is counted from before the call, by the database's clock: at most a call too early, never late (V22)."""
+    lifetime = tokens.lifetime
     return grant.renewed(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token or grant.refresh_token,  # RFC 6749 section 6: none sent, old one stays (V10)
         api_url=tokens.api_url or grant.api_url,
         scopes=tokens.scopes or grant.scopes,
-        expires_at=tokens.expires_at,
+        expires_at=None if lifetime is None else attempt.started_at + timedelta(seconds=lifetime),
     )
 
 
@@ -196,9 +205,9 @@ def _weigh_late_answer(attempt: Attempt, tokens: TokenSet) -> None:
     row = Connection.objects.get(pk=attempt.connection_id)
     grant = grants.load_if_any(row)
     if grant is None or grant.id != attempt.grant_id:
-        _revoke_late(row, grant, tokens)
+        _revoke_late(row, grant, tokens, attempt)
     elif not (row.state in states.USABLE and dialects.works(grant, row.provider)):
-        candidate = _renewed(grant, tokens)
+        candidate = _renewed(grant, tokens, attempt)
         if dialects.works(candidate, row.provider):
             _adopt_candidate(row, candidate)
     close(attempt, REPLACED)
@@ -212,8 +221,8 @@ def _adopt_candidate(seen: Connection, candidate: Grant) -> None:
             epochs.bump("connection", row.pk)
 
 
-def _revoke_late(row: Connection, current: Grant | None, tokens: TokenSet) -> None:
-    late = _renewed(current, tokens).renewed(id=uuid4()) if current else _grant_at(row, tokens)
+def _revoke_late(row: Connection, current: Grant | None, tokens: TokenSet, attempt: Attempt) -> None:
+    late = _renewed(current, tokens, attempt).renewed(id=uuid4()) if current else _grant_at(row, tokens)
     with transaction.atomic():
         revocation.discard(row, late)
 

@@ -4,13 +4,13 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from providers.base import Secret
-from vault import sealing
+from vault import clock, sealing
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, Credential
@@ -120,7 +120,22 @@ def store(connection: Connection, grant: Grant) -> None:
     credential.generation, credential.grant_id = connection.generation, grant.id
     credential.sealed = sealing.seal(grant.to_json(), _place(connection, credential.id, connection.generation))
     credential.save()
-    connection.save(update_fields=["generation"])
+    connection.renew_at = _due(connection.pk, grant)
+    connection.save(update_fields=["generation", "renew_at"])
+
+
+#: The part of its announced life after which a token is renewed ahead of need: from here to here, by connection.
+EARLIEST, LATEST = 0.75, 0.85
+
+
+def _due(connection_id: UUID, grant: Grant) -> datetime | None:
+    """When to renew, spread by the connection's id so that those who connected together do not come together."""
+    if grant.expires_at is None:
+        return None
+    spread = int.from_bytes(hashlib.sha256(connection_id.bytes).digest()[:4], "big") / 2**32
+    now = clock.now()
+    left = max((grant.expires_at - now).total_seconds(), 0.0)
+    return now + timedelta(seconds=left * (EARLIEST + (LATEST - EARLIEST) * spread))
 
 
 def fingerprint(token: Secret) -> str:

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import answers, dialects, grants, states
+from vault import answers, dialects, grants, incidents, states, suspicion, underway
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
@@ -51,17 +51,41 @@ def renew(connection_id: UUID, beyond: int) -> None:
 
 
 def _renew(connection_id: UUID, beyond: int) -> None:
+    if suspicion.is_behind():
+        suspicion.look()
     until = time.monotonic() + DEADLINE
+    repeated = False
     while time.monotonic() < until:
-        answers.settle_pending(connection_id)
+        try:
+            if _try(connection_id, beyond):
+                return
+        except Transient as error:
+            if repeated or not _may_repeat(connection_id, error):
+                raise
+            repeated = True
+        else:
+            time.sleep(0.02 + secrets.randbelow(21) / 1_000)
+    raise _still_under_way(connection_id)
+
+
+def _try(connection_id: UUID, beyond: int) -> bool:
+    """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
+    answers.settle_pending(connection_id)
+    with underway.renewals.guarded():
         begun = _begin(connection_id, beyond)
-        if begun is Instead.ALREADY_NEWER:
-            return
         if isinstance(begun, Begun):
             _carry_out(begun)
-            return
-        time.sleep(0.02 + secrets.randbelow(21) / 1_000)
-    raise _still_under_way(connection_id)
+    return begun is not Instead.SOMEONE_ELSE_DOES
+
+
+def _may_repeat(connection_id: UUID, error: Transient) -> bool:
+    """Whether a call that nobody answered may be made once more at once: not at Salesforce, which takes it for a
+    thief's (V3)."""
+    return error.outcome_unknown and _is_lenient(Connection.objects.get(pk=connection_id))
+
+
+def _is_lenient(row: Connection) -> bool:
+    return dialects.of(row.provider).sends_unknown_again
 
 
 def _still_under_way(connection_id: UUID) -> Transient:
@@ -91,10 +115,25 @@ def _begin(connection_id: UUID, beyond: int) -> Begun | Instead:
 
 
 def _new_attempt(row: Connection, grant: Grant) -> Attempt:
+    _close_lost(row)
+    return Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation, started_at=Now())
+
+
+def _close_lost(row: Connection) -> None:
     """An older attempt still open has lost its holder: nobody knows whether it reached the provider."""
     open_ones = Attempt.objects.filter(connection=row, ended_at__isnull=True, sealed_answer__isnull=True)
     open_ones.update(ended_at=Now(), outcome=answers.UNKNOWN)
-    return Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation)
+
+
+def give_up_lost(connection_id: UUID) -> None:
+    """The holder of the lease has died, and the access token still works: say early what that may mean (V3)."""
+    with transaction.atomic():
+        lost = Connection.objects.select_for_update().filter(state=State.REFRESHING, lease_until__lt=Now())
+        row = lost.filter(pk=connection_id).first()
+        if row is not None:
+            _close_lost(row)
+            text = "A renewal of this connection was interrupted."
+            states.degrade(row.pk, row.generation, text, may_be_lost=not _is_lenient(row), again=True)
 
 
 def _why_not(connection_id: UUID, beyond: int) -> Instead:
@@ -127,24 +166,32 @@ def _carry_out(begun: Begun) -> None:
 def _note_failure(begun: Begun, error: ProviderError) -> None:
     """Passing trouble: back off, never dead (V9). What is unknown is remembered: it says what invalid_grant means."""
     lost = isinstance(error, Transient) and error.outcome_unknown
-    wait = error.retry_after if isinstance(error, RateLimited) else None
+    lenient = _is_lenient(begun.connection)
+    asked = error.retry_after if isinstance(error, (RateLimited, Transient)) else 0.0
+    at = (begun.connection.pk, begun.attempt.generation)
     with transaction.atomic():
         answers.close(begun.attempt, answers.UNKNOWN if lost else answers.FAILED)
-        states.degrade(begun.connection.pk, begun.attempt.generation, str(error), wait, may_be_lost=lost)
+        states.degrade(*at, str(error), asked, may_be_lost=lost and not lenient, again=lost and lenient)
 
 
 def _note_refusal(begun: Begun, error: ProviderError) -> None:
     if not isinstance(error, NeedsReconnect):
         _note_failure(begun, error)
         raise error
-    reason = _rotation_lost(begun) or str(error)
+    reason, incident = _rotation_lost(begun, str(error))
     answers.close(begun.attempt, answers.REFUSED)
-    states.refuse(begun.connection.pk, begun.attempt.generation, reason)
+    states.refuse(begun.connection.pk, begun.attempt.generation, reason, incident=incident)
 
 
-def _rotation_lost(begun: Begun) -> str:
-    earlier = Attempt.objects.filter(connection=begun.connection, generation=begun.attempt.generation)
-    if not earlier.filter(grant_id=begun.grant.id, outcome=answers.UNKNOWN).exists():
-        return ""
+def _rotation_lost(begun: Begun, said: str) -> tuple[str, str]:
+    """What an unknown renewal before this refusal says about it, and the kind of incident that it is (V13, V20)."""
     named = dialects.label(begun.connection.provider)
-    return f"A renewal was interrupted, and {named} has ended the connection for safety."
+    earlier = Attempt.objects.filter(connection=begun.connection, generation=begun.attempt.generation)
+    outcomes = set(earlier.filter(grant_id=begun.grant.id).values_list("outcome", flat=True))
+    if answers.RESTORED in outcomes:
+        text = f"Our database was restored from a backup, and {named} does not accept what it held."
+        return text, incidents.RESTORED
+    if answers.UNKNOWN not in outcomes:
+        return said, ""
+    lost = f"A renewal was interrupted, and {named} has ended the connection for safety."
+    return said if _is_lenient(begun.connection) else lost, incidents.REUSE

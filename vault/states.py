@@ -10,14 +10,14 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from providers.errors import NeedsReconnect
-from vault import dialects
+from vault import dialects, incidents
 from vault.errors import ConnectRequired
 from vault.models import Connection, State
 
 log = logging.getLogger("sidebar.vault")
 
 #: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
-USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED)
+USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
 
 
@@ -37,19 +37,30 @@ def release(row: Connection) -> None:
 def mend(row: Connection) -> None:
     """The provider has just accepted this grant. Saves; call under the row lock."""
     release(row)
-    row.state, row.reason, row.failures, row.retry_at = State.HEALTHY, "", 0, None
-    row.save(update_fields=["state", "reason", "failures", "retry_at", "lease_by", "lease_until"])
+    row.state, row.reason, row.failures, row.retry_at, row.probe_at = State.HEALTHY, "", 0, None, None
+    row.save(update_fields=["state", "reason", "failures", "retry_at", "probe_at", "lease_by", "lease_until"])
     Connection.objects.filter(pk=row.pk).update(last_success_at=Now())
     if row.provider == dialects.SIGNS_IN:
         membership.confirm(row.member_id)
 
 
-def degrade(connection_id: UUID, generation: int, reason: str, wait: float | None, *, may_be_lost: bool) -> None:
-    """Passing trouble: wait longer each time, at most five minutes, and never give up (I6)."""
+def degrade(
+    connection_id: UUID,
+    generation: int,
+    reason: str,
+    asked: float = 0.0,
+    *,
+    may_be_lost: bool = False,
+    again: bool = False,
+) -> None:
+    """Passing trouble: wait longer each time, at most five minutes, and never give up (I6).
+
+    `asked`: seconds that the provider wants us to wait at least. `again`: the first time there is no wait at all."""
     row = Connection.objects.select_for_update().get(pk=connection_id)
     if row.generation != generation or row.state not in USABLE:
         return
-    seconds = wait if wait is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10))
+    doubling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10))
+    seconds = 0.0 if again and not row.failures else max(doubling, asked)
     told = f"{reason} You may have to connect again." if may_be_lost else reason
     Connection.objects.filter(pk=connection_id).update(
         state=State.DEGRADED,
@@ -62,10 +73,11 @@ def degrade(connection_id: UUID, generation: int, reason: str, wait: float | Non
     audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", generation=generation)
 
 
-def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "refused") -> None:
+def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "refused", incident: str = "") -> None:
     """The provider's definite verdict on the newest grant: only connecting again helps. Raises NeedsReconnect.
 
-    Returns without a word when the grant has moved on meanwhile: the verdict is about an older token then (V8)."""
+    `incident`: the kind to record, where it is more than one person's business. Returns without a word when the grant
+    has moved on meanwhile: the verdict is about an older token then (V8)."""
     with transaction.atomic():
         row = Connection.objects.select_for_update().get(pk=connection_id)
         if row.generation != generation or row.state not in USABLE:
@@ -78,6 +90,8 @@ def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "
         audit.record(
             row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
         )
+        if incident:
+            incidents.record(incident, row.organization_id, row)
         epochs.bump("connection", row.pk)
         epochs.bump("cards", row.pk)
     log.warning("connection %s needs its person to connect again", row.pk)

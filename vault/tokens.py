@@ -1,5 +1,7 @@
 """Hands out the access token of one connection; renews it when the provider refuses it. Nobody else reads one."""
 
+from datetime import datetime
+from math import inf
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -14,6 +16,8 @@ from vault.leases import Lease
 from vault.models import Connection
 
 _ROUNDS = 3
+#: Seconds of life below which a token is not handed out any more: it would run out on its way.
+_TOO_SHORT = 10.0
 _reads: Flights[tuple[UUID, str], Lease] = Flights(renewal.DEADLINE)
 
 
@@ -45,10 +49,10 @@ class ConnectionTokens:
 
     def _read(self) -> Lease:
         row, grant = _usable(self._connection_id)
-        if grant.expires_at is not None and _has_run_out(row, grant):
+        if _seconds_left(row, grant) <= _TOO_SHORT:
             renewal.renew(row.pk, beyond=row.generation)
             row, grant = _usable(self._connection_id)
-        return leases.write(row, grant, self._purpose)
+        return leases.write(row, grant, self._purpose, _seconds_left(row, grant))
 
     def _lease_newer_than(self, rejected: Secret) -> Lease:
         """Renew only if the refused token is still the newest: someone may have renewed while we were using it."""
@@ -75,7 +79,9 @@ def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     return row, grants.load(row)
 
 
-def _has_run_out(row: Connection, grant: Grant) -> bool:
-    """By the database's clock: a host whose own is wrong must not renew for nothing (V22)."""
-    clock = getattr(row, "clock")  # noqa: B009  annotated above
-    return grant.expires_at is not None and grant.expires_at <= clock
+def _seconds_left(row: Connection, grant: Grant) -> float:
+    """By the database's clock: a host whose own is wrong must neither renew for nothing nor use up a token (V22).
+
+    Infinite where the provider announces no end."""
+    clock: datetime = getattr(row, "clock")  # noqa: B009  annotated above
+    return inf if grant.expires_at is None else (grant.expires_at - clock).total_seconds()

@@ -6,12 +6,24 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from organizations import membership
 from providers.errors import ProviderError
-from vault import access, answers, connect, grants, pending, renewal, revocation, salesforce, states
+from vault import (
+    access,
+    answers,
+    connect,
+    grants,
+    pending,
+    proof,
+    renewal,
+    revocation,
+    salesforce,
+    suspicion,
+    turns,
+)
 from vault.errors import VaultError
 from vault.models import Attempt, Connection, ObjectAccess
 from vault.tokens import ConnectionTokens
@@ -38,7 +50,8 @@ def sweep() -> None:
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
         _passing(answers.settle_pending, connection_id)
-    Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True).delete()
+    old = Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True)
+    old.exclude(generation=F("connection__generation")).delete()  # those say whether a renewal ahead of need is safe
 
 
 def due_for_access() -> list[UUID]:
@@ -48,12 +61,7 @@ def due_for_access() -> list[UUID]:
 
 def _due_for_access() -> QuerySet[Connection]:
     fresh = ObjectAccess.objects.filter(connection=OuterRef("pk"), fetched_at__gt=Now() - _ACCESS_EVERY)
-    return _in_use().filter(~Exists(fresh), provider=salesforce.PROVIDER)
-
-
-def _in_use() -> QuerySet[Connection]:
-    """Nobody works in the name of a person whom an administrator has switched off."""
-    return Connection.objects.filter(state__in=states.USABLE, member__is_active=True)
+    return turns.in_use().filter(~Exists(fresh), provider=salesforce.PROVIDER)
 
 
 def refresh_access(connection_id: UUID) -> None:
@@ -72,6 +80,7 @@ def _refresh_access(row: Connection) -> None:
     row.refresh_from_db(fields=["generation", "state"])
     identity = salesforce.identify(grants.load(row).renewed(access_token=found.token))
     membership.refresh_profile(row.member, connect.arrival_of(identity))
+    proof.note(row.pk)
 
 
 def due_for_renewal() -> list[UUID]:
@@ -82,7 +91,7 @@ def due_for_renewal() -> list[UUID]:
 def _due_for_renewal() -> QuerySet[Connection]:
     since = Now() - _RENEW_EVERY
     renewed = Attempt.objects.filter(connection=OuterRef("pk"), outcome=answers.RENEWED, ended_at__gt=since)
-    return _in_use().filter(
+    return turns.in_use().filter(
         ~Exists(renewed), connected_at__lt=since, scopes__overlap=["refresh_token", "offline_access"]
     )
 
@@ -90,13 +99,16 @@ def _due_for_renewal() -> QuerySet[Connection]:
 def keep_alive(connection_id: UUID) -> None:
     """Renew ahead of need, where it is still due; never while an earlier renewal's outcome is unknown: its re-use
     would end the grant (V3)."""
-    row = _due_for_renewal().filter(pk=connection_id).first()
-    if row is not None and not _is_doubtful(row):
+    row = suspicion.may_renew_ahead(_due_for_renewal()).filter(pk=connection_id).first()
+    if row is not None:
         _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
-def _is_doubtful(row: Connection) -> bool:
-    return Attempt.objects.filter(connection=row, generation=row.generation, outcome=answers.UNKNOWN).exists()
+def renew_ahead(connection_id: UUID, generation: int) -> None:
+    """Renew before the access token runs out, unless somebody has done so meanwhile."""
+    row = suspicion.may_renew_ahead(turns.in_use()).filter(pk=connection_id, generation=generation).first()
+    if row is not None:
+        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
 def _passing(work: Callable[[T], None], subject: T) -> None:
