@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, SupportsIndex
 
 
 class Secret:
-    """A string that cannot be printed, logged, pickled, compared by accident or put into JSON.
+    """A string that cannot be printed, logged, pickled, copied, compared by accident or put into JSON or a template.
 
     `reveal()` is the one way out; grep for it to find every place a secret leaves its wrapper.
     """
@@ -21,6 +21,8 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
+    reveal.alters_data = True  # type: ignore[attr-defined]  # what Django's templates do not call
+
     def __repr__(self) -> str:
         return "Secret(***)"
 
@@ -32,8 +34,11 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._value)
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a Secret cannot be pickled")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,11 +101,15 @@ class SecretForm(AuthBase):
 
 def ask(http: Session, method: str, url: str, *, is_write: bool = True, **kwargs: Any) -> requests.Response:
     """One request; every failure of the network becomes Transient, with `outcome_unknown` where a write may have
-    arrived. The answer no longer carries the Authorization header."""
+    arrived. The answer no longer carries the Authorization header, nor a failure the frames that saw it."""
+    failure: Exception
     try:
         response = http.request(method, url, **kwargs)
     except (requests.RequestException, HTTPError, OSError) as error:
         failure = _transient(error, is_write)
+    except Exception as error:  # noqa: BLE001  HostNotAllowed, or a bug: raised again below, whatever it is
+        failure = error.with_traceback(None)  # the frames of urllib3 hold body and headers in clear
+        failure.__context__ = failure.__cause__ = None
     else:
         response.request.headers.pop("Authorization", None)
         response.request.body = None
