@@ -1,7 +1,9 @@
 """How refresh tokens behave, as a test wants it: POST /_sim/oauth."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from simulators.oauth.changes import change
 
 
 @dataclass
@@ -15,9 +17,4 @@ class Mode:
 
     def change(self, body: dict[str, Any]) -> dict[str, Any]:
         """What it is afterwards. Raises ValueError for an unknown name."""
-        unknown = set(body) - {each.name for each in fields(self)}
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-        for name, value in body.items():
-            setattr(self, name, float(value) if name == "delay" else bool(value))
-        return asdict(self)
+        return change(self, body)
