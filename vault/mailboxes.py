@@ -28,6 +28,7 @@ PROVIDERS = ("google", "microsoft")
 ENDED = (State.REVOKING, State.SHREDDED)
 _MOST_SCOPES, _LONGEST_SCOPE = 50, 120
 _MIXED_UP = "The answer came from another provider than the one you were sent to. Nothing was connected."
+_APP_CHANGED = "The app that this was begun with has been changed meanwhile. Please start again."
 _SOMEBODY_ELSE = "This was begun by another person in this browser. Please start again."
 
 
@@ -57,9 +58,9 @@ def current(member: Member, provider: str) -> Connection | None:
     return rows.order_by("-connected_at").first()
 
 
-def client_at(provider: str) -> oauth.Client:
-    """Raises NotAllowedHere (400) where the operator has registered none."""
-    client = registrations.client_at(login_url(provider), provider)
+def client_at(provider: str, member: Member) -> oauth.Client:
+    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where the operator has registered none."""
+    client = registrations.client_at(login_url(provider), provider, member.organization_id)
     if client is None:
         name = provider.upper()
         raise NotAllowedHere(
@@ -73,7 +74,7 @@ def begin(session: SessionBase, member: Member, provider: str, next_path: str) -
     """Return the address at the provider to send the browser to. Raises NotAllowedHere.
 
     Asks for what the features need that are on now, no more; the page before it has said so."""
-    client, spoken = client_at(provider), dialects.of(provider)
+    client, spoken = client_at(provider, member), dialects.of(provider)
     server = _server_at(provider, login_url(provider))
     row, uri = current(member, provider), redirect_uri(provider)
     hint = row.subject if row and provider == "google" else ""  # Google takes its own id here, so no address travels
@@ -107,7 +108,9 @@ def expect(session: SessionBase, member: Member, answer: Answer) -> tuple[Expect
 def complete(expected: Expected, verifier: Secret, code: Secret, member: Member) -> Connection:
     """Exchange the code, learn whose mailbox this is, store the grant. Raises NotAllowedHere with a sentence."""
     provider, server = expected.provider, _server(expected)
-    client = registrations.client_of(expected.login_url, expected.client_id, provider) or client_at(provider)
+    client = registrations.client_of(expected.login_url, expected.client_id, provider)
+    if client is None:
+        raise NotAllowedHere(_APP_CHANGED)
     try:
         tokens = dialects.exchange(
             provider, server, client, code=code, verifier=verifier, redirect_uri=expected.redirect_uri

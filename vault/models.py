@@ -133,7 +133,8 @@ class PendingSignIn(models.Model):
 
 
 class ClientRegistration(models.Model):
-    """An organization's own client id for a login host (an External Client App in the customer's org)."""
+    """An organization's own client id for a login host (an External Client App in the customer's org, or an app that
+    it has registered itself at Google or Microsoft)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, blank=True)
@@ -144,7 +145,15 @@ class ClientRegistration(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["provider", "login_url"], name="one_client_per_login_url")
+            models.UniqueConstraint(
+                fields=["provider", "login_url"],
+                condition=models.Q(organization__isnull=True) | models.Q(provider="salesforce"),
+                name="one_client_per_login_url",
+            ),
+            # Google and Microsoft have one login host for everybody, so there it is one for each organization.
+            models.UniqueConstraint(
+                fields=["provider", "login_url", "organization"], name="one_client_per_organization"
+            ),
         ]
 
     def __str__(self) -> str:

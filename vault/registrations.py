@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
 
 from organizations import audit
 from organizations.models import Organization
@@ -13,13 +14,23 @@ from vault import keys, sealing
 from vault.cipher import Place
 from vault.models import ClientRegistration
 
-PROVIDER = "salesforce"
+#: Its login hosts are the customers' own, so a host names the organization. The others have one host for everybody.
+SALESFORCE = "salesforce"
 
 
-def client_at(login_url: str, provider: str = PROVIDER) -> Client | None:
-    """The client for a new sign-in at this host; None when neither the host nor the operator has one."""
-    row = ClientRegistration.objects.filter(provider=provider, login_url=login_url).first()
+def client_at(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> Client | None:
+    """The client for connecting anew: the host's or the organization's own, else the operator's; None without one."""
+    row = _rows(provider, login_url, organization_id).first()
     return _opened(row) if row else _default(provider)
+
+
+def _rows(provider: str, login_url: str, organization_id: UUID | None) -> QuerySet[ClientRegistration]:
+    """What is registered for a host and, but for Salesforce, this organization; its own before everybody's."""
+    rows = ClientRegistration.objects.filter(provider=provider, login_url=login_url)
+    if provider == SALESFORCE:
+        return rows
+    mine = Q(organization=organization_id) if organization_id else Q(organization__isnull=True)
+    return rows.filter(mine | Q(organization__isnull=True)).order_by(F("organization").asc(nulls_last=True))
 
 
 def client_of(login_url: str, client_id: str, provider: str) -> Client | None:
@@ -52,12 +63,18 @@ def _opened(row: ClientRegistration) -> Client:
     return Client(row.client_id, Secret(sealing.unseal(bytes(row.sealed_secret), _place(row)).decode()))
 
 
-def register(login_url: str, client_id: str, secret: Secret | None, organization_id: UUID | None) -> None:
+def register(
+    login_url: str,
+    client_id: str,
+    secret: Secret | None,
+    organization_id: UUID | None,
+    provider: str = SALESFORCE,
+) -> None:
     """Set the client for a login host (already checked by the allow-list), replacing an earlier one."""
     with transaction.atomic():
-        ClientRegistration.objects.filter(provider=PROVIDER, login_url=login_url).delete()
+        _registered(provider, login_url, organization_id).delete()
         row = ClientRegistration(
-            provider=PROVIDER, login_url=login_url, client_id=client_id, organization_id=organization_id
+            provider=provider, login_url=login_url, client_id=client_id, organization_id=organization_id
         )
         if secret:
             row.sealed_secret = sealing.seal(secret.reveal().encode(), _place(row))
@@ -65,14 +82,20 @@ def register(login_url: str, client_id: str, secret: Secret | None, organization
         _record(organization_id, "client.registered", login_url)
 
 
-def unregister(login_url: str) -> bool:
+def unregister(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> bool:
     with transaction.atomic():
-        row = ClientRegistration.objects.filter(provider=PROVIDER, login_url=login_url).first()
+        row = _registered(provider, login_url, organization_id).first()
         if row is None:
             return False
         _record(row.organization_id, "client.unregistered", login_url)
         row.delete()
     return True
+
+
+def _registered(provider: str, login_url: str, organization_id: UUID | None) -> QuerySet[ClientRegistration]:
+    """Exactly the one that `register` writes."""
+    rows = ClientRegistration.objects.filter(provider=provider, login_url=login_url)
+    return rows if provider == SALESFORCE else rows.filter(organization=organization_id)
 
 
 def organization_named(salesforce_org_id: str) -> Organization | None:
