@@ -108,10 +108,21 @@ class Web(Front):
             "seal": self._seal,
             "token": self._token,
             "keys": self._keys,
+            "reset": self._reset,
             "faults": lambda given: add_faults(self.faults, given),
         }
         act = acts.get(path[0]) if method == "POST" and path else None
-        return act(body) if act else (404, {"error": "GET calls; POST seal, token, keys or faults"})
+        return act(body) if act else (404, {"error": "GET calls; POST seal, token, keys, faults or reset"})
+
+    def _reset(self, body: dict[str, Any]) -> Result:
+        """All but the port: `token` is the app's again, `key` the one key, new, at version 1."""
+        self.engine.keys.clear()
+        self.engine.create(str(body["key"]))
+        self.engine.sealed = self.denies_app = False
+        self.app = str(body["token"])
+        self.faults.waiting.clear()
+        self.calls.clear()
+        return 200, {"keys": list(self.engine.keys)}
 
     def _seal(self, body: dict[str, Any]) -> Result:
         self.engine.sealed = bool(body["sealed"])
