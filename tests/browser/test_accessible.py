@@ -10,7 +10,8 @@ pytestmark = pytest.mark.browser
 SCHEMES = ("light", "dark")
 PAGES = (
     "/dashboard/",
-    "/dashboard/connection/",
+    "/dashboard/connections/",
+    "/dashboard/connections/everybody/",
     "/dashboard/policy/",
     "/dashboard/members/",
     "/dashboard/audit/",

@@ -34,7 +34,8 @@ def add_in() -> None:
 
 
 def test_the_owner_sees_what_is_connected(alice: Connected, add_in: None) -> None:
-    """C10: state, scopes with their purpose, last use; no token, no host of a token."""
+    """C10: state, account, scopes with their purpose, last proof, last use; no token, no host of a token."""
+    Connection.objects.update(last_success_at=Now(), last_used_at=Now(), last_used_for="sidebar.lookup")
     answer = people.api(alice.member).call("get", "connections/")
     assert answer.status_code == 200
     (shape,) = answer.json()["connections"]
@@ -42,6 +43,10 @@ def test_the_owner_sees_what_is_connected(alice: Connected, add_in: None) -> Non
     assert (shape["provider"], shape["state"], shape["reason"]) == ("salesforce", "healthy", "")
     assert [each["scope"] for each in shape["scopes"]] == ["id", "api", "refresh_token", "web"]
     assert all(each["purpose"] for each in shape["scopes"])
+    assert (shape["account"], shape["missing_scopes"], shape["advice"]) == (alice.member.username, [], "")
+    assert shape["proven_at"] == shape["last_used_at"]
+    assert (shape["last_used_for"], shape["last_use"]) == ("sidebar.lookup", "Looking up the people of a message")
+    assert alice.connection.subject not in answer.content.decode()
     assert shape["reconnect_url"] == "http://localhost:8000/connect/salesforce/"
 
 
@@ -118,7 +123,7 @@ def test_a_refusal_ends_sessions_and_powers_until_salesforce_agrees_again(
     assert api.call("get", "me/").status_code == 200
     refused = Member.objects.get(pk=alice.member.pk)
     own_page = people.sign_in(refused)  # however he got in
-    assert own_page.get("/dashboard/connection/", headers=HOST).status_code == 200
+    assert own_page.get("/dashboard/connections/", headers=HOST).status_code == 200
     assert own_page.get("/dashboard/audit/", headers=HOST).status_code == 403
     with transaction.atomic():
         states.mend(alice.again())
