@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from organizations import epochs
@@ -90,6 +91,7 @@ def alice(provider: Rotating, transactional_db: None) -> Connected:
         subject=USER,
         login_url=url,
         state=State.HEALTHY,
+        last_success_at=timezone.now(),
         scopes=list(grant.scopes),
     )
     grants.store(row, grant)
