@@ -24,6 +24,7 @@ class Family:
     used: float
     refresh: dict[str, float] = field(default_factory=dict)
     access: dict[str, float] = field(default_factory=dict)
+    marks: list[str] = field(default_factory=list)  # how the person signed in, as far as the provider asks later
 
     @property
     def newest(self) -> str:
