@@ -88,12 +88,15 @@ def may_revoke(provider: str, subject: str) -> bool:
     """Whether a person's grant can be ended there without ending one that is in use.
 
     Google ends all of a person's grants to this app together (googleapis/google-auth-library-nodejs issue 1338), so
-    while any organization here has a connection of that account, an older grant of it is only wiped."""
+    while any organization here has a connection of that account, an older grant of it is only wiped; so is one of
+    which nobody knows whose it is ("")."""
     spoken = of(provider)
     if not spoken.revokes or not spoken.revokes_all:
         return spoken.revokes
     dead = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
-    return not Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead).exists()
+    return bool(subject) and not (
+        Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead).exists()
+    )
 
 
 def account(provider: str, tokens: TokenSet) -> Account:

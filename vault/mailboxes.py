@@ -59,7 +59,7 @@ def current(member: Member, provider: str) -> Connection | None:
 
 
 def client_at(provider: str, member: Member) -> oauth.Client:
-    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where the operator has registered none."""
+    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where there is none."""
     client = registrations.client_at(login_url(provider), provider, member.organization_id)
     if client is None:
         name = provider.upper()
