@@ -35,6 +35,7 @@ check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, sec
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m tests.production_settings -m mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.architecture
 	@$(BIN)/python -m tests.production_settings manage.py check --deploy --fail-level WARNING
 	@$(BIN)/python -m tests.production_settings manage.py makemigrations --check --dry-run
 	@$(BIN)/python -m tests.production_settings manage.py spectacular --validate --fail-on-warn --file /dev/null

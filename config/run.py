@@ -13,14 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import psycopg
-
 from config import env
 from config.embedded import NotStartedError, ports, product, state
 from config.embedded.account import PR_SET_PDEATHSIG
 from config.embedded.postgres import Postgres
 from config.embedded.processes import Child, Supervisor, run_to_end
 from config.embedded.valkey import Valkey
+from vault import sealed
 
 KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY")
 SHARED = (*KEYS, "DATABASE_URL", "REDIS_URL", "KEY_STORE_URL", "SALESFORCE_ORIGINS", "OUTBOUND_CA_BUNDLE")
@@ -205,12 +204,10 @@ def _operators() -> dict[str, str]:
 
 
 def _refuse_new_vault_key_over_sealed_rows(database_url: str) -> None:
-    with psycopg.connect(database_url, connect_timeout=10) as connection:
-        table = connection.execute("SELECT to_regclass('vault_credential')").fetchone()
-        if table and table[0] and connection.execute("SELECT 1 FROM vault_credential LIMIT 1").fetchone():
-            raise NotStartedError(
-                "The database holds sealed credentials, but their key is gone. Give it back as VAULT_KEK."
-            )
+    if sealed.is_anything_in(database_url):
+        raise NotStartedError(
+            "The database holds sealed credentials, but their key is gone. Give it back as VAULT_KEK."
+        )
 
 
 def _stop_on_signals() -> None:

@@ -27,8 +27,8 @@ class Connection(models.Model):
     """One member's grant at one provider. One row per (organization, provider, subject), many consumers (V15)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="connections")
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="connections")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=20)  # "salesforce", "google", "microsoft"
     subject = models.CharField(max_length=255)  # the provider's own id of the person
     #: Google, Microsoft: the mailbox's address, for its person's own eyes; compared with nothing. Gone with the grant.
@@ -137,7 +137,7 @@ class ClientRegistration(models.Model):
     it has registered itself at Google or Microsoft)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, blank=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     provider = models.CharField(max_length=20)
     login_url = models.URLField(max_length=500)
     client_id = models.CharField(max_length=512)
