@@ -101,8 +101,8 @@ def settle(attempt_id: UUID) -> None:
     """Understand a kept answer and make it the connection's grant, or say why not.
 
     Raises NeedsReconnect (quarantined), Transient (nonsense with status 200, V9)."""
-    attempt = Attempt.objects.select_related("connection").get(pk=attempt_id)
-    if attempt.sealed_answer is None or attempt.ended_at is not None:
+    attempt = Attempt.objects.select_related("connection").filter(pk=attempt_id).first()  # None: destroyed meanwhile
+    if attempt is None or attempt.sealed_answer is None or attempt.ended_at is not None:
         return
     tokens = _understand(attempt)
     if tokens is None:
