@@ -90,13 +90,10 @@ def claims_of(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 def is_for_us(claims: Mapping[str, Any], client_id: str, nonce: str) -> bool:
     """OpenID Connect Core 3.1.3.7, points 3, 9 and 11: our client, this sign-in, not run out."""
     audience, expires = claims.get("aud"), claims.get("exp")
-    is_time = isinstance(expires, (int, float)) and not isinstance(expires, bool)
-    return (
-        audience in (client_id, [client_id])
-        and claims.get("nonce") == nonce
-        and is_time
-        and float(expires) + LEEWAY > time.time()  # type: ignore[arg-type]
-    )
+    if not isinstance(expires, (int, float)) or isinstance(expires, bool):
+        return False
+    is_ours = audience in (client_id, [client_id]) and claims.get("nonce") == nonce
+    return is_ours and expires > time.time() - LEEWAY
 
 
 def text_of(claims: Mapping[str, Any], name: str, most: int = 320) -> str:
