@@ -14,6 +14,8 @@ from config.embedded.processes import Program
 ROOT = Path(__file__).resolve().parents[2]
 WEB_WORKERS = 2
 WORKER_THREADS = 4
+#: Seconds for a renewal under way to be stored (vault.underway, docs/vault.md V24); who is idle ends at once.
+DRAIN = 17
 
 
 def migrations(log: Path, environment: Mapping[str, str]) -> list[Program]:
@@ -49,12 +51,13 @@ def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -
             *("--interface", "wsgi", "--http", "1", "--no-ws"),
             *("--host", ports.LOOPBACK, "--port", str(port)),
             *("--workers", str(WEB_WORKERS), "--blocking-threads", env.read("BLOCKING_THREADS", env.BLOCKING_THREADS)),
-            *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "2"),
+            *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", str(DRAIN)),
         ],
         log=log / "web.log",
         is_ready=lambda: _answers(port, host, "/healthz"),
         environment=environment,
         directory=ROOT,
+        stop_within=DRAIN + 1,
     )
 
 
@@ -73,7 +76,7 @@ def worker(state: Path, log: Path, environment: Mapping[str, str]) -> Program:
         is_ready=lambda: _says(path, begins, b" ready."),
         environment=environment,
         directory=ROOT,
-        stop_within=3,  # tasks are acknowledged late and due work is in PostgreSQL: a slow one is not lost
+        stop_within=DRAIN + 1,  # for a renewal; anything else is acknowledged late and due in PostgreSQL: not lost
     )
 
 
