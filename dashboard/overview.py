@@ -30,14 +30,23 @@ class Row:
     may_end: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many connections at a provider are in one state."""
+
+    provider: str
+    words: str
+    tone: str
+    number: int
+
+
 @require_safe
 @administrators_only
 def overview(request: HttpRequest, member: Member) -> HttpResponse:
     """Counts by provider and state, then the connections themselves, those in trouble first."""
     rows = _rows(member)
     shown = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
-    counts = Counter((row.label, row.status.words, row.status.tone) for row in rows)
-    context = {"page": "connections", "saved": request.GET.get("saved", ""), "counts": _sorted(counts), "rows": shown}
+    context = {"page": "connections", "saved": request.GET.get("saved", ""), "counts": _counts(rows), "rows": shown}
     return render(request, "dashboard/overview.html", context)
 
 
@@ -51,7 +60,7 @@ def _rows(reader: Member) -> list[Row]:
     return sorted(rows, key=lambda row: _TONES.index(row.status.tone))
 
 
-def _sorted(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, str, int]]:
-    """(provider, state in words, tone, how many)"""
-    entries = [(*key, number) for key, number in counts.items()]
-    return sorted(entries, key=lambda entry: (entry[0], _TONES.index(entry[2])))
+def _counts(rows: list[Row]) -> list[Count]:
+    found = Counter((row.label, row.status.words, row.status.tone) for row in rows)
+    counts = [Count(*key, number) for key, number in found.items()]
+    return sorted(counts, key=lambda count: (count.provider, _TONES.index(count.tone)))

@@ -17,4 +17,9 @@ def in_words(purpose: str) -> str:
     return _WORDS.get(purpose) or purpose.replace(".", ": ").replace("_", " ")
 
 
-declare({"vault.profile": "Refreshing your profile, once a day"})
+declare(
+    {
+        "vault.profile": "Refreshing your profile, once a day",
+        "vault.probe": "Checking that it still works, once a day",
+    }
+)

@@ -105,10 +105,10 @@ def test_only_providers_that_are_set_up_are_offered(alice: Member, settings: Set
 def test_a_feature_that_lacks_a_scope_is_named(alice: Member) -> None:
     """C10: email sync is on, and the mailbox was connected before it was."""
     connected(alice, "google", account="alice.private@gmail.example")
-    assert "is on, but needs" not in page(signed_in(alice), "connections/")
+    assert "does not work yet" not in page(signed_in(alice), "connections/")
     policy.change(alice, policy.Level.ORGANIZATION, values={"email.sync.enabled": True})
     text = page(signed_in(alice), "connections/")
-    assert "Email sync is on, but needs what you have not allowed" in text
+    assert "Email sync does not work yet. You have not allowed this:" in text
     assert "alice.private@gmail.example" in text
     (shape,) = people.api(alice).call("get", "connections/").json()["connections"]
     assert (shape["provider"], shape["account"]) == ("google", "alice.private@gmail.example")
