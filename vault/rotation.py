@@ -4,7 +4,7 @@ Every step leaves what is stored openable: a key goes only when nothing names it
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -38,7 +38,7 @@ _ROUNDS = 5  # a row that somebody else has locked is passed over, and met again
 @dataclass(slots=True)
 class Resealed:
     done: int = 0
-    damaged: int = 0  # values that do not open: left as they are, and their old key with them
+    damaged: set[UUID] = field(default_factory=set)  # rows that do not open: left as they are, and their old key too
 
 
 def silent(_what: str, _count: int) -> None:
@@ -117,12 +117,10 @@ def reseal(progress: Progress = silent) -> Resealed:
         ring = _Ring(batch)
         for column in COLUMNS:
             for _ in range(_ROUNDS):
-                due = ring.due(column)
+                due = [pk for pk in ring.due(column) if pk not in result.damaged]
                 for some in _batches(due, BATCH):
                     ring.reseal(column, some, result)
                     progress("values sealed anew", result.done)
-                if not due or result.damaged >= len(due):
-                    break
     return result
 
 
@@ -147,7 +145,7 @@ class _Ring:
                     anew[row.pk] = self._anew(row, column)
                 except TokenTampered:
                     log.error("%s %s does not open and was left as it is", column.model.__name__, row.pk)
-                    result.damaged += 1
+                    result.damaged.add(row.pk)
             _write(column, anew)
         result.done += len(anew)
 

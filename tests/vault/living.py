@@ -1,4 +1,4 @@
-"""A process of ours that lives until it is killed: `python -m tests.vault.living`. Its keys are those of its settings."""
+"""A process of ours that lives until it is killed: `python -m tests.vault.living`. Its keys are in its environment."""
 
 import time
 

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         resealed = rotation.reseal(self._tell)
         self.stdout.write(f"Values sealed anew: {resealed.done}")
         if resealed.damaged:
-            self.stdout.write(f"Values that do not open, and were left as they are: {resealed.damaged}")
+            self.stdout.write(f"Values that do not open, and were left as they are: {len(resealed.damaged)}")
         retired += rotation.retire()
         self.stdout.write(f"Old data keys deleted: {retired} (an hour after their successor came, at the earliest)")
         for kek_id in rotation.unused_keks():
