@@ -128,3 +128,43 @@ def test_the_cipher_is_aes_256_gcm_as_published() -> None:
         )
         == plain
     )
+
+
+MANY = 10_000
+
+
+def test_any_two_of_ten_thousand_swapped_are_refused() -> None:
+    """C21, I5: each blob offered at another's place in turn: 100% of 10,000."""
+    key = new_key()
+    places = [place() for _ in range(MANY)]
+    blobs = [seal(b"a token", where, key) for where in places]
+    others = [(index + random.randint(1, MANY - 1)) % MANY for index in range(MANY)]
+    assert sum(_is_refused(blobs[other], where, key) for other, where in zip(others, places, strict=True)) == MANY
+
+
+def test_any_byte_flipped_in_ten_thousand_is_refused() -> None:
+    """C21, V19: any byte, any change: 100% of 10,000."""
+    key, where, refused = new_key(), place(), 0
+    for _ in range(MANY):
+        damaged = bytearray(seal(SECRET, where, key))
+        damaged[random.randrange(len(damaged))] ^= random.randint(1, 255)
+        refused += _is_refused(bytes(damaged), where, key)
+    assert refused == MANY
+
+
+def test_an_older_generation_put_back_is_refused() -> None:
+    """I5, I3: 100% of 10,000, whichever earlier generation it is."""
+    key, refused = new_key(), 0
+    for _ in range(MANY):
+        where = replace(place(), generation=random.randint(2, 1_000_000))
+        older = replace(where, generation=random.randint(0, where.generation - 1))
+        refused += _is_refused(seal(b"a token", older, key), where, key)
+    assert refused == MANY
+
+
+def _is_refused(blob: bytes, where: Place, key: SealingKey) -> bool:
+    try:
+        unseal(blob, where, key)
+    except TokenTampered:
+        return True
+    return False
