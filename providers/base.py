@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from typing import Any, NoReturn, Protocol, SupportsIndex
 
@@ -46,15 +45,14 @@ class TokenSet:
     """What a token endpoint answered, with what we add.
 
     `lifetime`: seconds from the answer on, None where the provider says nothing (Salesforce); whoever keeps it computes
-    the end by the database's clock (V22). `expires_at` is the same by this machine's clock. `refresh_lifetime`: seconds
-    until the refresh token ends by itself, where announced. `identity`: the provider's stable id of the person, "" if
-    the answer does not say. `account`: who that is, as far as a checked id_token says it (fresh exchange only)."""
+    the end by the database's clock (V22). `refresh_lifetime`: seconds until the refresh token ends by itself, where
+    announced. `identity`: the provider's stable id of the person, "" where the answer does not say. `account`: who that
+    is, as far as a checked id_token says it (fresh exchange only)."""
 
     access_token: Secret
     refresh_token: Secret | None
     scopes: tuple[str, ...]
     api_url: str
-    expires_at: datetime | None = None
     identity: str = ""
     lifetime: int | None = None
     refresh_lifetime: int | None = None

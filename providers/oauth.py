@@ -87,7 +87,7 @@ class OAuth(Protocol):
         ...
 
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
-        """What to ask for: the scopes of every connection and those of "email" and "calendar". Never Drive (C14)."""
+        """What to ask for: the scopes of every connection and those of "email" and "calendar". Never Drive (C64)."""
         ...
 
     def purpose_of(self, scope: str) -> str:

@@ -5,7 +5,6 @@ Must not judge: what a refusal means is each provider's own."""
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from providers.base import Account, Secret, TokenSet
@@ -34,15 +33,13 @@ def token_set(
     fields: Mapping[str, Any], *, api_url: str = "", identity: str = "", account: Account | None = None
 ) -> TokenSet:
     """The fields of RFC 6749 section 5.1; the provider's own are the caller's."""
-    lifetime = _seconds(fields.get("expires_in"))
     return TokenSet(
         access_token=fields["access_token"],
         refresh_token=fields.get("refresh_token") or None,
         scopes=tuple(text_of(fields.get("scope")).split()),
         api_url=api_url,
-        expires_at=datetime.now(UTC) + timedelta(seconds=lifetime) if lifetime else None,
         identity=identity,
-        lifetime=lifetime,
+        lifetime=_seconds(fields.get("expires_in")),
         refresh_lifetime=_seconds(fields.get("refresh_token_expires_in")),
         account=account,
     )

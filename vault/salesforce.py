@@ -71,7 +71,6 @@ def _token_set(grant: Grant) -> TokenSet:
         refresh_token=grant.refresh_token,
         scopes=grant.scopes,
         api_url=grant.api_url,
-        expires_at=grant.expires_at,
         identity=grant.identity,
     )
 

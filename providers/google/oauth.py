@@ -1,4 +1,4 @@
-"""Google's OAuth 2.0 and OpenID Connect (C1, C10, C14). Never asks for a Drive scope.
+"""Google's OAuth 2.0 and OpenID Connect (C1, C10, C64). Never asks for a Drive scope.
 
 Sources, all at developers.google.com/identity/protocols/oauth2: `web-server` (parameters, incremental and granular
 consent, time-based access, revocation, error codes), `#expiration` (why refresh tokens end), `openid-connect` (iss,
@@ -21,7 +21,7 @@ _BASE = {
     f"{_AUTH}userinfo.email": "To show you which Google account is connected",
     f"{_AUTH}userinfo.profile": "To show you the name of that account",
 }
-#: The narrowest that reads messages with their history, and that reads and writes events (C14). Labels, drafts, sending
+#: The narrowest that reads messages with their history, and that reads and writes events (C64). Labels, drafts, sending
 #: and other people's calendars stay closed.
 _FEATURES = {
     "email": {

@@ -1,4 +1,4 @@
-"""Microsoft's OAuth 2.0 and OpenID Connect, version 2.0 endpoints, for work and school accounts (C1, C10, C14).
+"""Microsoft's OAuth 2.0 and OpenID Connect, version 2.0 endpoints, for work and school accounts (C1, C10, C64).
 
 Sources, all at learn.microsoft.com/entra/identity-platform: `v2-oauth2-auth-code-flow`, `refresh-tokens` (each use
 gives a new one, the old one stays valid; 90 days), `scopes-oidc`, `id-token-claims-reference` (tid, oid), and
@@ -24,7 +24,7 @@ _BASE = {
     "offline_access": "To stay connected, and to work in the background for you",
     "User.Read": "To check that the connection still works",
 }
-#: The narrowest that read messages, and that read and write events (C14).
+#: The narrowest that read messages, and that read and write events (C64).
 _FEATURES = {
     "email": {"Mail.Read": "To read your mail, so that it can be logged in Salesforce; it cannot change it"},
     "calendar": {"Calendars.ReadWrite": "To read and write your appointments, so that they match Salesforce"},

@@ -26,19 +26,22 @@ _IDENTITY = re.compile(r"(?P<base>https://[^/?#\\@\s]+(?:/[A-Za-z0-9_-]+)?)/id/(
 _DEAD = frozenset({"invalid_grant", "inactive_user", "inactive_org"})
 _BAD_CLIENT = frozenset({"invalid_client", "invalid_client_id", "invalid_client_credentials", "unauthorized_client"})
 
-#: What Salesforce says in error_description -> what we tell the person. The text itself is never echoed.
+_IP = "Salesforce does not allow this sign-in from our network address."
+_NOT_ACTIVE = "Your Salesforce {} is not active."
+_FAILED = "Salesforce no longer accepts the connection (password changed or user switched off)."
+#: What Salesforce says in error_description -> code for the doctor, sentence. The text itself is never echoed.
 _REASONS = (
-    ("expired authorization code", "The sign-in took too long or was used twice; please start again."),
-    ("code verifier", "The sign-in could not be matched to this browser; please start again."),
-    ("inactive_user", "Your Salesforce user is not active."),
-    ("inactive user", "Your Salesforce user is not active."),
-    ("inactive_org", "Your Salesforce organization is not active."),
-    ("inactive org", "Your Salesforce organization is not active."),
-    ("ip restricted", "Salesforce does not allow this sign-in from our network address."),
-    ("approved this consumer", "Salesforce asks for your approval again."),
-    ("not approved", "Salesforce asks for your approval again."),
-    ("authentication failure", "Salesforce no longer accepts the connection (password changed or user switched off)."),
-    ("expired", "The connection was revoked or has expired at Salesforce."),
+    ("expired authorization code", "code_refused", "The sign-in took too long or was used twice; please start again."),
+    ("code verifier", "code_refused", "The sign-in could not be matched to this browser; please start again."),
+    ("inactive_user", "user_inactive", _NOT_ACTIVE.format("user")),
+    ("inactive user", "user_inactive", _NOT_ACTIVE.format("user")),
+    ("inactive_org", "org_inactive", _NOT_ACTIVE.format("organization")),
+    ("inactive org", "org_inactive", _NOT_ACTIVE.format("organization")),
+    ("ip restricted", "ip_restricted", _IP),
+    ("approved this consumer", "approval", "Salesforce asks for your approval again."),
+    ("not approved", "approval", "Salesforce asks for your approval again."),
+    ("authentication failure", "ended", _FAILED),
+    ("expired", "ended", "The connection was revoked or has expired at Salesforce."),
 )
 
 
@@ -90,7 +93,8 @@ class SalesforceOAuth(StandardOAuth):
 
     def _verdict_on(self, error: str, said: str) -> ProviderError | None:
         if error in _DEAD:
-            return NeedsReconnect(_reason(said), provider=self.name)
+            code, text = _reason(said)
+            return NeedsReconnect(text, provider=self.name, code=code)
         return self._client_refused() if error in _BAD_CLIENT else None
 
 
@@ -139,6 +143,7 @@ def _fetch_metadata(login_url: str, http: Session) -> Mapping[str, Any]:
     return {}
 
 
-def _reason(description: str) -> str:
-    default = "Salesforce no longer accepts the connection."
-    return next((plain for part, plain in _REASONS if part in description), default)
+def _reason(description: str) -> tuple[str, str]:
+    """Code and sentence."""
+    default = "ended", "Salesforce no longer accepts the connection."
+    return next(((code, plain) for part, code, plain in _REASONS if part in description), default)

@@ -62,7 +62,7 @@ def exchange(google: oauth.Server, session: http.Session) -> Any:
 
 
 def test_what_is_asked_for(google: oauth.Server) -> None:
-    """C1, C14: offline, consent each time (else no second refresh token), PKCE S256, and never Drive."""
+    """C1, C64: offline, consent each time (else no second refresh token), PKCE S256, and never Drive."""
     request = OAUTH.authorize(google, CLIENT, CALLBACK, scopes=OAUTH.scopes_for({"email"}), login_hint=SUBJECT)
     sent = parse_qs(urlsplit(request.url).query)
     assert request.url.startswith(google.authorization_endpoint + "?")

@@ -59,7 +59,7 @@ def exchange(microsoft: oauth.Server, session: http.Session) -> Any:
 
 
 def test_what_is_asked_for(microsoft: oauth.Server) -> None:
-    """C1, C14: work accounts of any directory, offline_access, PKCE S256, no files."""
+    """C1, C64: work accounts of any directory, offline_access, PKCE S256, no files."""
     request = OAUTH.authorize(microsoft, CLIENT, CALLBACK, scopes=OAUTH.scopes_for({"email"}), prompt="select_account")
     sent = parse_qs(urlsplit(request.url).query)
     assert urlsplit(request.url).path == "/organizations/oauth2/v2.0/authorize"

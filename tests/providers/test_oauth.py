@@ -102,7 +102,7 @@ def test_exchange(server: Faulty, session: http.Session) -> None:
     assert "?" not in server.seen[0].path
     assert tokens.access_token.reveal() == "canary-access"
     assert tokens.scopes == salesforce.SCOPES
-    assert (tokens.api_url, tokens.expires_at) == (server.url, None)
+    assert (tokens.api_url, tokens.lifetime) == (server.url, None)
     assert salesforce.identity_ids(tokens.identity, session.settings.origins) == (ORG, USER)
     assert "canary" not in repr(tokens)
 

@@ -36,7 +36,7 @@ from vault.grants import Grant
 CANARY = "canary-5e7ba2c94d"
 SECRET = Secret(CANARY)
 ACCOUNT = Account(subject="1", name=CANARY, email=f"{CANARY}@x.example", tenant="t")
-TOKENS = TokenSet(SECRET, SECRET, ("api",), "https://a.example", None, "id", account=ACCOUNT)
+TOKENS = TokenSet(SECRET, SECRET, ("api",), "https://a.example", "id", account=ACCOUNT)
 HOLDERS: dict[str, Any] = {
     "Secret": SECRET,
     "Access": Access(SECRET, "https://a.example"),
