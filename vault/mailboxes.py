@@ -235,8 +235,9 @@ def _refused(provider: str, error: ProviderError) -> NotAllowedHere:
     if isinstance(error, HostNotAllowed):
         return NotAllowedHere(str(error))
     if isinstance(error, NeedsReconnect):
-        return NotAllowedHere(str(error), advice=("Start connecting again.",))
+        text = f"{dialects.label(provider)} did not accept this sign-in." if error.code in ("", "ended") else str(error)
+        return NotAllowedHere(text, advice=("Please start again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
         advice = (f"The operator compares the app's id and secret with what {dialects.label(provider)} shows.",)
-        return NotAllowedHere(str(error), advice=advice, status=403)
+        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
     return NotAllowedHere(str(error))
