@@ -139,12 +139,12 @@ def _quarantine(attempt: Attempt) -> None:
     close(attempt, QUARANTINED)
     named = dialects.label(attempt.connection.provider)
     reason = f"{named} named a host that is not allowed. An administrator has been told."
-    _refuse_for_good(attempt, reason)
+    _refuse_for_good(attempt, reason, "host_not_allowed")
 
 
-def _refuse_for_good(attempt: Attempt, reason: str) -> None:
-    kind = incidents.QUARANTINED
-    states.refuse(attempt.connection_id, attempt.generation, reason, result=QUARANTINED, incident=kind)
+def _refuse_for_good(attempt: Attempt, reason: str, cause: str = "") -> None:
+    kind, at = incidents.QUARANTINED, (attempt.connection_id, attempt.generation)
+    states.refuse(*at, reason, cause=cause, result=QUARANTINED, incident=kind)
 
 
 def _note_nonsense(attempt: Attempt, error: ProviderError) -> None:

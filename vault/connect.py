@@ -246,10 +246,10 @@ def _refused(error: ProviderError) -> NotAllowedHere:
     if isinstance(error, (Transient, RateLimited)):
         return _unavailable(error)
     if isinstance(error, NeedsReconnect):
-        return NotAllowedHere(str(error), advice=("Start the sign-in again.",))
+        return NotAllowedHere(str(error), advice=("Start the sign-in again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
         advice = ("Ask your Salesforce administrator for the permission “API Enabled”, then sign in again.",)
-        return NotAllowedHere(str(error), advice=advice, status=403)
+        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
     return NotAllowedHere(str(error))
 
 
@@ -266,12 +266,14 @@ def said_by_salesforce(error: str, description: str) -> NotAllowedHere:
                 "Then sign in here again.",
             ),
             status=403,
+            cause="app_blocked" if "blocked" in text else "app_not_installed",
         )
     if "admin_approved" in text or "not admin approved" in text or "app_access_denied" in text:
         return NotAllowedHere(
             "Your Salesforce administrator has not yet allowed you to use this app.",
             advice=("The administrator adds your profile or a permission set to the app's policies.",),
             status=403,
+            cause="admin_approval",
         )
     if error == "access_denied":
         return NotAllowedHere("You did not allow the access at Salesforce, so nothing was connected.", status=403)

@@ -36,6 +36,7 @@ class Connection(models.Model):
     login_url = models.URLField(max_length=500)  # where the person signed in; refreshes go to the same host (C5)
     state = models.CharField(max_length=20, choices=State.choices, default=State.CONNECTING)
     reason = models.CharField(max_length=200, blank=True)  # why it is not healthy, in plain words
+    cause = models.CharField(max_length=40, blank=True)  # the same as a code, where it is known (causes.py)
     scopes = ArrayField(models.CharField(max_length=120), default=list)  # as granted (C10)
     #: Fencing token of docs/vault.md 5: every stored change of the secret bumps it.
     generation = models.BigIntegerField(default=0)
@@ -254,3 +255,19 @@ class DatabaseMark(Mark):
 
 class KeyStoreMark(Mark):
     """Its copy in the key store, which is backed up apart. Further on than the original: that was restored."""
+
+
+class RefusedSignIn(models.Model):
+    """How often a provider sent somebody back without a code, and why (causes.py). Nobody is named: the operator is to
+    see that an app is not installed, say, before the first person has got in."""
+
+    provider = models.CharField(max_length=20)
+    cause = models.CharField(max_length=40)
+    count = models.BigIntegerField(default=1)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "cause"], name="refused_sign_in_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.cause}"

@@ -50,6 +50,12 @@ def renew(connection_id: UUID, beyond: int) -> None:
     _flights.run(connection_id, lambda: _renew(connection_id, beyond))
 
 
+def join(connection_id: UUID) -> None:
+    """Wait for this process' renewal of a connection, if one is under way: a thousand callers whose token was refused
+    need not each ask the database what that one will tell them. Raises what it raises."""
+    _flights.join(connection_id)
+
+
 def _renew(connection_id: UUID, beyond: int) -> None:
     if suspicion.is_behind():
         suspicion.look()
@@ -110,7 +116,8 @@ def _begin(connection_id: UUID, beyond: int) -> Begun | Instead:
         grant = grants.load(row)
         if grant.refresh_token is not None:
             return Begun(row, _new_attempt(row, grant), grant)
-    states.refuse(connection_id, beyond, "You granted no lasting access, so this connection has run out.")
+    text = "You granted no lasting access, so this connection has run out."
+    states.refuse(connection_id, beyond, text, cause="no_refresh_token")
     return Instead.ALREADY_NEWER
 
 
@@ -171,7 +178,9 @@ def _note_failure(begun: Begun, error: ProviderError) -> None:
     at = (begun.connection.pk, begun.attempt.generation)
     with transaction.atomic():
         answers.close(begun.attempt, answers.UNKNOWN if lost else answers.FAILED)
-        states.degrade(*at, str(error), asked, may_be_lost=lost and not lenient, again=lost and lenient)
+        states.degrade(
+            *at, str(error), asked, cause=error.code, may_be_lost=lost and not lenient, again=lost and lenient
+        )
 
 
 def _note_refusal(begun: Begun, error: ProviderError) -> None:
@@ -180,7 +189,7 @@ def _note_refusal(begun: Begun, error: ProviderError) -> None:
         raise error
     reason, incident = _rotation_lost(begun, str(error))
     answers.close(begun.attempt, answers.REFUSED)
-    states.refuse(begun.connection.pk, begun.attempt.generation, reason, incident=incident)
+    states.refuse(begun.connection.pk, begun.attempt.generation, reason, cause=error.code, incident=incident)
 
 
 def _rotation_lost(begun: Begun, said: str) -> tuple[str, str]:

@@ -64,7 +64,8 @@ def put_down(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
         grant = grants.load_if_any(row)
         states.release(row)
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
-        row.state, row.reason, row.account = (State.REVOKING if grant else State.SHREDDED), "", ""
+        row.state = State.REVOKING if grant else State.SHREDDED
+        row.reason = row.cause = row.account = ""
         row.save()
         sealed, _ = Credential.objects.filter(connection=row).delete()
         ObjectAccess.objects.filter(connection=row).delete()

@@ -37,8 +37,9 @@ def release(row: Connection) -> None:
 def mend(row: Connection) -> None:
     """The provider has just accepted this grant. Saves; call under the row lock."""
     release(row)
-    row.state, row.reason, row.failures, row.retry_at, row.probe_at = State.HEALTHY, "", 0, None, None
-    row.save(update_fields=["state", "reason", "failures", "retry_at", "probe_at", "lease_by", "lease_until"])
+    row.state, row.reason, row.cause = State.HEALTHY, "", ""
+    row.failures, row.retry_at, row.probe_at = 0, None, None
+    row.save(update_fields=["state", "reason", "cause", "failures", "retry_at", "probe_at", "lease_by", "lease_until"])
     Connection.objects.filter(pk=row.pk).update(last_success_at=Now())
     if row.provider == dialects.SIGNS_IN:
         membership.confirm(row.member_id)
@@ -50,12 +51,14 @@ def degrade(
     reason: str,
     asked: float = 0.0,
     *,
+    cause: str = "",
     may_be_lost: bool = False,
     again: bool = False,
 ) -> None:
     """Passing trouble: wait longer each time, at most five minutes, and never give up (I6).
 
-    `asked`: seconds that the provider wants us to wait at least. `again`: the first time there is no wait at all."""
+    `cause`: ProviderError.code. `asked`: seconds that the provider wants us to wait at least.
+    `again`: the first time there is no wait at all."""
     row = Connection.objects.select_for_update().get(pk=connection_id)
     if row.generation != generation or row.state not in USABLE:
         return
@@ -65,6 +68,7 @@ def degrade(
     Connection.objects.filter(pk=connection_id).update(
         state=State.DEGRADED,
         reason=told[:200],
+        cause=cause,
         failures=F("failures") + (1 if row.failures < 1_000 else 0),
         retry_at=Now() + timedelta(seconds=seconds),
         lease_by="",
@@ -73,7 +77,9 @@ def degrade(
     audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", generation=generation)
 
 
-def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "refused", incident: str = "") -> None:
+def refuse(
+    connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
+) -> None:
     """The provider's definite verdict on the newest grant: only connecting again helps. Raises NeedsReconnect.
 
     `incident`: the kind to record, where it is more than one person's business. Returns without a word when the grant
@@ -83,8 +89,8 @@ def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "
         if row.generation != generation or row.state not in USABLE:
             return
         release(row)
-        row.state, row.reason = State.NEEDS_RECONNECT, reason[:200]
-        row.save(update_fields=["state", "reason", "lease_by", "lease_until"])
+        row.state, row.reason, row.cause = State.NEEDS_RECONNECT, reason[:200], cause
+        row.save(update_fields=["state", "reason", "cause", "lease_by", "lease_until"])
         if row.provider == dialects.SIGNS_IN:
             membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
         audit.record(

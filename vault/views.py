@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from organizations.models import Member
 from providers.base import Secret
-from vault import connect, outbound, revocation, salesforce
+from vault import connect, outbound, refused, revocation, salesforce
 from vault.clients import reconnect_url
 from vault.errors import NotAllowedHere
 from vault.models import Connection
@@ -64,6 +64,7 @@ def _refusal(request: HttpRequest, refusal: NotAllowedHere) -> HttpResponse:
         "advice": refusal.advice,
         "may_sign_out": refusal.status == 409 and provider is None,
     }
+    refused.note(provider or salesforce.PROVIDER, refusal.cause)
     response = render(request, "vault/refused.html", context, status=refusal.status)
     if refusal.status == 503:
         response.headers["Retry-After"] = str(refusal.retry_after)

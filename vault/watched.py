@@ -16,7 +16,7 @@ def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: NeedsReco
     """Even a token that was renewed a moment ago is refused: stop calling until the person connects again.
 
     Where the renewal itself was refused the state says so already, and the lease cannot be had."""
-    states.refuse(connection_id, tokens.lease().generation, str(error))
+    states.refuse(connection_id, tokens.lease().generation, str(error), cause=error.code)
 
 
 class Watched:

@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("reason", models.CharField(blank=True, max_length=200)),
+                ("cause", models.CharField(blank=True, max_length=40)),
                 (
                     "scopes",
                     django.contrib.postgres.fields.ArrayField(
@@ -286,5 +287,18 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("ended_at__isnull", True)), fields=["connection"], name="attempt_open"
             ),
+        ),
+        migrations.CreateModel(
+            name="RefusedSignIn",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.CharField(max_length=20)),
+                ("cause", models.CharField(max_length=40)),
+                ("count", models.BigIntegerField(default=1)),
+                ("last_at", models.DateTimeField()),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("provider", "cause"), name="refused_sign_in_once")],
+            },
         ),
     ]
