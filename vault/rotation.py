@@ -167,8 +167,10 @@ def _naming(column: Column, key_ids: Sequence[UUID]) -> QuerySet[Any]:
 def _locked(column: Column, pks: Sequence[UUID], key_ids: Sequence[UUID]) -> QuerySet[Any]:
     """Those still due, locked; what somebody else holds is passed over. With all that their place is made of."""
     rows = _naming(column, key_ids).filter(pk__in=pks).select_for_update(skip_locked=True, of=("self",))
-    has_connection = any(field.name == "connection" for field in column.model._meta.fields)  # noqa: SLF001
-    return rows.select_related("connection") if has_connection else rows
+    own = [field.name for field in column.model._meta.concrete_fields]  # noqa: SLF001
+    if "connection" not in own:
+        return rows
+    return rows.select_related("connection").only(*own, "connection__organization", "connection__provider")
 
 
 def _write(column: Column, anew: dict[UUID, bytes]) -> None:
