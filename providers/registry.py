@@ -30,11 +30,6 @@ class Adapter:
     def name(self) -> str:
         return self.oauth.name
 
-    @property
-    def scopes(self) -> Mapping[str, str]:
-        """Each scope of every connection and, in plain words, why we ask for it."""
-        return {scope: self.oauth.purpose_of(scope) for scope in self.oauth.scopes_for(())}
-
 
 ADAPTERS: Mapping[str, Adapter] = {
     "salesforce": Adapter(
@@ -55,5 +50,5 @@ ADAPTERS: Mapping[str, Adapter] = {
     ),
 }
 
-if any(key != each.name or not each.scopes for key, each in ADAPTERS.items()):
+if any(key != each.name or not each.oauth.scopes_for(()) for key, each in ADAPTERS.items()):
     raise RuntimeError("providers.registry contradicts itself")
