@@ -50,10 +50,10 @@ def renew(connection_id: UUID, beyond: int) -> None:
     _flights.run(connection_id, lambda: _renew(connection_id, beyond))
 
 
-def join(connection_id: UUID) -> None:
-    """Wait for this process' renewal of a connection, if one is under way: a thousand callers whose token was refused
-    need not each ask the database what that one will tell them. Raises what it raises."""
-    _flights.join(connection_id)
+def join(connection_id: UUID) -> bool:
+    """Wait for this process' renewal of a connection; False where none is under way. A thousand callers whose token
+    was refused need not each ask the database what that one will tell them. Raises what it raises."""
+    return _flights.join(connection_id)
 
 
 def _renew(connection_id: UUID, beyond: int) -> None:

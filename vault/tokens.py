@@ -37,10 +37,19 @@ class ConnectionTokens:
         return access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
-        held = leases.held(self._connection_id, self._purpose, rejected)
+        held = self._held(rejected)
         if held is not None:
             return held
         return self._lease() if rejected is None else self._lease_newer_than(rejected)
+
+    def _held(self, rejected: Secret | None) -> Lease | None:
+        """What is in RAM already: no query. Or will be once this process' renewal under way has ended: one, for all."""
+        held = leases.held(self._connection_id, self._purpose, rejected)
+        if held is None and rejected is not None and renewal.join(self._connection_id):
+            leases.drop_token(self._connection_id, rejected)
+            lease = self._lease()
+            held = None if grants.same(lease.access.token, rejected) else lease
+        return held
 
     def _lease(self) -> Lease:
         """Threads that miss at once share one look-up and one audit row."""
