@@ -61,6 +61,12 @@ class MailProvider:
     def metadata(self) -> dict[str, Any]:
         return dict(self.http.get(self.info["api_url"] + METADATA[self.name], timeout=10).json())
 
+    @property
+    def secure_authorization_endpoint(self) -> str:
+        """For libraries that open no plain http; it sends the browser on to the page."""
+        endpoint: str = self.metadata()["authorization_endpoint"]
+        return endpoint.replace(self.info["pages_url"], self.info["api_url"])
+
     # -- the browser --------------------------------------------------------------------------------------------
 
     def authorization_url(self, **parameters: str) -> str:
@@ -91,7 +97,7 @@ class MailProvider:
         """A browser's steps. `tick`: scopes to tick where there are boxes; `url`: instead of our own request."""
         url = url or self.authorization_url(**parameters)
         redirect_uri = parse_qs(urlsplit(url).query)["redirect_uri"][0]
-        browser, pages = browser or new_session(""), Pages()
+        browser, pages = browser or new_session(str(self.info["ca"])), Pages()
         for _ in range(12):
             if url.startswith(redirect_uri):
                 query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
