@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from providers.base import Account, Secret, TokenSet
-from providers.errors import NeedsReconnect, ProviderError, Rejected, Transient
+from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, Rejected, Transient
 from providers.http import Session, ask
 from providers.oauth import Server, StandardOAuth
 from providers.salesforce import hosts, ids
@@ -42,6 +42,14 @@ _REASONS = (
     ("not approved", "approval", "Salesforce asks for your approval again."),
     ("authentication failure", "ended", _FAILED),
     ("expired", "ended", "The connection was revoked or has expired at Salesforce."),
+)
+#: About the app in this org, whatever `error` says: an administrator mends it, and the grant lives on (W7).
+_APP_REASONS = (
+    ("not installed", "app_not_installed", "This app is not installed in your Salesforce organization."),
+    ("must be installed", "app_not_installed", "This app is not installed in your Salesforce organization."),
+    ("not admin approved", "admin_approval", "A Salesforce administrator must approve this app for you first."),
+    ("app_blocked", "app_blocked", "A Salesforce administrator has blocked this app."),
+    ("app is blocked", "app_blocked", "A Salesforce administrator has blocked this app."),
 )
 
 
@@ -92,6 +100,9 @@ class SalesforceOAuth(StandardOAuth):
         return token_set(fields, api_url=api_url, identity=str(fields.get("id") or ""))
 
     def _verdict_on(self, error: str, said: str) -> ProviderError | None:
+        about_app = next(((code, text) for mark, code, text in _APP_REASONS if mark in said), None)
+        if about_app:
+            return PermissionMissing(about_app[1], provider=self.name, code=about_app[0])
         if error in _DEAD:
             code, text = _reason(said)
             return NeedsReconnect(text, provider=self.name, code=code)

@@ -178,6 +178,23 @@ def test_verdicts(status: int, body: Any, expected: type[ProviderError]) -> None
     assert "invalid_grant" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("error", "description", "code"),
+    [
+        ("invalid_client", "External client app is not installed in this org", "app_not_installed"),
+        ("invalid_grant", "app must be installed into org", "app_not_installed"),
+        ("invalid_app_access", "user is not admin approved to access this app", "admin_approval"),
+        ("invalid_grant", "user is not admin approved to access this app", "admin_approval"),
+        ("OAUTH_APP_BLOCKED", "this app is blocked by admin", "app_blocked"),
+    ],
+)
+def test_what_is_wrong_with_the_app_ends_no_grant(error: str, description: str, code: str) -> None:
+    """I6: an administrator mends it, and the refresh token is as good as before. Seen: forcedotcom/cli issue 3482."""
+    with pytest.raises(PermissionMissing) as failure:
+        SF.parse(raw(400, refused(error, description)), ())
+    assert failure.value.code == code
+
+
 def test_reasons_are_plain() -> None:
     with pytest.raises(NeedsReconnect, match="revoked or has expired"):
         SF.parse(raw(400, refused("invalid_grant", "expired access/refresh token")), ())
