@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from organizations.models import Member
-from vault import clock, consent, dialects, mailboxes, proof, purposes, registrations
+from vault import causes, clock, consent, dialects, mailboxes, proof, purposes, registrations
 from vault.clients import SALESFORCE
 from vault.consent import ScopeShown
 from vault.models import Connection, State
@@ -99,7 +99,23 @@ def status_of(row: Connection, now: datetime) -> Status:
     words, tone, advice = _WORDS.get(shown.state, (shown.state.label, "", ""))
     if shown.state is State.DEGRADED and row.state != State.DEGRADED:
         words = "Not proven lately"
-    return Status(words, tone, shown.reason, advice.format(provider=dialects.label(row.provider)))
+    return Status(words, tone, shown.reason, _mender(row, shown.state) or advice.format(provider=_label(row)))
+
+
+def _mender(row: Connection, state: State) -> str:
+    """Whom to ask, and for which screen, where connecting again alone would not help."""
+    cause = causes.of(row.provider, row.cause)
+    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or cause.who not in _MENDERS:
+        return ""
+    then = " Then connect again." if state is State.NEEDS_RECONNECT else ""
+    return f"{_MENDERS[cause.who]} can mend this at {_label(row)}: {cause.screen}{then}"
+
+
+def _label(row: Connection) -> str:
+    return dialects.label(row.provider)
+
+
+_MENDERS = {causes.ADMINISTRATOR: "Your administrator", causes.OPERATOR: "Whoever runs this product"}
 
 
 _WORDS = {

@@ -36,12 +36,6 @@ class DevicesView(APIView):
         ]
         return Response(Devices({"devices": rows}).data)
 
-    @extend_schema(operation_id="devices_delete_all", responses={204: None, **problems(403)})
-    def delete(self, request: Request) -> Response:
-        """Sign out everywhere: every add-in, the one that asks too, and every browser. What is connected stays."""
-        devices.sign_out_everywhere(member_of(request))
-        return Response(status=204)
-
 
 class DeviceView(APIView):
     @extend_schema(operation_id="devices_delete", responses={204: None, **problems(403, 404)})

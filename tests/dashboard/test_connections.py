@@ -28,7 +28,7 @@ def everybody() -> tuple[Member, Member, Member]:
 
 
 @pytest.fixture
-def alice(everybody: Any) -> Member:
+def alice(everybody: tuple[Member, Member, Member]) -> Member:
     return everybody[0]
 
 
@@ -71,6 +71,11 @@ def test_a_healthy_connection_with_its_account_scopes_and_last_use(alice: Member
         ({"last_success_at": None}, "Not proven lately", "could not be asked within the last day"),
         ({"state": State.DEGRADED, "reason": "Salesforce is down."}, "Connected, with trouble", "we keep trying"),
         ({"state": State.NEEDS_RECONNECT, "reason": "It was revoked."}, "Reconnect needed", "Connect again."),
+        (
+            {"state": State.NEEDS_RECONNECT, "reason": "You may not use it.", "cause": "api_disabled"},
+            "Reconnect needed",
+            "Your administrator can mend this at Salesforce: Setup, Permission Sets",
+        ),
         ({"state": State.SUSPECT}, "Being checked", "restored from a backup"),
         ({"state": State.REVOKING}, "Being ended", "has not confirmed the end yet"),
     ],
