@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from providers import oauth
 from providers.base import Secret, TokenSet
-from providers.errors import ProviderError
+from providers.errors import NeedsReconnect, PermissionMissing, ProviderError
+from providers.google import oauth as google
+from providers.microsoft import oauth as microsoft
 from providers.oauth import OAuth
 from providers.openid import claims_of, is_for_us
 from providers.registry import ADAPTERS
+from providers.salesforce import oauth as salesforce
 from providers.token_answers import json_object
 from tests.providers.tokens import id_token
+from vault import causes
 
 NAMES = ("salesforce", "google", "microsoft")
 CANARY = "canary7f3a"
@@ -101,6 +105,30 @@ def test_what_is_missing_was_wanted_and_not_granted(name: str, wanted: list[str]
     mail = spoken.scopes_for({"email", "calendar", *wanted})
     assert spoken.missing(mail, mail) == ()
     assert not any("drive" in scope.lower() or "files" in scope.lower() for scope in mail)
+
+
+WORDS = st.sampled_from(
+    [
+        *(mark for module in (google, salesforce) for mark, *_ in module._REASONS),
+        *(mark for mark, *_ in salesforce._APP_REASONS),
+        *(f"aadsts{number}:" for number in (*microsoft._REASONS, *microsoft._CLIENT_REASONS)),
+        "",
+    ]
+)
+VERDICTS = st.sampled_from(
+    sorted({"invalid_grant", "interaction_required", "invalid_client", *google._NOT_ALLOWED, *salesforce._DEAD})
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(error=VERDICTS, said=WORDS, status=st.sampled_from([400, 401, 403]))
+def test_doctor_knows_every_cause(name: str, error: str, said: str, status: int) -> None:
+    """Each verdict has a code, and each code a screen where somebody mends it."""
+    body = json.dumps({"error": error, "error_description": said})
+    found = outcome(ADAPTERS[name].oauth, oauth.RawAnswer(status, Secret(body)))
+    if isinstance(found, NeedsReconnect | PermissionMissing):
+        assert found.code in causes.codes(name)
+        assert found.code != ""
 
 
 @pytest.mark.parametrize("name", NAMES)
