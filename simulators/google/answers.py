@@ -132,7 +132,10 @@ def _renew(google: Google, form: Form, app: App) -> Result:
     if google.families.is_reused(text, google.mode.reuse_kills_family):
         return error("invalid_grant", _EXPIRED)
     access = google.new_access(family)
-    refresh = google.new_refresh(family) if google.mode.rotate else ""
+    refresh = ""
+    if google.mode.rotate:
+        google.families.spend(family, text)
+        refresh = google.new_refresh(family)
     return 200, _answer(google, google.by_sub[family.user], app, family.scopes, access, refresh, "")
 
 

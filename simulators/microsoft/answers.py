@@ -130,7 +130,10 @@ def _renew(microsoft: Microsoft, form: Form, app: App) -> Result:
     if refusal := _scopes_refused(microsoft, form, account, app):
         return refusal
     family.scopes = tuple(sorted(microsoft.consented(account, app.client_id)))
-    refresh = microsoft.new_refresh(family) if microsoft.mode.rotate else ""
+    refresh = ""
+    if microsoft.mode.rotate:
+        microsoft.families.spend(family, text)
+        refresh = microsoft.new_refresh(family)
     return 200, _answer(microsoft, account, family, refresh, "", form.get("scope", ""), form)
 
 

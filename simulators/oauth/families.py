@@ -10,11 +10,13 @@ from typing import Any
 from simulators.ledger import digest
 from simulators.oauth.reuse import ReuseReports
 
+_SPENT_KEPT = 200
+
 
 @dataclass
 class Family:
-    """Refresh tokens (hash -> issued at), oldest first, of which the last is the newest; access tokens (hash ->
-    expires at). `opened` and `used`: when consent was given, when last renewed."""
+    """Refresh tokens (hash -> issued at), oldest first, of which the last is the newest; `spent`: those that have been
+    traded for another. Access tokens (hash -> expires at). `opened`, `used`: when consented to, when last renewed."""
 
     id: str
     user: str
@@ -24,6 +26,7 @@ class Family:
     used: float
     refresh: dict[str, float] = field(default_factory=dict)
     access: dict[str, float] = field(default_factory=dict)
+    spent: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)  # how the person signed in, as far as the provider asks later
 
     @property
@@ -89,14 +92,18 @@ class Families:
     # -- ending -------------------------------------------------------------------------------------------------
 
     def is_reused(self, token: str, kills: bool) -> bool:
-        """Reports a refresh token that was replaced before; True where that has just ended its family."""
+        """Reports a refresh token that was traded before; True where that has just ended its family."""
         family = self.of_refresh(token)
-        if family is None or family.newest == digest(token):
+        if family is None or digest(token) not in family.spent:
             return False
         self.reuse_reports.add(token, family.user, family.client_id, family.id, kills)
         if kills:
             self.end(family)
         return kills
+
+    def spend(self, family: Family, token: str) -> None:
+        """It has been traded for a newer one; whether it still works is the provider's affair."""
+        family.spent = [*family.spent[-_SPENT_KEPT:], digest(token)]
 
     def drop_refresh(self, family: Family) -> None:
         """Silently: access tokens live on until they run out."""

@@ -124,7 +124,7 @@ class MailProvider:
         data = {name: value for name, value in {**client, **form}.items() if value}
         return self.http.post(endpoint, data=data, timeout=30)
 
-    def exchange(self, code: Code, **form: str) -> requests.Response:
+    def exchange(self, code: Code, /, **form: str) -> requests.Response:
         given = {"code": code.code, "redirect_uri": code.redirect_uri, "code_verifier": code.verifier}
         return self.token(grant_type="authorization_code", **{**given, **form})
 

@@ -1,0 +1,60 @@
+"""The same switches at all three providers: rotation, re-use that ends the family, a slow answer (V3, V13)."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.simulators.mail_providers import MailProvider
+from tests.simulators.running import Running
+from tests.simulators.test_oauth import renew
+
+STORM = {"rotate": True, "reuse_kills_family": True, "delay": 0.3}
+Refresh = Callable[[dict[str, Any]], Any]
+Sim = Callable[..., Any]
+
+
+@pytest.fixture(params=["salesforce", "google", "microsoft"])
+def provider(request: pytest.FixtureRequest) -> tuple[dict[str, Any], Refresh, Sim]:
+    """A fresh grant, how to renew it, and /_sim."""
+    if request.param == "salesforce":
+        org: Running = request.getfixturevalue("salesforce")
+        return org.tokens("alice"), lambda tokens: renew(org, tokens["refresh_token"]), org.sim
+    mail: MailProvider = request.getfixturevalue(request.param)
+    return mail.tokens("alice", prompt="consent"), mail.refresh, mail.sim
+
+
+def test_reuse_kills_the_family_and_is_reported_once(provider: tuple[dict[str, Any], Refresh, Sim]) -> None:
+    first, refresh, sim = provider
+    sim("oauth", {**STORM, "delay": 0})
+    second = refresh(first).json()
+    third = refresh(second).json()
+    assert len({each["refresh_token"] for each in (first, second, third)}) == 3
+    assert refresh(first).json()["error"] == "invalid_grant"
+    assert refresh(third).json()["error"] == "invalid_grant", "the newest died with it"
+    (report,) = sim("state")["reuse_reports"]
+    assert report["killed"] is True
+    assert sim("ledger")["refreshes"][-2]["outcome"] == "reuse"
+
+
+def test_the_answer_waits_but_the_rotation_does_not(provider: tuple[dict[str, Any], Refresh, Sim]) -> None:
+    first, refresh, sim = provider
+    sim("oauth", STORM)
+    began = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(refresh, first)
+        time.sleep(0.15)
+        assert sim("ledger")["refreshes"][-1]["issued"], "rotated before it is told"
+        assert answer.result().status_code == 200
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_reset_brings_the_switches_back(provider: tuple[dict[str, Any], Refresh, Sim]) -> None:
+    _, _, sim = provider
+    before = sim("oauth")
+    assert sim("oauth", STORM) == STORM
+    sim("reset", {})
+    assert sim("oauth") == before
+    assert sim("state")["reuse_reports"] == []
