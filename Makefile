@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lock install install-dev browser clean
+.PHONY: help run test check bench mutate soak lock install install-dev browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,7 +44,10 @@ check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, sec
 bench: install-dev ## Measure, side by side in one run; prints a table and writes bench/results.json
 	@$(BIN)/python -m bench
 
-soak: install-dev ## What takes too long for CI: a stranger's clone, 300 examples for each operation and seed
+mutate: install-dev ## Make small faults in the vault's code, one at a time, and see whether its tests notice (an hour)
+	@$(BIN)/python -m tests.mutation
+
+soak: install-dev ## What takes too long for CI: the storm, the leak scan, a stranger's clone, 300 examples for each operation and seed
 	@$(BIN)/python -m pytest -m soak -s
 	@FULL=1 $(BIN)/python -m pytest tests/hardening/test_schemathesis.py
 

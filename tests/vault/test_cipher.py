@@ -32,6 +32,20 @@ def test_what_is_sealed_opens_in_its_place() -> None:
     assert len(blob) == 4 + 16 + 12 + len(SECRET) + 16
 
 
+def test_the_shortest_value_is_one_of_ours() -> None:
+    """Header and tag alone; a byte less is refused before any key is looked for."""
+    key, where = new_key(), place()
+    blob = seal(b"", where, key)
+    assert unseal(blob, where, key) == b""
+    with pytest.raises(TokenTampered):
+        key_id_of(blob[:-1])
+
+
+def test_each_part_is_told_with_its_length() -> None:
+    """Four bytes of length, then the part, and nothing in between: what is sealed must open after an upgrade, too."""
+    assert length_prefixed([b"ab", b"", b"c"]) == b"\0\0\0\2ab\0\0\0\0\0\0\0\1c"
+
+
 def test_sealing_twice_gives_different_blobs() -> None:
     key, where = new_key(), place()
     assert len({seal(SECRET, where, key)[20:32] for _ in range(2_000)}) == 2_000

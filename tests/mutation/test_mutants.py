@@ -1,0 +1,45 @@
+"""The faults that `make mutate` makes: each changes the program, each is one change, what is for people stays."""
+
+import ast
+
+import pytest
+
+from tests.mutation.mutants import mutants_of
+from tests.mutation.worker import apply, function_named, source_of
+
+
+def changed(source: str) -> set[str]:
+    return {ast.unparse(each.tree) for each in mutants_of(source)}
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("def f(a, b):\n    return a == b", {"def f(a, b):\n    return a != b", "def f(a, b):\n    return None"}),
+        ("def f(a):\n    a.b()", {"def f(a):\n    None"}),
+        ("def f(a):\n    a.b = c", {"def f(a):\n    None"}),
+        ("N = 3", {"N = 4"}),
+        ("def f(a):\n    g(x=a)", {"def f(a):\n    None", "def f(a):\n    g()"}),
+        ("def f(a):\n    raise E('words')", {"def f(a):\n    None"}),
+        ("def f(a):\n    'a docstring'\n    log.info('words')", set()),
+        ("class P(Protocol):\n    def f(self): return 1", set()),
+    ],
+)
+def test_what_is_changed(source: str, wanted: set[str]) -> None:
+    assert changed(source) == wanted
+
+
+def test_a_fault_reaches_who_already_holds_the_function() -> None:
+    """Also behind a decorator, and in a method."""
+    from vault import flights
+
+    held = flights.Flights.join
+    (mutant,) = [each for each in mutants_of(source_of("flights")) if "False -> True" in each.what]
+    before = held.__code__
+    try:
+        apply(mutant, flights)
+        assert function_named(flights, "Flights.join") is held
+        assert held.__code__ is not before
+        assert flights.Flights[str, str](1).join("nobody") is True
+    finally:
+        held.__code__ = before
