@@ -15,7 +15,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BinaryField, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, BinaryField, CharField, OuterRef, QuerySet, Subquery
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from organizations import locks
 from organizations.models import AuditEntry, AuditHead, Member, Organization
@@ -155,6 +157,18 @@ def _move_head(entry: AuditEntry) -> None:
     mac = _head_digest(entry.organization_id, entry.sequence, bytes(entry.digest))
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_HEAD, [entry.organization_id, entry.sequence, mac])
+
+
+def newest_fence(organization_id: str, target: str) -> Subquery:
+    """For a query over another table: the fact `fence` of the newest entry about `target` that has one, else null.
+
+    Both arguments name fields of that table. Who puts a row back to an earlier state leaves the log ahead of it; who
+    puts the log back too is found by `verify`."""
+    entries = AuditEntry.objects.filter(
+        organization_id=OuterRef(organization_id), target=Cast(OuterRef(target), CharField()), facts__has_key="fence"
+    )
+    newest = entries.order_by("-sequence").annotate(fence=Cast(KeyTextTransform("fence", "facts"), BigIntegerField()))
+    return Subquery(newest.values("fence")[:1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import Error, connections, transaction
@@ -194,7 +195,8 @@ def _adopt(row: Connection, new: Grant) -> None:
     grants.store(row, new)
     states.mend(row)
     token = grants.fingerprint(new.access_token)
-    audit.record(row.organization_id, "task:renewal", "token.renewed", row.pk, generation=row.generation, token=token)
+    facts: dict[str, Any] = {"generation": row.generation, "fence": row.generation, "token": token}
+    audit.record(row.organization_id, "task:renewal", "token.renewed", row.pk, **facts)
 
 
 def _weigh_late_answer(attempt: Attempt, tokens: TokenSet) -> None:

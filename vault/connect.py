@@ -195,6 +195,7 @@ def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member
         provider=row.provider,
         login_url=row.login_url,
         scopes=list(grant.scopes),
+        fence=row.generation,
         token=grants.fingerprint(grant.access_token),
         replaced=earlier is not None,
     )

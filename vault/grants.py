@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db.models import F
 
+from organizations import audit
 from providers.base import Secret
 from vault import clock, sealing
 from vault.cipher import Place
@@ -30,7 +32,9 @@ class Grant:
     revocation_endpoint: str
     api_url: str
     page_url: str
-    identity: str  # the provider's stable id of the person; an answer with another one is quarantined (V11)
+    identity: str = field(
+        repr=False
+    )  # the provider's stable id of the person; an answer with another one is quarantined (V11)
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
     id: UUID = field(default_factory=uuid4)
@@ -94,15 +98,29 @@ def place_of(row: Credential) -> Place:
 
 
 def load(connection: Connection) -> Grant:
-    """Unseal the newest grant. Raises TokenTampered, KeyGone, Credential.DoesNotExist."""
-    credential = Credential.objects.get(connection_id=connection.pk)
-    if credential.generation != connection.generation:
-        raise TokenTampered("A credential is of another generation than its connection.")
+    """Unseal the newest grant, and bring `connection` to its generation: another process may just have renewed.
+
+    Raises TokenTampered, KeyGone, Credential.DoesNotExist; KekUnusable and Transient as the key's provider does."""
+    credential = _read(connection.pk)
+    connection.generation = credential.generation
     data = sealing.unseal(bytes(credential.sealed), _place(connection, credential.id, credential.generation))
     grant = Grant.from_json(data)
     if grant.id != credential.grant_id:
         raise TokenTampered("A credential names another grant than it holds.")
     return grant
+
+
+def _read(connection_id: UUID) -> Credential:
+    """In one statement, hence of one moment: the credential, its connection's generation, and the newest one that the
+    audit log knows of. The log gives away both rows put back together to an earlier state."""
+    fence = audit.newest_fence("connection__organization_id", "connection_id")
+    rows = Credential.objects.annotate(current=F("connection__generation"), fence=fence)
+    credential = rows.get(connection_id=connection_id)
+    if credential.generation != credential.current:
+        raise TokenTampered("A credential is of another generation than its connection.")
+    if credential.fence is not None and credential.fence > credential.current:
+        raise TokenTampered("A connection was put back to an earlier generation than the audit log knows of.")
+    return credential
 
 
 def load_if_any(connection: Connection) -> Grant | None:

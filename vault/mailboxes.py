@@ -221,6 +221,7 @@ def _record(row: Connection, grant: Grant, member: Member, *, replaced: bool) ->
         scopes=list(grant.scopes),
         missing=list(consent.missing(row)),
         unused=list(consent.unused(member, row.provider, grant.scopes)),
+        fence=row.generation,
         token=grants.fingerprint(grant.access_token),
         replaced=replaced,
     )

@@ -1,6 +1,7 @@
 """Ends grants: denied here first, then at the provider until it confirms, then wiped (docs/vault.md 7, C17)."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -73,7 +74,8 @@ def put_down(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
         if row.provider == dialects.SIGNS_IN:
             membership.unconfirm(row.member_id)
         result = "ok" if grant or not sealed else UNREADABLE
-        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, result, provider=row.provider)
+        facts: dict[str, Any] = {"provider": row.provider, "fence": row.generation}
+        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, result, **facts)
         epochs.bump("connection", row.pk)
         epochs.bump("cards", row.pk)
     return discarded

@@ -232,6 +232,13 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization_id", "sequence"), name="audit_sequence_once")
                 ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("facts__has_key", "fence")),
+                        fields=["target", "-sequence"],
+                        name="audit_newest_fence",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
