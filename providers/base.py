@@ -53,21 +53,21 @@ class TokenSet:
     refresh_token: Secret | None
     scopes: tuple[str, ...]
     api_url: str
-    identity: str = ""
+    identity: str = field(default="", repr=False)
     lifetime: int | None = None
     refresh_lifetime: int | None = None
     account: "Account | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Account:
     """Whose mailbox and calendar a grant opens, as the provider itself says. `tenant`: Microsoft's directory id or
     Google's Workspace domain, "" for a private account. Only `subject` and `tenant` may be compared: names change."""
 
-    subject: str = field(repr=False)
-    name: str = field(repr=False)
-    email: str = field(repr=False)
-    tenant: str = field(default="", repr=False)
+    subject: str
+    name: str
+    email: str
+    tenant: str = ""
 
 
 class TokenSource(Protocol):
@@ -174,9 +174,9 @@ class Form:
     fields: tuple[FormField, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Identity:
-    """Who signed in at the provider, as the provider itself says (C11, C23, C24)."""
+    """Who signed in at the provider, as the provider itself says (C11, C23, C24). Shows itself to no log."""
 
     salesforce_org_id: str  # 18 characters
     salesforce_user_id: str  # 18 characters

@@ -31,7 +31,9 @@ _FEATURES = {
 }
 _PURPOSES = {scope.lower(): why for scopes in (_BASE, *_FEATURES.values()) for scope, why in scopes.items()}
 #: Short names are Graph's; answers may spell them out, in any case (keeper.sh pull 644 cites both examples).
-_GRAPH = re.compile(r"(?:https://graph\.microsoft\.(?:com|us)/|00000003-0000-0000-c000-000000000000/)(?=[a-z])")
+_GRAPH = re.compile(
+    r"(?:https://(?:graph\.microsoft\.(?:com|us)|microsoftgraph\.chinacloudapi\.cn)/|00000003-0000-0000-c000-000000000000/)(?=[a-z])"
+)
 #: `offline_access` is never echoed, the other three not always; whoever consents to anything consents to these four.
 _NOT_ECHOED = frozenset({"openid", "profile", "email", "offline_access"})
 _COVERED_BY = {
