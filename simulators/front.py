@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from simulators.clock import Clock
 from simulators.faults import Fault, Faults
 
 JSON = "application/json;charset=UTF-8"
@@ -66,8 +67,9 @@ class Exchange(Protocol):
 class Front:
     """One listener. Subclasses say what /_sim and everything else answer."""
 
-    def __init__(self, faults: Faults, calls: Calls, latency: float = 0.0) -> None:
+    def __init__(self, faults: Faults, calls: Calls, latency: float = 0.0, clock: Clock | None = None) -> None:
         self.faults, self.calls, self.latency = faults, calls, latency
+        self.clock = clock or Clock()
 
     def control(self, method: str, path: list[str], query: Form, body: Any) -> Result:
         """/_sim; `path` is what follows it."""
@@ -93,6 +95,7 @@ class Front:
         response = canned or exchange.answer()
         self._note(request, exchange, response.status_code)
         witness.answered(response.status_code, carried_out=canned is None)
+        response.headers.setdefault("Date", self.clock.date())
         self.finish(response, request)
         gone = await _wait(self.latency + exchange.delay + (fault.delay if fault else 0.0), receive)
         if not gone:

@@ -190,6 +190,7 @@ def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # each answer tells the time of its provider
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         backlog=2048,

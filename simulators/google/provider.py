@@ -1,7 +1,6 @@
 """The state of the simulated Google: who has which grant, and how long it lives. Knows no HTTP framework."""
 
 import secrets
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -130,7 +129,7 @@ class Google(Provider):
     # -- id tokens ----------------------------------------------------------------------------------------------
 
     def id_token(self, account: Account, client_id: str, scopes: tuple[str, ...], nonce: str) -> str:
-        now = int(time.time())
+        now = int(self.clock.told())
         claims: dict[str, Any] = {"iss": self.api_url, "azp": client_id, "aud": client_id, "sub": account.sub}
         claims |= {name: value for name, value in self.person(account, scopes).items() if name != "sub"}
         if nonce:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import secrets
-import time
 import uuid
 from dataclasses import asdict
 from typing import Any
@@ -127,7 +126,7 @@ class Microsoft(Provider):
 
     def new_access(self, family: Family, account: Account, seconds: int) -> str:
         """A JWT for Graph, as there; whoever else reads it does so at his own risk."""
-        now = int(time.time())
+        now = int(self.clock.told())
         scopes = " ".join(scope for scope in family.scopes if scope != "offline_access")
         claims = {"aud": GRAPH_ID, "iss": f"{self.api_url}/{account.tid}/v2.0", "iat": now, "nbf": now}
         claims |= {"exp": now + seconds, "appid": family.client_id, "oid": account.oid, "scp": scopes}
@@ -143,7 +142,7 @@ class Microsoft(Provider):
     # -- what is told of a person ---------------------------------------------------------------------------------
 
     def id_token(self, account: Account, client_id: str, scopes: tuple[str, ...], nonce: str) -> str:
-        now = int(time.time())
+        now = int(self.clock.told())
         claims: dict[str, Any] = {"aud": client_id, "iss": f"{self.api_url}/{account.tid}/v2.0"}
         claims |= {"iat": now, "nbf": now, "exp": now + 3900, "rh": "1.A" + secrets.token_urlsafe(24)}
         if "email" in scopes:

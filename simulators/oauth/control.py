@@ -26,12 +26,6 @@ def handle(provider: Provider, method: str, path: list[str], query: Form, body: 
     return _WRITES[name](provider, body)
 
 
-def _advance(provider: Provider, body: Body) -> Result:
-    """The life of tokens only: nothing waits, and times in answers stay true."""
-    provider.clock.ahead += float(body["advance"])
-    return 200, {"ahead": provider.clock.ahead}
-
-
 def _limits(provider: Provider, body: Body) -> Result:
     provider.fixed_seconds = int(body["expires_in"])
     return 200, {"expires_in": provider.fixed_seconds}
@@ -70,7 +64,7 @@ _WRITES: dict[str, Callable[[Provider, Body], Result]] = {
     "oauth": lambda provider, body: (200, provider.mode.change(body)),
     "apps": lambda provider, body: (201, {"client_id": provider.change_app(body)}),
     "tokens/expire": lambda provider, _: (200, {"expired": provider.families.expire_access()}),
-    "clock": _advance,
+    "clock": lambda provider, body: (200, provider.clock.change(body)),
     "limits": _limits,
     "metadata": _metadata,
     "reset": _reset,

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from typing import Any, ClassVar, Protocol
 
+from simulators.clock import Clock
 from simulators.faults import Faults
 from simulators.front import new_calls
 from simulators.ledger import Ledger
 from simulators.oauth.browsing import Browsing, Code
-from simulators.oauth.clock import Clock
 from simulators.oauth.families import Families, Family
 from simulators.oauth.modes import Mode
 from simulators.oauth.signing import Signer
@@ -48,7 +48,7 @@ class Provider:
     def restore(self) -> None:
         """Settings as at the start; grants and the log stay."""
         self.mode, self.announces_issuer, self.fixed_seconds = self.first_mode(), False, None
-        self.clock.ahead = 0.0
+        self.clock.reset()
         self.families.reuse_reports.clear()
 
     def account_of(self, user: str) -> Account | None:

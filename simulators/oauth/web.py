@@ -48,7 +48,7 @@ class Face(Front, Generic[P]):
     """One listener of a provider; `kind` is what its requests become."""
 
     def __init__(self, provider: P, kind: type[Exchange[P]], latency: float = 0.0) -> None:
-        super().__init__(provider.faults, provider.calls, latency)
+        super().__init__(provider.faults, provider.calls, latency, provider.clock)
         self.provider, self.kind = provider, kind
 
     def control(self, method: str, path: list[str], query: Form, body: Any) -> Result:

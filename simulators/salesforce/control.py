@@ -75,6 +75,8 @@ def _write(host: Host, what: str, rest: list[str], body: dict[str, Any]) -> Resu
     if what == "oauth":
         changed = [org.mode.change(body) for org in host.orgs]
         return 200, changed[0]
+    if what == "clock":
+        return 200, host.clock.change({"skew": body["skew"]})
     if what == "reset":
         return _reset(host, body)
     if what == "metadata":
@@ -101,6 +103,7 @@ def _reset(host: Host, body: dict[str, Any]) -> Result:
             org.ledger.clear()
     if "faults" in wanted:
         host.faults.waiting.clear()
+    host.clock.reset()
     for org in host.orgs if host.org else []:
         if "limits" in wanted:
             org.limits.used, org.limits.maximum, org.limits.idle_seconds = 0, org.plan.daily_calls, 7200.0

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulators.clock import Clock
 from simulators.faults import Faults
 from simulators.front import Calls, new_calls
 from simulators.ledger import Ledger
@@ -46,6 +47,7 @@ class Org:
         self.apps = {app.client_id: app for app in apps}
         self.grants, self.ledger = Grants(), Ledger()
         self.limits = Limits(maximum=plan.daily_calls)
+        self.clock = Clock()
         self.mode = Mode(rotate=True, reuse_kills_family=True)
         self.faults = Faults()
         self.calls = new_calls()
@@ -141,5 +143,6 @@ class LoginHost:
     api_url: str = ""
     pages_url: str = ""
     announces_issuer: bool = True
+    clock: Clock = field(default_factory=Clock)
     faults: Faults = field(default_factory=Faults)
     calls: Calls = field(default_factory=new_calls)

@@ -27,7 +27,7 @@ class Web(Front):
     """`pages` is the plain-http face (login, consent, records); the other is the API over TLS."""
 
     def __init__(self, host: Host, pages: bool, latency: float = 0.0) -> None:
-        super().__init__(host.faults, host.calls, latency)
+        super().__init__(host.faults, host.calls, latency, host.clock)
         self.host, self.pages = host, pages
 
     def control(self, method: str, path: list[str], query: Form, body: Any) -> Result:

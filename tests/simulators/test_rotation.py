@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -58,3 +59,14 @@ def test_a_reset_brings_the_switches_back(provider: tuple[dict[str, Any], Refres
     sim("reset", {})
     assert sim("oauth") == before
     assert sim("state")["reuse_reports"] == []
+
+
+def test_a_clock_that_is_wrong_shows_in_the_date(provider: tuple[dict[str, Any], Refresh, Sim]) -> None:
+    """V22: the Date of every answer is the provider's time; what a token is worth does not change."""
+    first, refresh, sim = provider
+    sim("clock", {"skew": 600})
+    answer = refresh(first)
+    said = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    assert 595 < said - time.time() < 605
+    assert answer.status_code == 200
+    sim("reset", {})

@@ -4,6 +4,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from simulators.clock import Clock
 from simulators.faults import Faults
 from simulators.front import Calls
 from simulators.salesforce.oauth.apps import App
@@ -39,6 +40,7 @@ class Host:
     prefix: str
     faults: Faults
     calls: Calls
+    clock: Clock
     api_url: str = ""
     pages_url: str = ""
     is_site: bool = False
@@ -92,7 +94,7 @@ def hosts_of(orgs: list[Org], logins: list[LoginHost]) -> list[Host]:
     out = []
     for org in orgs:
         name = f"{org.name} (sandbox)" if org.plan.is_sandbox else org.name
-        out.append(Host(org.key, name, [org], org, "", org.faults, org.calls))
+        out.append(Host(org.key, name, [org], org, "", org.faults, org.calls, org.clock))
         if org.site:
             out.append(
                 Host(
@@ -103,8 +105,11 @@ def hosts_of(orgs: list[Org], logins: list[LoginHost]) -> list[Host]:
                     org.site.prefix,
                     org.faults,
                     org.calls,
+                    org.clock,
                     is_site=True,
                 )
             )
-    out += [Host(login.key, login.name, login.orgs, None, "", login.faults, login.calls) for login in logins]
+    out += [
+        Host(login.key, login.name, login.orgs, None, "", login.faults, login.calls, login.clock) for login in logins
+    ]
     return out
