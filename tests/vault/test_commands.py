@@ -13,11 +13,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from organizations.models import Member
 from organizations.registries import Level, doctor_checks
 from providers.base import Secret
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import cipher, connect, grants, keys, registrations, revocation, rotation
+from vault import cipher, connect, grants, keys, mailboxes, registrations, revocation, rotation
 from vault.models import ClientRegistration, Credential, DataKey, DiscardedGrant
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -100,6 +101,28 @@ def test_an_organizations_own_app_is_stored_sealed(
     assert ClientRegistration.objects.count() == 1
     assert "Removed" in run("salesforce_app", "--login-url", url, "--remove")
     assert "There was none" in run("salesforce_app", "--login-url", url, "--remove")
+
+
+@pytest.mark.parametrize("name", ["google", "microsoft"])
+def test_an_organizations_own_mail_app_is_its_members_alone(alice: Connected, tmp_path: Path, name: str) -> None:
+    """Charlie's organization has none of it."""
+    file, where = tmp_path / "secret", mailboxes.login_url(name)
+    file.write_text("from-a-file\n")
+    org = alice.member.organization
+    named = ("--provider", name, "--organization", org.salesforce_org_id)
+    out = run("mail_app", *named, "--client-id", "own", "--secret-file", str(file))
+    assert f"/connect/{name}/callback/" in out
+    assert "from-a-file" not in out
+    client = registrations.client_at(where, name, org.pk)
+    assert client is not None
+    assert client.client_secret is not None
+    assert (client.client_id, client.client_secret.reveal()) == ("own", "from-a-file")
+    charlie = Member.objects.get(name="Charlie Chen")
+    assert registrations.client_at(where, name, charlie.organization_id) is None
+    assert "Removed" in run("mail_app", *named, "--remove")
+    assert registrations.client_at(where, name, org.pk) is None
+    with pytest.raises(CommandError, match="Name the --organization"):
+        run("mail_app", "--provider", name, "--client-id", "own", "--public")
 
 
 def test_the_command_refuses_what_is_no_login_host(alice: Connected) -> None:
