@@ -24,7 +24,7 @@ $(VENV)/dev: $(VENV)/base requirements/dev.txt
 install: $(VENV)/base
 install-dev: $(VENV)/dev
 
-run: install ## Start everything, with a local Salesforce and a demo mailbox; Ctrl-C stops all of it
+run: install ## Start everything, with local providers and a demo mailbox; Ctrl-C stops all of it
 	@exec $(BIN)/python -m config.run
 
 test: install-dev ## Run the tests (no service needs to be installed)
