@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from organizations import certificate, epochs, erasing_queue, locks
+from organizations import audit, certificate, epochs, erasing_queue, locks
 from organizations.models import Destruction, Member, Organization
 from organizations.registries import Withdrawn, erasers, revokers, unsubscribers
 
@@ -78,7 +78,8 @@ def begin(organization_id: UUID) -> None:
             _require_begun(organization_id)
             return
         locks.one_at_a_time("join", row.salesforce_org_id)  # a sign-in comes before, or not at all
-        Organization.objects.filter(pk=row.pk, ending_since=None).update(ending_since=Now())
+        if Organization.objects.filter(pk=row.pk, ending_since=None).update(ending_since=Now()):
+            audit.record(row.pk, "operator", "organization.ending")
         Member.objects.filter(organization=row).update(is_active=False)
         epochs.bump("organization", row.pk)
         Destruction.objects.get_or_create(

@@ -69,6 +69,10 @@ class Eraser:
     names: Callable[[UUID], Iterable[object]] = lambda _: ()
 
 
+#: (id of a connection) -> what is wrong with it, found out at the provider now; nothing where a room knows no such id.
+connection_examiners: Registry[Callable[[UUID], Iterable[Finding]]] = Registry()
+#: () -> a page of the manual that a room makes from the texts that its findings use (Markdown).
+doctor_pages: Registry[Callable[[], str]] = Registry()
 #: () -> findings. May take seconds; must not raise for a fault that it is there to find.
 doctor_checks: Registry[Callable[[], Iterable[Finding]]] = Registry()
 #: In the order of registration, lower rooms first; an organization is erased from the last to the first.

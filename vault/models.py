@@ -250,7 +250,10 @@ class Mark(models.Model):
 
 
 class DatabaseMark(Mark):
-    """The mark of the database that holds the grants: it is restored along with them."""
+    """The mark of the database that holds the grants: it is restored along with them. `moved_at` shows that beat and
+    worker are alive, since it is their minutely task that moves it."""
+
+    moved_at = models.DateTimeField(null=True)
 
 
 class KeyStoreMark(Mark):

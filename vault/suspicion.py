@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs
 from providers.registry import ADAPTERS
-from vault import incidents
+from vault import clock, incidents
 from vault.answers import RESTORED, UNKNOWN
 from vault.models import Attempt, Connection, Credential, DatabaseMark, KeyStoreMark, Mark, State
 from vault.routers import KEY_STORE
@@ -55,6 +55,7 @@ def look() -> bool:
             suspect_all()
             mark.epoch = next((other.epoch for other in elsewhere if other), mark.epoch)
         mark.counter = max(mark.counter, *(other.counter for other in elsewhere if other), 0) + 1
+        mark.moved_at = clock.now()
         mark.save()
     _remember(mark)
     return restored

@@ -144,7 +144,7 @@ def test_from_the_first_commit_on_nobody_and_nothing_gets_in(
     erasing.begin(acme.pk)
     assert api.call("get", "me/").status_code == 401
     with pytest.raises(membership.NotWelcome):
-        people.join(people.ALICE)
+        membership.join(people.ALICE)
     assert people.sign_in(alice.member).get("/dashboard/").status_code == 302
     with pytest.raises(ConnectRequired):
         clients.salesforce_connection_of(alice.member)
@@ -225,7 +225,7 @@ def test_its_tasks_leave_the_queue_and_others_stay(acme: Organization, alice: Co
 
 def test_whoever_signs_in_afterwards_founds_another_organization(acme: Organization, provider: Rotating) -> None:
     destroy(acme)
-    again = people.join(people.ALICE)
+    again = membership.join(people.ALICE)
     assert again.organization_id != acme.pk
     assert audit.verify(again.organization_id) is None
 
@@ -235,7 +235,9 @@ def test_what_is_no_certificate_of_ours_does_not_verify(acme: Organization, prov
     document = certificate.sign(content)
     mine = certificate.public_key()
     assert certificate.verify(document, mine) == content
-    for wrong in ({}, [], "x", {"certificate": content}, {**document, "certificate": {**content, "version": 2}}):
+    changed = {**document, "certificate": {**content, "version": 2}}
+    wrongs: tuple[object, ...] = ({}, [], "x", {"certificate": content}, changed)
+    for wrong in wrongs:
         with pytest.raises(certificate.CertificateInvalid):
             certificate.verify(wrong, mine)
     settings.SIGNING_KEY = "V5x1cQ0mZrYp8u2sKdLw3EoTfGhJnBvCaXyI9qRtUeM="

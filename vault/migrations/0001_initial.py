@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("epoch", models.UUIDField(default=uuid.uuid4)),
                 ("counter", models.BigIntegerField(default=0)),
+                ("moved_at", models.DateTimeField(null=True)),
             ],
             options={
                 "abstract": False,

@@ -1,0 +1,87 @@
+"""What any installation of ours needs, looked at by `manage.py doctor`: settings, address, databases, queue.
+
+Registered in ready(); what a provider or a key needs is the business of the rooms above."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from celery import current_app
+from django.conf import settings
+from django.core.checks import run_checks
+from django.core.checks.messages import ERROR
+from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
+from kombu.exceptions import OperationalError
+
+from organizations.loopback import is_loopback
+from organizations.registries import Finding, Level, doctor_checks
+
+#: Seconds that a worker has to answer.
+_PATIENCE = 3
+
+
+@doctor_checks.register("organizations.settings")
+def configured() -> Iterator[Finding]:
+    """The checks that keep a process from starting, and those of a deployment where it is one."""
+    found = run_checks(include_deployment_checks=settings.IS_HTTPS)
+    silenced = set(settings.SILENCED_SYSTEM_CHECKS)
+    for message in (each for each in found if each.id not in silenced):
+        level = Level.ERROR if message.level >= ERROR else Level.WARNING
+        yield Finding(level, str(message.msg), str(message.hint or "README lists every setting."))
+    if not found:
+        yield Finding(Level.OK, "The settings are complete.")
+
+
+@doctor_checks.register("organizations.address")
+def address() -> Iterator[Finding]:
+    """Whether people's browsers and add-ins can use PUBLIC_URL at all."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or ""
+    if is_loopback(host):
+        yield Finding(Level.OK, "PUBLIC_URL is on this machine: good for trying out; nobody else can reach it.")
+    elif settings.IS_HTTPS:
+        yield Finding(Level.OK, f"PUBLIC_URL is {settings.PUBLIC_URL}; it must be exactly what people type.")
+
+
+@doctor_checks.register("organizations.databases")
+def databases() -> Iterator[Finding]:
+    for alias, name in (("default", "DATABASE_URL"), ("keys", "KEY_STORE_URL")):
+        yield _database(alias, name)
+    if _server_of("default") == _server_of("keys"):
+        advice = "Let KEY_STORE_URL name a database with backups of its own, kept for 7 days at most (docs/deploy.md)."
+        yield Finding(Level.ERROR, "The key store is the same database as the data.", advice)
+
+
+def _server_of(alias: str) -> tuple[object, ...]:
+    found = connections[alias].settings_dict
+    return found["ENGINE"], found["HOST"], found["PORT"], found["NAME"]
+
+
+def _database(alias: str, name: str) -> Finding:
+    try:
+        executor = MigrationExecutor(connections[alias])
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return Finding(Level.ERROR, f"The database in {name} does not answer ({type(error).__name__}).", f"See {name}.")
+    if waiting:
+        advice = f"manage.py migrate --database {alias}"
+        return Finding(Level.ERROR, f"The database in {name} lacks {len(waiting)} migrations.", advice)
+    return Finding(Level.OK, f"The database in {name} answers and is up to date.")
+
+
+@doctor_checks.register("organizations.queue")
+def queue() -> Iterator[Finding]:
+    """Whether tasks can be handed over, and somebody takes them."""
+    try:
+        with current_app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, timeout=_PATIENCE)
+            answers = current_app.control.ping(timeout=_PATIENCE, connection=broker)
+    except (OperationalError, OSError) as error:
+        yield Finding(
+            Level.ERROR, f"The queue in REDIS_URL does not answer ({type(error).__name__}).", "See REDIS_URL."
+        )
+        return
+    if answers:
+        yield Finding(Level.OK, f"The queue answers; workers: {len(answers)}.")
+    else:
+        advice = "Start one: celery -A config worker --pool threads (docs/deploy.md)."
+        yield Finding(Level.ERROR, "The queue answers, but no worker does.", advice)
