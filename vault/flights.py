@@ -32,15 +32,6 @@ class Flights(Generic[K, V]):
         self._fly(key, mine, work)
         return mine.result()
 
-    def join(self, key: K) -> bool:
-        """Wait for the one who is at it; False where nobody is. Raises as `run` does."""
-        with self._lock:
-            running = self._running.get(key)
-        if running is None:
-            return False
-        self._wait(running)
-        return True
-
     def _wait(self, running: "Future[V]") -> V:
         outbound.give_back_database()  # the one who works may need it
         try:

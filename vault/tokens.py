@@ -19,6 +19,8 @@ _ROUNDS = 3
 #: Seconds of life below which a token is not handed out any more: it would run out on its way.
 _TOO_SHORT = 10.0
 _reads: Flights[tuple[UUID, str], Lease] = Flights(renewal.DEADLINE)
+#: A thousand callers whose token was refused must not each ask the database what has become of it.
+_newer: Flights[tuple[UUID, str, str], Lease] = Flights(renewal.DEADLINE)
 
 
 class ConnectionTokens:
@@ -37,19 +39,13 @@ class ConnectionTokens:
         return access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
-        held = self._held(rejected)
+        held = leases.held(self._connection_id, self._purpose, rejected)
         if held is not None:
             return held
-        return self._lease() if rejected is None else self._lease_newer_than(rejected)
-
-    def _held(self, rejected: Secret | None) -> Lease | None:
-        """What is in RAM already: no query. Or will be once this process' renewal under way has ended: one, for all."""
-        held = leases.held(self._connection_id, self._purpose, rejected)
-        if held is None and rejected is not None and renewal.join(self._connection_id):
-            leases.drop_token(self._connection_id, rejected)
-            lease = self._lease()
-            held = None if grants.same(lease.access.token, rejected) else lease
-        return held
+        if rejected is None:
+            return self._lease()
+        key = (self._connection_id, self._purpose, grants.fingerprint(rejected))
+        return _newer.run(key, lambda: self._lease_newer_than(rejected))
 
     def _lease(self) -> Lease:
         """Threads that miss at once share one look-up and one audit row."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from organizations.membership import join
+from organizations.membership import Arrival, join
 from organizations.models import Member
 from providers.base import Secret
 from tests.faults.oracle import Oracle
@@ -77,5 +77,5 @@ def connect(running: Running, user: str) -> Person:
     return Person(member, row, answer["access_token"])
 
 
-def replaced(user: str, user_id: str) -> people.Arrival:
+def replaced(user: str, user_id: str) -> Arrival:
     return people.replace(people.ALICE, salesforce_user_id=user_id, username=f"{user}@acme.example", name=user)

@@ -185,7 +185,7 @@ def _become_pass(node: ast.stmt) -> None:
     """In place: an assertion that cannot fail does nothing."""
     fields = ast.Expr(ast.Constant(None))
     line = node.lineno
-    node.__class__ = ast.Expr  # type: ignore[assignment]
+    node.__class__ = ast.Expr
     node.__dict__.clear()
     node.__dict__.update(fields.__dict__)
     node.lineno, node.col_offset = line, 0

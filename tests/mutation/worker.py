@@ -39,7 +39,17 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 #: Seconds of tests, without a fault, that one mutant is given: the likeliest to notice come first.
 PATIENCE = 12.0
-_OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--reuse-db", "--no-header", "--tb=no")
+_OPTIONS: tuple[str, ...] = (
+    "-q",
+    "-x",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:randomly",
+    "--reuse-db",
+    "--no-header",
+    "--tb=no",
+)
 _OPTIONS += ("-o", "addopts=", "-o", "timeout=60", "-m", "not soak", "--strict-markers")
 
 Covering = dict[str, list[str]]

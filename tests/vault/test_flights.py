@@ -70,31 +70,17 @@ def test_other_keys_do_not_wait() -> None:
     pool.shutdown()
 
 
-@pytest.mark.parametrize("wait", ["run", "join"])
-def test_who_waits_too_long_is_told_when_to_come_back(wait: str) -> None:
+def test_who_waits_too_long_is_told_when_to_come_back() -> None:
     flights: Flights[str, str] = Flights(0.1)
     slow = Slow(flights)
     pool, asked = in_threads(1, slow.run)
     assert slow.begun.wait(5)
     began = time.monotonic()
     with pytest.raises(Transient) as told:
-        slow.run() if wait == "run" else flights.join("key")
+        slow.run()
     assert 0.05 < time.monotonic() - began < 5
     assert told.value.retry_after == 2.0
     slow.end.set()
     assert asked[0].result(5) == "done"
     pool.shutdown()
     assert slow.calls == 1
-
-
-def test_joining_works_nothing() -> None:
-    flights: Flights[str, str] = Flights(10)
-    assert flights.join("key") is False
-    slow = Slow(flights)
-    pool, asked = in_threads(1, slow.run)
-    assert slow.begun.wait(5)
-    threading.Timer(0.1, slow.end.set).start()
-    assert flights.join("key") is True
-    assert asked[0].result(5) == "done"
-    pool.shutdown()
-    assert (slow.calls, flights.join("key")) == (1, False)
