@@ -8,6 +8,7 @@ from providers import http
 from providers.errors import HostNotAllowed
 from providers.own_hosts import OwnHosts
 from providers.registry import ADAPTERS
+from tests.providers.test_hosts import WAYS_AROUND
 
 HOSTS = OwnHosts("google", "Google", "https://accounts.google.com", ("accounts.google.com", "oauth2.googleapis.com"))
 MINE = "https://localhost:8201"
@@ -94,3 +95,15 @@ def test_generated_texts_stay_on_the_list(text: str) -> None:
         except HostNotAllowed:
             continue
         assert allowed in {MINE, "https://accounts.google.com", "https://oauth2.googleapis.com"}
+
+
+@pytest.mark.parametrize("text", WAYS_AROUND)
+@pytest.mark.parametrize("name", ["google", "microsoft"])
+def test_ways_around_are_refused(name: str, text: str) -> None:
+    """C20, BI-I1, BI-I2: what people try with Salesforce's hosts, and the same with these providers' own."""
+    spoken, suffixes = ADAPTERS[name].oauth, ADAPTERS[name].host_suffixes
+    session = http.Session(http.Settings(frozenset({MINE}), suffixes))
+    for made in {text, *(text.replace("acme.my.salesforce.com", host) for host in suffixes)}:
+        with pytest.raises(HostNotAllowed) as refusal:
+            spoken.known(made, session)
+        assert not made.strip() or made not in str(refusal.value)
