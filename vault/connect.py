@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from organizations.membership import Arrival, NotWelcome
-from organizations.models import Member
+from organizations.models import Member, Organization
 from providers import oauth
 from providers.base import Identity, Secret
 from providers.errors import (
@@ -27,7 +27,7 @@ from providers.errors import (
     Transient,
 )
 from providers.salesforce.access import ObjectAccess
-from vault import access, dialects, grants, pending, registrations, revocation, salesforce, states
+from vault import access, dialects, grants, keys, pending, registrations, revocation, salesforce, states
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
 from vault.models import Connection
@@ -136,6 +136,7 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
         _require_scopes(grant)
         _require_same_person(identity, signed_in)
         seen = salesforce.object_access(grant)
+        _open_keys(identity)
         member, replaced = _store(grant, identity, seen)
     except NotWelcome as error:
         _give_up(grant, NotAllowedHere(error.reason, status=403))
@@ -176,6 +177,13 @@ def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
             advice=("Sign out here first, or sign out at Salesforce and choose the right user.",),
             status=409,
         )
+
+
+def _open_keys(identity: Identity) -> None:
+    """Before the transaction, since a key service is asked over HTTP; an organization that is new has no key yet."""
+    known = Organization.objects.filter(salesforce_org_id=identity.salesforce_org_id)
+    for organization_id in known.values_list("pk", flat=True):
+        keys.primary_key(organization_id)
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from organizations import audit
 from providers.base import Secret
-from vault import clock, sealing
+from vault import cipher, clock, keys, sealing
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, Credential
@@ -108,6 +108,15 @@ def load(connection: Connection) -> Grant:
     if grant.id != credential.grant_id:
         raise TokenTampered("A credential names another grant than it holds.")
     return grant
+
+
+def open_keys(connection_id: UUID) -> None:
+    """Call before a transaction that opens or stores this connection's grant: a key service is asked over HTTP, and
+    that has no place in one. Raises as `load` does; silent where nothing is stored."""
+    rows = Credential.objects.filter(connection_id=connection_id).values_list("sealed", "connection__organization_id")
+    for blob, organization_id in rows:
+        keys.key_by_id(cipher.key_id_of(bytes(blob)), organization_id)
+        keys.primary_key(organization_id)
 
 
 def _read(connection_id: UUID) -> Credential:

@@ -17,7 +17,7 @@ from organizations.models import Member
 from providers import oauth
 from providers.base import Account, Secret
 from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
-from vault import consent, dialects, grants, pending, registrations, revocation, states
+from vault import consent, dialects, grants, keys, pending, registrations, revocation, states
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
 from vault.models import Connection, State
@@ -143,6 +143,7 @@ def _accept(provider: str, account: Account, grant: Grant, member: Member) -> Co
     """Whatever goes wrong from here on, the fresh tokens are not left behind."""
     try:
         _require_lasting(provider, grant)
+        keys.primary_key(member.organization_id)  # before the transaction: a key service is asked over HTTP
         row, replaced = _store(provider, account, grant, member)
     except Exception as error:  # noqa: BLE001  also a bug or a database that is away must not leave a grant nobody knows of
         _give_up(provider, account.subject, grant, error)

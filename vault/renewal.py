@@ -50,12 +50,6 @@ def renew(connection_id: UUID, beyond: int) -> None:
     _flights.run(connection_id, lambda: _renew(connection_id, beyond))
 
 
-def join(connection_id: UUID) -> bool:
-    """Wait for this process' renewal of a connection; False where none is under way. A thousand callers whose token
-    was refused need not each ask the database what that one will tell them. Raises what it raises."""
-    return _flights.join(connection_id)
-
-
 def _renew(connection_id: UUID, beyond: int) -> None:
     if suspicion.is_behind():
         suspicion.look()
@@ -77,6 +71,7 @@ def _renew(connection_id: UUID, beyond: int) -> None:
 def _try(connection_id: UUID, beyond: int) -> bool:
     """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
     answers.settle_pending(connection_id)
+    grants.open_keys(connection_id)  # without them nothing may be sent: there would be no way to keep the answer
     with underway.renewals.guarded():
         begun = _begin(connection_id, beyond)
         if isinstance(begun, Begun):

@@ -1,5 +1,6 @@
 """Ends grants: denied here first, then at the provider until it confirms, then wiped (docs/vault.md 7, C17)."""
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from organizations.models import Member
 from providers.errors import ProviderError
 from vault import dialects, grants, outbound, sealing, states
 from vault.cipher import Place
-from vault.errors import KeyGone, TokenTampered
+from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.grants import Grant
 from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, State
 
@@ -57,7 +58,11 @@ def disconnect(connection_id: UUID, actor: Member | str) -> bool:
 
 
 def put_down(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
-    """Deny every use from this commit on. Returns the grants to `finish`; None when nothing was connected."""
+    """Deny every use from this commit on. Returns the grants to `finish`; None when nothing was connected.
+
+    Raises Transient and KekUnusable where the keys cannot be had: a grant that nobody can open could not be ended."""
+    with contextlib.suppress(KeyGone, TokenTampered):
+        grants.open_keys(connection_id)
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
         if row is None or (row.state in _ENDED and not Credential.objects.filter(connection=row).exists()):
@@ -98,7 +103,7 @@ def _finish(discarded_id: UUID) -> bool:
         result = _end_at_provider(row)
     except (TokenTampered, KeyGone) as error:
         result = type(error).__name__  # nobody can read it any more, so nobody can revoke it either
-    except ProviderError:
+    except (ProviderError, KekUnusable):
         _try_later(row)
         return False
     _wipe(row, result)

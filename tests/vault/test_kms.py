@@ -5,18 +5,25 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
+from providers.base import Secret
 from providers.errors import Transient
+from tests.organizations import people
+from tests.providers.faulty import faulty
+from tests.vault import many
 from tests.vault.key_service import KeyService, key_service
 from tests.vault.keyrings import new_kek
-from vault import checks, kek, keys, kms, rotation, sealing
+from tests.vault.rotating import Rotating
+from vault import checks, grants, kek, keys, kms, renewal, revocation, rotation, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable
-from vault.models import DataKey
+from vault.models import Attempt, Connection, DataKey, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 AAD = b"where it belongs"
@@ -258,3 +265,88 @@ def test_a_plain_variable_and_an_open_file_are_warned_of(settings: Settings, tmp
     assert checks.vault_key_is_kept_well() == []
     settings.IS_LOOPBACK, settings.VAULT_KEK_FILE = True, ""
     assert checks.vault_key_is_kept_well() == []
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
+    service: KeyService, settings: Settings, tmp_path: Path
+) -> None:
+    """I2, I6: there would be no way to keep the answer, so nothing is asked; afterwards it is as before."""
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        row = connected(provider)
+        keys.forget_all()
+        service.sim("seal", sealed=True)
+        with pytest.raises(Transient, match="key service is sealed"):
+            renewal.renew(row.pk, beyond=1)
+        with pytest.raises(Transient, match="key service is sealed"):
+            revocation.disconnect(row.pk, "operator")
+        row.refresh_from_db()
+        assert (row.state, row.generation, provider.refreshes, provider.revoked) == (State.HEALTHY, 1, 0, [])
+        assert not Attempt.objects.exists()
+        service.sim("seal", sealed=False)
+        renewal.renew(row.pk, beyond=1)
+        row.refresh_from_db()
+        assert (row.generation, provider.refreshes, provider.reuses) == (2, 1, 0)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_no_key_service_is_asked_inside_a_transaction(
+    service: KeyService, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that hangs must not hold row locks."""
+    inside: list[bool] = []
+    ask = kms.Transit._ask
+
+    def watched(self: kms.Transit, *given: Any) -> Any:
+        inside.append(connection.in_atomic_block)
+        return ask(self, *given)
+
+    monkeypatch.setattr(kms.Transit, "_ask", watched)
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        row = connected(provider)
+        inside.clear()
+        keys.forget_all()
+        renewal.renew(row.pk, beyond=1)
+        keys.forget_all()
+        rotation.new_data_keys()
+        assert rotation.reseal().done == 1
+        keys.forget_all()
+        assert revocation.disconnect(row.pk, "operator")
+    assert len(inside) >= 5
+    assert not any(inside)
+
+
+def connected(provider: Rotating) -> Connection:
+    """A healthy connection at the rotating provider."""
+    grant = many.a_grant().renewed(
+        access_token=Secret(provider.access_token),
+        refresh_token=Secret(provider.refresh_token),
+        login_url=provider.server.url,
+        token_endpoint=f"{provider.server.url}/services/oauth2/token",
+        revocation_endpoint=f"{provider.server.url}/services/oauth2/revoke",
+        api_url=provider.server.url,
+        identity=provider.identity,
+    )
+    member = people.everybody()[0]
+    row = Connection.objects.create(
+        organization=member.organization,
+        member=member,
+        provider="salesforce",
+        subject="005",
+        login_url=provider.server.url,
+        state=State.HEALTHY,
+    )
+    grants.store(row, grant)
+    return row
+
+
+def _both(folder: Path, *files: str) -> Path:
+    bundle = folder / "both.pem"
+    bundle.write_text("".join(Path(file).read_text() for file in files))
+    return bundle
