@@ -32,9 +32,8 @@ class Grant:
     revocation_endpoint: str
     api_url: str
     page_url: str
-    identity: str = field(
-        repr=False
-    )  # the provider's stable id of the person; an answer with another one is quarantined (V11)
+    #: The provider's stable id of the person; an answer with another one is quarantined (V11).
+    identity: str = field(repr=False)
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
     id: UUID = field(default_factory=uuid4)
