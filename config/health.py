@@ -1,6 +1,7 @@
 """For machines that watch us: alive, ready, counters. No login, no data of anyone."""
 
 import os
+from contextlib import suppress
 from dataclasses import asdict
 
 from django.db import connections
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_safe
 from organizations import epochs
 from organizations.registries import readiness
 from sidebar import cache
+from vault import clock
 
 
 @require_safe
@@ -44,6 +46,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format: figures of the one process that answers, which `pid` names. Keep it off the internet."""
     figures = asdict(cache.cards.counters())
     lines = [f'sidebar_card_cache_{name}{{pid="{os.getpid()}"}} {value}' for name, value in figures.items()]
+    with suppress(DatabaseError):
+        lines.append(f'sidebar_clock_skew_seconds{{pid="{os.getpid()}"}} {clock.skew():.3f}')
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 
 

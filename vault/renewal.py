@@ -136,6 +136,7 @@ def give_up_lost(connection_id: UUID) -> None:
             _close_lost(row)
             text = "A renewal of this connection was interrupted."
             states.degrade(row.pk, row.generation, text, may_be_lost=not _is_lenient(row), again=True)
+            Connection.objects.filter(pk=row.pk, renew_at__isnull=False).update(renew_at=Now())  # where it is safe
 
 
 def _why_not(connection_id: UUID, beyond: int) -> Instead:
