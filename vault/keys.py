@@ -1,5 +1,6 @@
 """Data keys: one per organization, wrapped, in the key store. Accepts no new KEK once anything is sealed."""
 
+import contextlib
 import os
 from uuid import UUID, uuid4
 
@@ -137,11 +138,19 @@ def prove(provider: kek.KekProvider, proven: set[str]) -> tuple[tuple[str, ...],
 
 
 def _try(provider: kek.KekProvider, kek_id: str, canary: bytes) -> str:
+    """What is wrong with this key, "" when nothing is. Vault before 1.13 ignores associated data: without it a wrapped
+    key could be moved to another organization's row."""
     try:
-        is_right = provider.unwrap(canary, _canary_aad(kek_id), kek_id) == _CANARY
+        if provider.unwrap(canary, _canary_aad(kek_id), kek_id) != _CANARY:
+            return f"The key named '{kek_id}' in VAULT_KEK is not the one that was used."
     except KekUnusable as error:
         return str(error)
-    return "" if is_right else f"The key named '{kek_id}' in VAULT_KEK is not the one that was used."
+    with contextlib.suppress(KekUnusable):
+        provider.unwrap(canary, _canary_aad(f"not {kek_id}"), kek_id)
+        return (
+            f"The key service ignores associated data under '{kek_id}'. It is too old: Vault 1.13 or OpenBao is needed."
+        )
+    return ""
 
 
 def kek_ids_in_use() -> set[str]:
@@ -158,4 +167,6 @@ def _sealed_rows_exist() -> bool:
 
 def _add_canary(provider: kek.KekProvider, kek_id: str) -> None:
     wrapped = provider.wrap(_CANARY, _canary_aad(kek_id), kek_id)
+    if fault := _try(provider, kek_id, wrapped):
+        raise KekUnusable(fault)
     KekCanary.objects.using(KEY_STORE).get_or_create(kek_id=kek_id, defaults={"wrapped": wrapped})

@@ -24,6 +24,7 @@ class Key:
     name: str
     type: str = "aes256-gcm96"
     derived: bool = False
+    is_old: bool = False  # as Vault before 1.13: associated data is no parameter it knows
     min_decryption: int = 1
     min_encryption: int = 0
     versions: list[bytes] = field(default_factory=list)
@@ -76,7 +77,7 @@ class Key:
         if number < max(self.min_encryption, self.min_decryption):
             raise RefusedError("requested version for encryption is less than the minimum encryption key version")
         nonce = os.urandom(NONCE)
-        sealed = AESGCM(self.versions[number - 1]).encrypt(nonce, _bytes(body, "plaintext"), _associated(body))
+        sealed = AESGCM(self.versions[number - 1]).encrypt(nonce, _bytes(body, "plaintext"), self._associated(body))
         return {
             "ciphertext": f"vault:v{number}:{base64.b64encode(nonce + sealed).decode()}",
             "key_version": number,
@@ -89,10 +90,14 @@ class Key:
         if number < self.min_decryption:
             raise RefusedError("ciphertext or signature version is disallowed by policy (too old)")
         try:
-            plain = AESGCM(self.versions[number - 1]).decrypt(blob[:NONCE], blob[NONCE:], _associated(body))
+            plain = AESGCM(self.versions[number - 1]).decrypt(blob[:NONCE], blob[NONCE:], self._associated(body))
         except InvalidTag:
             raise RefusedError("cipher: message authentication failed") from None
         return {"plaintext": base64.b64encode(plain).decode()}
+
+    def _associated(self, body: dict[str, Any]) -> bytes | None:
+        given = str(body.get("associated_data") or "")
+        return _decoded(given, "failed to base64-decode associated_data") if given and not self.is_old else None
 
 
 class Engine:
@@ -126,11 +131,6 @@ def _bytes(body: dict[str, Any], name: str) -> bytes:
     if body.get(name) is None:
         raise RefusedError(f"missing {name} to encrypt")
     return _decoded(str(body[name]), f"failed to base64-decode {name}")
-
-
-def _associated(body: dict[str, Any]) -> bytes | None:
-    given = str(body.get("associated_data") or "")
-    return _decoded(given, "failed to base64-decode associated_data") if given else None
 
 
 def _decoded(text: str, otherwise: str) -> bytes:

@@ -135,13 +135,13 @@ class Web(Front):
         return 200, {"denied": self.denies_app}
 
     def _keys(self, body: dict[str, Any]) -> Result:
-        """`create` (with `type`, `derived`), `delete`, `rotate`; else min_decryption_version ... of `name`."""
+        """`create` (`type`, `derived`, `is_old`), `delete`, `rotate`; else min_decryption_version ... of `name`."""
         name = str(body["name"])
         if body.get("delete"):
             self.engine.keys.pop(name)
             return 200, {"deleted": name}
         if body.get("create"):
-            options = {option: body[option] for option in ("type", "derived") if option in body}
+            options = {option: body[option] for option in ("type", "derived", "is_old") if option in body}
             return 201, self.engine.create(name, **options).description()
         key = self.engine.keys[name]
         if body.get("rotate"):

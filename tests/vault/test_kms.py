@@ -23,7 +23,7 @@ from tests.vault.rotating import Rotating
 from vault import checks, grants, kek, keys, kms, renewal, revocation, rotation, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable
-from vault.models import Attempt, Connection, DataKey, State
+from vault.models import Attempt, Connection, DataKey, KekCanary, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 AAD = b"where it belongs"
@@ -220,6 +220,14 @@ def test_a_key_that_binds_nothing_is_refused(service: KeyService, options: dict[
     service.sim("keys", name="sidebar", create=True, **options)
     with pytest.raises(KekUnusable, match="aes256-gcm96"):
         kek.current().current_id()
+
+
+def test_a_key_service_that_ignores_associated_data_is_refused(service: KeyService) -> None:
+    """I5: Vault before 1.13 takes the parameter and does nothing with it."""
+    service.sim("keys", name="sidebar", create=True, is_old=True)
+    with pytest.raises(KekUnusable, match="ignores associated data"):
+        keys.verify_kek()
+    assert not KekCanary.objects.using("keys").exists()
 
 
 @pytest.mark.parametrize(

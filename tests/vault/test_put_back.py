@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=Tr
 
 
 def snapshot() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    return list(Connection.objects.values()), list(Credential.objects.values())
+    return [dict(row) for row in Connection.objects.values()], [dict(row) for row in Credential.objects.values()]
 
 
 def put_back(rows: list[dict[str, Any]], model: type[Any]) -> None:
