@@ -21,5 +21,6 @@ declare(
     {
         "vault.profile": "Refreshing your profile, once a day",
         "vault.probe": "Checking that it still works, once a day",
+        "vault.doctor": "Looking for what is wrong, asked for by the operator",
     }
 )
