@@ -17,6 +17,8 @@ PAGES = (
     "/dashboard/audit/",
     "/dashboard/cookies/",
     "/connect/salesforce/",
+    "/connect/google/",
+    "/connect/microsoft/",
     "/problems/needs-reconnect",
     "/addins/outlook/callback/",
     "/no-such-page",
