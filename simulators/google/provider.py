@@ -72,10 +72,13 @@ class Google(Provider):
         if account is None:
             raise KeyError(f"no user {name}")
         fields = {key: value for key, value in body.items() if key != "withdraw"}
-        ended = self.families.withdraw(account.sub, "") if body.get("withdraw") else 0
+        ended = self.withdraw(account.sub) if body.get("withdraw") else 0
         if "password" in fields:
             ended += self._end_mail_grants(account)
         return change(account, fields) | {"ended": ended}
+
+    def withdraw(self, user: str, client_id: str = "") -> int:
+        return self.families.withdraw(user, client_id)
 
     def _end_mail_grants(self, account: Account) -> int:
         mine = [f for f in self.families.of_user(account.sub) if any("mail" in scope[20:] for scope in f.scopes)]

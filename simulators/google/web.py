@@ -7,8 +7,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from simulators.front import json_response
 from simulators.google import answers, flow
 from simulators.google.provider import Google
+from simulators.oauth import home
 from simulators.oauth.html import message
 from simulators.oauth.web import Exchange, result
+
+_HOME = "Third-party apps with access to your Google Account"
 
 
 class Api(Exchange[Google]):
@@ -41,6 +44,8 @@ class Pages(Exchange[Google]):
         google, path, form = self.provider, self.path, self.form
         sid = self.request.cookies.get(flow.COOKIE)
         post = self.request.method == "POST"
+        if path == "/":
+            return home.remove(google, form, sid) if post else home.show(google, _HOME, sid)
         if path in ("/o/oauth2/v2/auth", "/o/oauth2/auth"):
             return flow.authorize(google, form, sid, self.request.headers.get("user-agent", ""))
         if path == flow.CHOOSER:

@@ -92,14 +92,16 @@ class Microsoft(Provider):
         if body.get("revoke") or "password" in body:
             account.valid_from = self.clock.now()
         if body.get("withdraw"):
-            self.forget_consents(account)
+            self.withdraw(account.oid)
         return change(account, {k: v for k, v in body.items() if k not in ("withdraw", "revoke")})
 
-    def forget_consents(self, account: Account) -> None:
+    def withdraw(self, user: str, client_id: str = "") -> int:
+        """Tokens stay; the next refresh is told that consent is missing."""
         consents = self.families.consents
-        for key in [key for key in consents if key[0] == account.oid]:
+        for key in [key for key in consents if key[0] == user and client_id in ("", key[1])]:
             del consents[key]
         self.families.save()
+        return 0
 
     # -- consents and grants --------------------------------------------------------------------------------------
 

@@ -1,12 +1,14 @@
 """The ASGI applications of the simulated Microsoft: paths to handlers."""
 
 import base64
+from collections.abc import Callable
 
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from simulators.front import json_response
+from simulators.front import Form, json_response
 from simulators.microsoft import answers, flow
 from simulators.microsoft.provider import Microsoft
+from simulators.oauth import home
 from simulators.oauth.html import message
 from simulators.oauth.web import Exchange, result
 
@@ -49,6 +51,8 @@ class Pages(Exchange[Microsoft]):
         sid = self.request.cookies.get(flow.COOKIE)
         if self.request.method == "POST" and path in _POSTS:
             return _POSTS[path](microsoft, form, sid)
+        if path == "/":
+            return home.show(microsoft, _HOME, sid)
         if path in _PAGES:
             return _PAGES[path](microsoft, form)
         tenant, _, rest = path.strip("/").partition("/")
@@ -67,7 +71,13 @@ class Pages(Exchange[Microsoft]):
         return response
 
 
-_POSTS = {flow.LOGIN: flow.log_in, flow.FACTOR: flow.pass_factor, flow.CONSENT: flow.decide}
+_HOME = "My Apps"
+_POSTS: dict[str, Callable[[Microsoft, Form, str | None], Response]] = {
+    "/": home.remove,
+    flow.LOGIN: flow.log_in,
+    flow.FACTOR: flow.pass_factor,
+    flow.CONSENT: flow.decide,
+}
 _PAGES = {flow.LOGIN: flow.login_page, flow.FACTOR: flow.factor_page, flow.CONSENT: flow.consent_page}
 
 

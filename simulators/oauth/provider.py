@@ -75,6 +75,10 @@ class Provider:
         """Raises KeyError for an unknown one."""
         raise NotImplementedError
 
+    def withdraw(self, user: str, client_id: str = "") -> int:
+        """The person takes his consent back at the provider, from one client or from all; how many grants end now."""
+        raise NotImplementedError
+
     def state(self) -> dict[str, Any]:
         return {
             **self.settings(),

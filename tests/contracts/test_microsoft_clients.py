@@ -24,7 +24,9 @@ def application(microsoft: MailProvider, tenant: str = "organizations") -> Any:
 
 
 def sign_in(microsoft: MailProvider, app: Any, user: str = "alice", **options: Any) -> Any:
-    flow = app.initiate_auth_code_flow(SCOPES, redirect_uri=microsoft.redirect_uri, **options)
+    flow = app.initiate_auth_code_flow(
+        SCOPES, redirect_uri=microsoft.redirect_uri, response_mode="form_post", **options
+    )
     query = microsoft.walk(user, url=flow["auth_uri"]).query
     return app.acquire_token_by_auth_code_flow(flow, query)
 

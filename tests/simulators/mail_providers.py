@@ -103,9 +103,11 @@ class MailProvider:
                 query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
                 return Walk(url, query, 302, "", pages)
             answer = browser.get(url, allow_redirects=False, timeout=10)
-            if answer.status_code == 200:
+            if answer.status_code == 200 and f'action="{redirect_uri}"' not in answer.text:
                 pages.append(_heading(answer.text))
                 answer = _submit(browser, answer, user, allow, tick)
+            if answer.status_code == 200 and f'action="{redirect_uri}"' in answer.text:
+                return Walk(redirect_uri, _posted(answer.text), 200, "", pages)
             if answer.status_code not in (302, 303):
                 return Walk(answer.url, {}, answer.status_code, html.unescape(answer.text), pages)
             url = urljoin(answer.url, answer.headers["Location"])
@@ -152,6 +154,12 @@ def _heading(page: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
+def _posted(page: str) -> dict[str, str]:
+    """The fields of a form that the browser would post to the app."""
+    fields = re.findall('name="([^"]*)" value="([^"]*)"', page)
+    return {name: html.unescape(value) for name, value in fields}
+
+
 def _submit(
     browser: requests.Session, shown: requests.Response, user: str, allow: bool, tick: tuple[str, ...]
 ) -> requests.Response:
@@ -167,7 +175,7 @@ def _submit(
     elif 'name="decision"' in shown.text:
         data |= {"decision": "allow" if allow else "deny", "scope": list(tick)}
     answer = browser.post(urljoin(shown.url, action[1]), data=data, allow_redirects=False, timeout=10)
-    if answer.status_code == 200 and answer.url == shown.url.partition("?")[0]:
+    if answer.status_code == 200 and 'name="request"' in answer.text:
         answer.status_code = 299  # asked again: it goes no further
     return answer
 

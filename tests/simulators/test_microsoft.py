@@ -234,11 +234,9 @@ def test_saying_no_and_prompts(microsoft: MailProvider) -> None:
 
 
 def test_the_answer_as_a_form(microsoft: MailProvider) -> None:
-    browser = new_session("")
-    microsoft.walk("alice", browser=browser)
-    shown = browser.get(microsoft.authorization_url(response_mode="form_post"), timeout=10).text
-    assert f'action="{microsoft.redirect_uri}"' in shown
-    assert 'name="code"' in shown
+    walked = microsoft.walk("alice", response_mode="form_post")
+    assert (walked.url, walked.query["state"]) == (microsoft.redirect_uri, "s")
+    assert microsoft.walk("alice", response_mode="form_post", prompt="none").query["error"] == "login_required"
 
 
 # -- errors -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The same switches at all three providers: rotation, re-use that ends the family, a slow answer (V3, V13)."""
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.simulators.mail_providers import MailProvider
-from tests.simulators.running import Running
+from tests.simulators.running import Running, new_session
 from tests.simulators.test_oauth import renew
 
 STORM = {"rotate": True, "reuse_kills_family": True, "delay": 0.3}
@@ -70,3 +71,19 @@ def test_a_clock_that_is_wrong_shows_in_the_date(provider: tuple[dict[str, Any],
     assert 595 < said - time.time() < 605
     assert answer.status_code == 200
     sim("reset", {})
+
+
+@pytest.mark.parametrize("name", ["google", "microsoft"])
+def test_a_person_takes_his_consent_back_at_the_provider(request: pytest.FixtureRequest, name: str) -> None:
+    mail: MailProvider = request.getfixturevalue(name)
+    browser, home = new_session(""), mail.info["pages_url"]
+    assert "Nobody is signed in" in browser.get(home, timeout=10).text
+    tokens, others = mail.tokens("alice", browser=browser), mail.tokens("bob")
+    page = browser.get(home, timeout=10).text
+    assert "alice@acme.example" in page
+    fields = dict(re.findall('name="([^"]*)" value="([^"]*)"', page))
+    new_session("").post(home, data=fields, timeout=10)
+    assert mail.refresh(tokens).status_code == 200, "a stranger's browser takes nothing away"
+    assert "No app has access" in browser.post(home, data=fields, timeout=10).text
+    assert mail.refresh(tokens).json()["error"] == "invalid_grant"
+    assert mail.refresh(others).status_code == 200
