@@ -102,11 +102,13 @@ def wanted() -> list[Simulator]:
 
 
 def trust(directory: Path) -> dict[str, str]:
-    """OUTBOUND_CA_BUNDLE: the simulators' authority, and the public ones where a real provider is among them."""
+    """OUTBOUND_CA_BUNDLE: the simulators' authority, and where a real provider is among them the operator's bundle or
+    the public authorities."""
     own = (directory / "simulated-ca" / "ca.pem").read_text()
-    public = "" if all(each.is_wanted for each in (GOOGLE, MICROSOFT)) else Path(certifi.where()).read_text()
+    is_demo = GOOGLE.is_wanted and MICROSOFT.is_wanted
+    others = "" if is_demo else Path(env.read("OUTBOUND_CA_BUNDLE", certifi.where())).read_text()
     bundle = directory / "simulated-ca" / "bundle.pem"
-    bundle.write_text(own + public)
+    bundle.write_text(own + others)
     return {"OUTBOUND_CA_BUNDLE": str(bundle.resolve())}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from config.embedded import simulated
 
-OWN = [each.own for each in (simulated.SALESFORCE, simulated.GOOGLE, simulated.MICROSOFT)]
+OWN = [each.own for each in (simulated.SALESFORCE, simulated.GOOGLE, simulated.MICROSOFT)] + ["OUTBOUND_CA_BUNDLE"]
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,17 @@ def test_public_authorities_are_trusted_where_a_real_provider_is_among_them(
     bundle = Path(simulated.trust(tmp_path)["OUTBOUND_CA_BUNDLE"]).read_text()
     assert bundle.startswith("-----BEGIN CERTIFICATE-----\nours\n")
     assert (bundle.count("BEGIN CERTIFICATE") > 50) is is_trusted
+
+
+def test_the_operators_own_bundle_takes_the_place_of_the_public_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "simulated-ca").mkdir()
+    (tmp_path / "simulated-ca" / "ca.pem").write_text("ours\n")
+    (tmp_path / "corporate.pem").write_text("theirs\n")
+    monkeypatch.setenv("MICROSOFT_CLIENT_ID", "the-operators")
+    monkeypatch.setenv("OUTBOUND_CA_BUNDLE", str(tmp_path / "corporate.pem"))
+    assert Path(simulated.trust(tmp_path)["OUTBOUND_CA_BUNDLE"]).read_text() == "ours\ntheirs\n"
 
 
 def test_ports_go_up_from_salesforces_and_zero_stays_zero(tmp_path: Path) -> None:
