@@ -1,4 +1,4 @@
-"""What happened to a grant that an administrator should know of (V11, V13, V20): recorded here, told by `findings.py`.
+"""What happened to a grant that an administrator should know of (V11, V13, V19, V20); `findings.py` tells it.
 
 Never holds a secret, an address or a provider's words."""
 
@@ -13,11 +13,12 @@ from organizations import audit
 from vault.models import Connection, Incident
 
 #: Kinds. REUSE: refused after a renewal whose outcome nobody knew, so the provider may have ended the whole family.
-REUSE, RESTORED, QUARANTINED = "reuse", "restored", "quarantined"
+REUSE, RESTORED, QUARANTINED, TAMPERED = "reuse", "restored", "quarantined", "tampered"
 SENTENCES = {
     REUSE: "A renewal was interrupted, and the provider has ended the connection.",
     RESTORED: "The database was restored from a backup that is older than its grants.",
     QUARANTINED: "A provider answered a renewal for another person, or named a host that is not allowed.",
+    TAMPERED: "A stored grant does not open any more: its row was changed, or its key is gone.",
 }
 
 

@@ -5,12 +5,13 @@ Costs no API call. A token that is refused is renewed, as at any other use."""
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Greatest, Now
 
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import dialects, outbound, proof, renewal
-from vault.errors import VaultError
-from vault.models import Connection, State
+from vault import dialects, incidents, outbound, proof, renewal
+from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
+from vault.models import Connection, Incident, State
 from vault.tokens import ConnectionTokens
 
 PURPOSE = "vault.probe"
@@ -25,9 +26,11 @@ def probe(connection_id: UUID) -> None:
         return
     try:
         _ask(row)
-    except (NeedsReconnect, VaultError):
+    except (NeedsReconnect, ConnectRequired):
         return  # the state says so already
-    except ProviderError as error:
+    except (TokenTampered, KeyGone):
+        _report(row)
+    except (ProviderError, VaultError) as error:
         _put_off(row, error)
 
 
@@ -43,7 +46,17 @@ def _ask(row: Connection) -> None:
         tokens.access(rejected=access.token)  # renewed, and that is the proof
 
 
-def _put_off(row: Connection, error: ProviderError) -> None:
+@transaction.atomic
+def _report(row: Connection) -> None:
+    """What is stored does not open in its place any more (V19): told once, and not asked for again before long."""
+    locked = Connection.objects.select_for_update().get(pk=row.pk)
+    known = Incident.objects.filter(connection=locked, generation=locked.generation, kind=incidents.TAMPERED)
+    if not known.exists():
+        incidents.record(incidents.TAMPERED, locked.organization_id, locked)
+    Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
+
+
+def _put_off(row: Connection, error: ProviderError | VaultError) -> None:
     """Nobody could be asked: said in words, and nobody is asked again before the provider wants it."""
     wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 8))
     asked = timedelta(seconds=error.retry_after if isinstance(error, (RateLimited, Transient)) else 0.0)

@@ -48,6 +48,10 @@ def paused(alice: Connected, provider: Rotating, tmp_path: Path) -> Iterator[Pau
         found.process.wait(10)
 
 
+def refused(presented: str) -> dict[str, str]:
+    return {"error": "invalid_grant"}
+
+
 def assert_settled() -> None:
     """Nothing is left to be understood, and nothing sealed lies about."""
     assert not Attempt.objects.filter(ended_at__isnull=True).exists()
@@ -92,7 +96,7 @@ def test_a_late_answer_that_alone_works_is_adopted(alice: Connected, provider: R
     old = provider.access_token
     paused = Paused(alice, provider, tmp_path)
     end_lease(alice)
-    refusal, provider._refusal = provider._refusal, lambda _: {"error": "invalid_grant"}  # type: ignore[method-assign]
+    refusal, provider._refusal = provider._refusal, refused  # type: ignore[method-assign]
     with pytest.raises(NeedsReconnect):
         access(alice, old)
     provider._refusal = refusal  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """Healthy means proven within a day, by use or by a cheap question once a day; the truth is told within a minute."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
@@ -14,7 +15,7 @@ from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut
 from vault import clock, findings, incidents, leases, probe, proof, renewal, tasks, turns
-from vault.models import Attempt, Connection, Incident, State
+from vault.models import Attempt, Connection, Credential, Incident, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -242,6 +243,17 @@ def test_an_answer_for_another_person_is_an_incident(alice: Connected, provider:
     provider.changes = {"id": provider.identity.replace("005000000000001AAA", "005000000000002AAA")}
     probe.probe(alice.connection.pk)
     assert Incident.objects.get().kind == incidents.QUARANTINED
+
+
+def test_a_grant_that_does_not_open_is_told_once(alice: Connected, provider: Rotating) -> None:
+    """V19: a changed row; nobody has used it, and yet an administrator hears of it."""
+    Credential.objects.update(grant_id=uuid4())
+    for _ in range(3):
+        age(alice, 30)
+        probe.probe(alice.connection.pk)
+    assert Incident.objects.get().kind == incidents.TAMPERED
+    assert list(turns.to_prove()) == [], "not asked for again before six hours have passed"
+    assert provider.server.seen == []
 
 
 def test_a_failing_colleague_keeps_nobody_waiting(alice: Connected, colleagues: list[Connection]) -> None:
