@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from organizations.models import AuditEntry
 from providers.errors import NeedsReconnect
+from tests.vault import started
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from vault import findings, grants, incidents, keys, leases, probe, proof, renewal, suspicion, tasks, turns, upkeep
@@ -149,6 +150,17 @@ def test_a_process_that_was_running_all_along_sends_nothing_blindly(
     renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
     assert Incident.objects.get().kind == incidents.RESTORED
     assert alice.again().state == State.HEALTHY, "its one try was answered"
+
+
+def test_no_process_starts_work_before_it_has_looked(
+    alice: Connected, provider: Rotating, backup: Callable[[], None], tmp_path: Path
+) -> None:
+    """A worker is started on last night's database: the grants are suspect before it takes its first task."""
+    suspicion.look()
+    backup()
+    with started.worker(provider, tmp_path):
+        assert alice.again().state == State.SUSPECT
+    assert provider.server.seen == []
 
 
 def test_both_databases_restored_together(alice: Connected, backup: Callable[[], None]) -> None:
