@@ -2,6 +2,7 @@
 
 Registered in ready(); what a provider or a key needs is the business of the rooms above."""
 
+import http.client
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -38,8 +39,25 @@ def address() -> Iterator[Finding]:
     host = urlsplit(settings.PUBLIC_URL).hostname or ""
     if is_loopback(host):
         yield Finding(Level.OK, "PUBLIC_URL is on this machine: good for trying out; nobody else can reach it.")
-    elif settings.IS_HTTPS:
-        yield Finding(Level.OK, f"PUBLIC_URL is {settings.PUBLIC_URL}; it must be exactly what people type.")
+    elif _answers(settings.PUBLIC_URL):
+        yield Finding(Level.OK, f"{settings.PUBLIC_URL} answers; it must be exactly what people type.")
+    else:
+        advice = "Is the proxy up, its certificate good, and does it hand requests on to us (docs/deploy.md)?"
+        yield Finding(Level.WARNING, f"{settings.PUBLIC_URL} cannot be reached from this machine.", advice)
+
+
+def _answers(url: str) -> bool:
+    """Whether our own /healthz is behind it, by a certificate that browsers trust."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().read(10) == b"ok\n"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 @doctor_checks.register("organizations.databases")

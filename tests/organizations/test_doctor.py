@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from organizations import doctor as installation
 from organizations.models import Member
 from organizations.registries import Finding, Level, doctor_checks
 from providers.errors import NeedsReconnect, ProviderError
@@ -197,6 +198,16 @@ def test_the_manual_has_the_same_texts() -> None:
     out = io.StringIO()
     call_command("doctor", "--screens", stdout=out)
     assert out.getvalue() == Path(ROOT / "docs" / "doctor.md").read_text()
+
+
+def test_an_address_that_nobody_reaches_is_said(settings: Any, stack: Stack) -> None:
+    settings.PUBLIC_URL, settings.IS_HTTPS = "https://sidebar.invalid", True
+    (finding,) = installation.address()
+    assert (finding.level, finding.message) == (
+        Level.WARNING,
+        "https://sidebar.invalid cannot be reached from this machine.",
+    )
+    assert installation._answers(stack.public_url)
 
 
 def run(stack: Stack, **changes: str) -> "subprocess.CompletedProcess[str]":
