@@ -83,12 +83,12 @@ class Evidence:
 def collect(ledger: Ledger, texts: Mapping[str, bytes], secrets: Iterable[str]) -> Evidence:
     """Everything, opened cold: no key that this process still holds in RAM is used."""
     keys.forget_all()
-    stored = list(_stored())
-    known = {token for each in stored for name in ("refresh_token", "access_token") if (token := each.token(name))}
+    opened = list(stored())
+    known = {token for each in opened for name in ("refresh_token", "access_token") if (token := each.token(name))}
     return Evidence(
         now=_clock(),
         ledger=ledger,
-        stored=stored,
+        stored=opened,
         connections=list(Connection.objects.all()),
         attempts=list(Attempt.objects.order_by("started_at")),
         entries=list(AuditEntry.objects.order_by("organization_id", "sequence")),
@@ -162,7 +162,7 @@ def sealed_columns() -> set[str]:
     return {f"{t}.{f.name}" for t, f in fields if isinstance(f, BinaryField) and f.name.startswith("sealed")}
 
 
-def _stored() -> Iterator[Stored]:
+def stored() -> Iterator[Stored]:
     for read in READERS.values():
         for where, place, sealed, apart in read():
             blob = bytes(sealed)

@@ -39,6 +39,8 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 #: Seconds of tests, without a fault, that one mutant is given: the likeliest to notice come first.
 PATIENCE = 12.0
+#: Tests of timing that a busy machine may fail at first.
+_MAY_FAIL = 3
 _OPTIONS: tuple[str, ...] = (
     "-q",
     "-x",
@@ -136,6 +138,8 @@ def baseline(modules: list[str], answer: Path) -> None:
     failed = in_a_fork(work, 1200)
     if failed:
         sys.stderr.write(f"{failed} tests do not pass without a fault and are left out\n")
+    if failed > _MAY_FAIL:
+        sys.exit("too many")
 
 
 def apply(mutant: Mutant, module: types.ModuleType) -> None:
