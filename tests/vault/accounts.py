@@ -1,46 +1,43 @@
-"""The simulated Google and Microsoft as processes of their own, and people who say yes or no on their pages."""
+"""The simulated Google and Microsoft as the vault's tests need them: set up as an operator would, seen from outside."""
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
 
 from pytest_django import Settings
 
-from tests.simulators.running import ROOT, new_session
+from tests.simulators import mail_providers
+from tests.simulators.mail_providers import MailProvider
 
 PROVIDERS = ("google", "microsoft")
 HOME = "http://localhost:8000"
-
-
 TOKEN_PATH = {"google": "/token", "microsoft": "/organizations/oauth2/v2.0/token"}
+
+
+class StoppedThereError(Exception):
+    """The provider ended it on a page of its own; nobody comes back from there."""
 
 
 @dataclass
 class Provider:
-    """A running simulator; `info` is what it wrote down about itself."""
+    """A running simulator of one of the two."""
 
-    name: str
-    info: dict[str, Any]
+    running: MailProvider
 
-    def __post_init__(self) -> None:
-        self.http = new_session(str(self.info["ca"]))
+    @property
+    def name(self) -> str:
+        return self.running.name
 
-    def user(self, key: str) -> dict[str, Any]:
-        return next(dict(user) for user in self.info["users"] if user["key"] == key)
+    @property
+    def info(self) -> dict[str, Any]:
+        """What it wrote down about itself."""
+        return self.running.info
 
     def sim(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """GET without a body, POST with one, on the control paths."""
-        url = f"{self.info['api_url']}/_sim/{path}"
-        answer = self.http.get(url, timeout=30) if body is None else self.http.post(url, json=body, timeout=30)
-        assert answer.ok, answer.text
-        return answer.json()
+        return self.running.sim(path, body)
 
     def calls(self, ending: str = "") -> list[dict[str, Any]]:
         return [call for call in self.sim("calls")["calls"] if call["path"].endswith(ending)]
@@ -59,53 +56,21 @@ class Provider:
             settings.MICROSOFT_LOGIN_URL, settings.MICROSOFT_GRAPH_URL = self.info["api_url"], self.info["graph_url"]
 
     def walk(self, url: str, user: str, *, allow: bool = True, ticked: Sequence[str] = ("all",)) -> str:
-        """A browser's steps from an authorization URL: choose `user`, decide. Returns where it is sent at our side."""
-        with new_session(str(self.info["ca"])) as browser:
-            for _ in range(10):
-                if url.startswith(HOME):
-                    return url.removeprefix(HOME)
-                answer = browser.get(url, allow_redirects=False, timeout=10)
-                if answer.status_code == 200:
-                    form = self._form(answer.text, answer.url, user, allow, ticked)
-                    answer = browser.post(answer.url.partition("?")[0], data=form, allow_redirects=False, timeout=10)
-                if answer.status_code not in (302, 303):
-                    raise StoppedThereError(answer.status_code, answer.text)
-                url = urljoin(answer.url, answer.headers["Location"])
-        raise AssertionError("authorization does not come to an end")
-
-    def _form(self, text: str, page: str, user: str, allow: bool, ticked: Sequence[str]) -> dict[str, Any]:
-        request = parse_qs(urlsplit(page).query)["request"][0]
-        if 'name="decision"' in text:
-            return {"request": request, "decision": "allow" if allow else "deny", "scope": list(ticked)}
-        return {"request": request, "as": user}
-
-
-class StoppedThereError(Exception):
-    """The provider ended it on a page of its own; nobody comes back from there."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"{status}: {text[:200]}")
-        self.text = text
-
-
-@contextmanager
-def _process(name: str, directory: Path, authority: Path) -> Iterator[Provider]:
-    command = [sys.executable, "-m", f"simulators.{name}", "--directory", str(directory), "--ca", str(authority)]
-    command += ["--ports-from", "0", "--redirect-uri", f"{HOME}/connect/{name}/callback/"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline().strip()
-        assert line == "ready", f"simulators.{name} said {line!r}, exit {process.poll()}"
-        yield Provider(name, json.loads((directory / f"{name}.json").read_text()))
-    finally:
-        process.terminate()
-        process.wait(10)
+        """A browser's steps from an authorization URL: choose `user`, decide. Returns the path on our side."""
+        walked = self.running.walk(user, url=url, allow=allow, tick=tuple(ticked))
+        if walked.status != 302:
+            raise StoppedThereError(f"{walked.status}: {walked.text[:200]}")
+        return walked.url.removeprefix(HOME)
 
 
 @contextmanager
 def simulated(*names: str) -> Iterator[dict[str, Provider]]:
     """One process for each, on free ports, under one certificate authority; ended with the block."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
         place = Path(folder)
-        yield {name: stack.enter_context(_process(name, place / name, place / "ca")) for name in names}
+        yield {
+            name: Provider(
+                stack.enter_context(mail_providers.simulated(name, "--ca", str(place / "ca"), directory=place / name))
+            )
+            for name in names
+        }
