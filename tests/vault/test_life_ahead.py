@@ -4,6 +4,7 @@ import ast
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from email.utils import formatdate
 from pathlib import Path
 from uuid import uuid4
 
@@ -291,6 +292,22 @@ def test_a_wrong_clock_is_told(alice: Connected, host_clock: Callable[[float], N
     assert warning.level == "warning"
     assert "600 seconds" in warning.message
     assert abs(clock.skew() - 600) < 2
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0, []), (20, []), (-20, []), (600, ["warning"]), (-600, ["warning"])])
+def test_a_provider_whose_clock_differs_is_told(
+    alice: Connected, provider: Rotating, seconds: int, told: list[str]
+) -> None:
+    """V22: then it is the database's clock that is wrong. By the Date of an answer that takes no token."""
+
+    def behave(handler: Handler) -> None:
+        at = time.time() + seconds
+        handler.date_time_string = lambda _=None: formatdate(at, usegmt=True)  # type: ignore[method-assign]
+        handler.answer(404, {})
+
+    provider.server.behave = behave
+    assert [str(each.level) for each in findings._providers_clocks()] == told
+    assert all("Authorization" not in seen.headers for seen in provider.server.seen)
 
 
 def test_no_decision_of_the_vault_asks_this_machines_clock() -> None:
