@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
 from organizations import audit, epochs, locks
@@ -153,9 +153,10 @@ def _accept(provider: str, account: Account, grant: Grant, member: Member) -> Co
 
 
 def _give_up(provider: str, subject: str, grant: Grant, error: Exception) -> NoReturn:
-    """End the fresh tokens at the provider, unless that would end a colleague's working connection too."""
-    if dialects.may_revoke(provider, subject):
-        with suppress(ProviderError):
+    """End the fresh tokens at the provider, unless that would end a colleague's working connection too, or our
+    database is away and cannot say. The person still sees the app there and may end it; we hold nothing."""
+    with suppress(ProviderError, DatabaseError):
+        if dialects.may_revoke(provider, subject):
             dialects.revoke(grant, provider)
     raise error from None
 
