@@ -302,7 +302,7 @@ def test_a_provider_whose_clock_differs_is_told(
 
     def behave(handler: Handler) -> None:
         at = time.time() + seconds
-        handler.date_time_string = lambda _=None: formatdate(at, usegmt=True)  # type: ignore[method-assign]
+        handler.date_time_string = lambda _=None: formatdate(at, usegmt=True)  # type: ignore[method-assign, assignment]
         handler.answer(404, {})
 
     provider.server.behave = behave
