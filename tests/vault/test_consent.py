@@ -40,30 +40,30 @@ def connected(member: Member, provider: str, *granted: str, **changes: object) -
     return row
 
 
-@pytest.mark.parametrize("provider", BOTH)
-def test_with_nothing_switched_on_only_who_it_is_is_asked(alice: Member, provider: str) -> None:
+@pytest.mark.parametrize("name", BOTH)
+def test_with_nothing_switched_on_only_who_it_is_is_asked(alice: Member, name: str) -> None:
     """C10."""
-    asked = consent.wanted(alice, provider)
-    assert MAIL[provider] not in asked
-    assert CALENDAR[provider] not in asked
-    assert all(scopes.purpose_of(provider, scope) for scope in asked)
+    asked = consent.wanted(alice, name)
+    assert MAIL[name] not in asked
+    assert CALENDAR[name] not in asked
+    assert all(scopes.purpose_of(name, scope) for scope in asked)
 
 
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize(
     ("key", "table"), [("email.sync.enabled", MAIL), ("cal.sync.to_sf", CALENDAR), ("cal.sync.from_sf", CALENDAR)]
 )
 def test_each_feature_adds_its_own_scope_and_no_other(
-    alice: Member, provider: str, key: str, table: dict[str, str]
+    alice: Member, name: str, key: str, table: dict[str, str]
 ) -> None:
     """C10: incremental, per feature; never Drive (C14, C64)."""
-    before = set(consent.wanted(alice, provider))
+    before = set(consent.wanted(alice, name))
     switch(alice, key, True)
-    after = set(consent.wanted(alice, provider))
-    assert after - before == {table[provider]}
+    after = set(consent.wanted(alice, name))
+    assert after - before == {table[name]}
     assert not any("drive" in scope.lower() or "files" in scope.lower() for scope in after)
     switch(alice, key, False)
-    assert set(consent.wanted(alice, provider)) == before
+    assert set(consent.wanted(alice, name)) == before
 
 
 def test_what_is_switched_on_for_everybody_is_asked_of_everybody_there(alice: Member) -> None:
@@ -74,20 +74,20 @@ def test_what_is_switched_on_for_everybody_is_asked_of_everybody_there(alice: Me
     assert GMAIL not in consent.wanted(charlie, "google")
 
 
-@pytest.mark.parametrize("provider", BOTH)
-def test_switching_on_makes_a_scope_missing_and_off_again_asks_for_nothing(alice: Member, provider: str) -> None:
+@pytest.mark.parametrize("name", BOTH)
+def test_switching_on_makes_a_scope_missing_and_off_again_asks_for_nothing(alice: Member, name: str) -> None:
     """C10: granted and compared; what stays granted is shown as not used."""
-    row = connected(alice, provider, *consent.wanted(alice, provider))
+    row = connected(alice, name, *consent.wanted(alice, name))
     assert consent.missing(row) == ()
     switch(alice, "email.sync.enabled", True)
-    assert consent.missing(row) == (MAIL[provider],)
-    row.scopes.append(MAIL[provider])
+    assert consent.missing(row) == (MAIL[name],)
+    row.scopes.append(MAIL[name])
     assert consent.missing(row) == ()
     switch(alice, "email.sync.enabled", False)
     assert consent.missing(row) == ()
-    assert consent.unused(alice, provider, row.scopes) == (MAIL[provider],)
-    shown = {each.scope: each for each in consent.shown(alice, provider, row.scopes)}
-    assert (shown[MAIL[provider]].is_granted, shown[MAIL[provider]].is_wanted) == (True, False)
+    assert consent.unused(alice, name, row.scopes) == (MAIL[name],)
+    shown = {each.scope: each for each in consent.shown(alice, name, row.scopes)}
+    assert (shown[MAIL[name]].is_granted, shown[MAIL[name]].is_wanted) == (True, False)
 
 
 def test_scopes_are_compared_as_the_provider_spells_them(alice: Member) -> None:
@@ -108,20 +108,20 @@ def test_more_than_was_asked_is_shown_as_not_used(alice: Member) -> None:
     assert "not used by us" in shown.purpose
 
 
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize(("feature", "table"), [("email", MAIL), ("calendar", CALENDAR)])
 def test_a_feature_without_its_scope_is_refused_here(
-    alice: Member, provider: str, feature: str, table: dict[str, str]
+    alice: Member, name: str, feature: str, table: dict[str, str]
 ) -> None:
     """`scope_missing`, before any token is opened or any provider asked."""
-    row = connected(alice, provider, *consent.wanted(alice, provider))
+    row = connected(alice, name, *consent.wanted(alice, name))
     with pytest.raises(PermissionMissing) as caught:
-        clients.connection_of(alice, provider, feature)
+        clients.connection_of(alice, name, feature)
     (detail,) = caught.value.details
-    assert (detail.code, detail.fields) == (consent.SCOPE_MISSING, (table[provider],))
+    assert (detail.code, detail.fields) == (consent.SCOPE_MISSING, (table[name],))
     assert not row.last_used_at
     with CaptureQueriesContext(database) as asked:
-        assert clients.connection_of(alice, provider).id == row.pk
+        assert clients.connection_of(alice, name).id == row.pk
     assert len(asked) == 0, "kept from the call before"
 
 
@@ -160,12 +160,12 @@ def test_features_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "path"),
+    ("name", "path"),
     [("google", "https://accounts.google.com"), ("microsoft", "https://login.microsoftonline.com")],
 )
-def test_where_to_connect(provider: str, path: str, settings: object) -> None:
+def test_where_to_connect(name: str, path: str, settings: object) -> None:
     from vault import mailboxes
 
-    assert clients.reconnect_url(provider, "/x") == f"http://localhost:8000/connect/{provider}/?next=%2Fx"
-    assert mailboxes.redirect_uri(provider) == f"http://localhost:8000/connect/{provider}/callback/"
-    assert mailboxes.login_url(provider) == path
+    assert clients.reconnect_url(name, "/x") == f"http://localhost:8000/connect/{name}/?next=%2Fx"
+    assert mailboxes.redirect_uri(name) == f"http://localhost:8000/connect/{name}/callback/"
+    assert mailboxes.login_url(name) == path
