@@ -124,7 +124,7 @@ def _answers() -> Iterator[tuple[str, Place, Any, bool]]:
     for row in Attempt.objects.select_related("connection").filter(sealed_answer__isnull=False):
         apart = row.outcome in (answers.QUARANTINED, answers.TAMPERED)
         yield f"answer of attempt {row.pk}", answers._place(row.connection, row), row.sealed_answer, apart
-    for attempt_id, blob in spool.waiting():
+    for attempt_id, blob in spool.waiting() if spool.folder().is_dir() else ():
         found = Attempt.objects.select_related("connection").filter(pk=attempt_id).first()
         if found:
             yield f"spooled answer of {attempt_id}", answers._place(found.connection, found), blob, False
@@ -204,7 +204,8 @@ def valkey_dump(url: str) -> bytes:
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    found = sorted(folder.rglob("*")) if folder.is_dir() else []
+    return {str(path): path.read_bytes() for path in found if path.is_file()}
 
 
 def digests(stored: Iterable[Stored], name: str) -> set[str]:

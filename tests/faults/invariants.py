@@ -55,9 +55,9 @@ def _rows(evidence: Evidence, subject: str) -> list[Connection]:
 
 
 def _last_is_unknown(evidence: Evidence, row: Connection) -> bool:
-    """An attempt of the newest generation whose answer nobody has seen: open, or closed as unknown."""
+    """An attempt of the newest generation whose answer nobody has seen: open, unknown, or from before a restore."""
     newest = [a for a in evidence.attempts if a.connection_id == row.pk and a.generation >= row.generation]
-    return any(attempt.outcome in ("", answers.UNKNOWN) for attempt in newest)
+    return any(attempt.outcome in ("", answers.UNKNOWN, answers.RESTORED) for attempt in newest)
 
 
 def no_reuse(evidence: Evidence, expected: int) -> Iterator[str]:

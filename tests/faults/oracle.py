@@ -5,7 +5,7 @@ The fixture `oracle` does so by itself once the test is over; a test says what i
 
 import io
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ Witness = Callable[[], Mapping[str, Any]]
 
 
 class Oracle:
-    """`reuses`: how many re-use reports the provider is expected to have made, since an answer was lost (V3)."""
+    """`reuses`: how many re-use reports the provider is expected to have made, since an answer was lost (V3).
+    `finds`: invariants that the test violates on purpose, as an attacker would: the oracle must say so."""
 
-    def __init__(self, reuses: int = 0) -> None:
-        self.reuses = reuses
+    def __init__(self, reuses: int = 0, finds: Collection[str] = ()) -> None:
+        self.reuses, self.finds = reuses, set(finds)
         self.secrets: set[str] = set()
         self.log = io.StringIO()
         self._witnesses: list[Witness] = []
@@ -73,7 +74,7 @@ def oracle(
     try:
         yield found
         violations = found.violations()
-        assert not violations, "\n".join(violations)
+        assert {each.partition(":")[0] for each in violations} == found.finds, "\n".join(violations)
     finally:
         root.removeHandler(handler)
 

@@ -177,6 +177,7 @@ def test_erasing_an_organization_leaves_nothing_to_open(alice: Connected, provid
         keys.key_by_id(key_id_of(blob), organization_id)
 
 
+@pytest.mark.oracle(finds=["I5"])
 def test_a_registered_secret_is_sealed_and_bound_to_its_host(alice: Connected, provider: Rotating) -> None:
     """An organization's own client id; its secret opens for no other host or client id."""
     url = "https://acme.my.salesforce.com"

@@ -91,6 +91,7 @@ def test_a_late_answer_after_somebody_elses_is_dropped_for_what_works(
     assert_settled()
 
 
+@pytest.mark.oracle(reuses=1)
 def test_a_late_answer_that_alone_works_is_adopted(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
     """I2: somebody else was refused meanwhile, but the tokens that come late are good: the person notices nothing."""
     old = provider.access_token
@@ -109,6 +110,7 @@ def test_a_late_answer_that_alone_works_is_adopted(alice: Connected, provider: R
     assert_settled()
 
 
+@pytest.mark.oracle(reuses=1)
 def test_a_late_answer_of_a_family_that_was_ended_is_no_use(
     alice: Connected, provider: Rotating, tmp_path: Path
 ) -> None:

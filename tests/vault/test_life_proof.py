@@ -178,6 +178,7 @@ def test_a_renewal_whose_holder_died_is_seen_to_by_the_timetable(
     assert provider.refreshes == 0
 
 
+@pytest.mark.oracle(reuses=1)
 def test_a_rotation_that_was_lost_is_told_without_anybody_calling(
     alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch
 ) -> None:

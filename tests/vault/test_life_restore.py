@@ -120,6 +120,7 @@ def test_what_was_not_renewed_since_the_backup_is_healthy_after_one_try(
     assert not suspicion.concerned().exists()
 
 
+@pytest.mark.oracle(reuses=1)
 def test_what_was_renewed_since_needs_its_person(
     alice: Connected, provider: Rotating, backup: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +204,7 @@ def test_a_database_from_before_the_marks(alice: Connected) -> None:
     assert alice.again().state == State.SUSPECT
 
 
+@pytest.mark.oracle(finds=["I5"])
 def test_google_keeps_its_refresh_tokens(alice: Connected, backup: Callable[[], None]) -> None:
     """What is not used up by a renewal is not suspect (spec 2.6)."""
     Connection.objects.update(provider="google")

@@ -31,6 +31,7 @@ def put_back(rows: list[dict[str, Any]], model: type[Any]) -> None:
             model.objects.create(**row)
 
 
+@pytest.mark.oracle(finds=["I2", "I5"])
 def test_one_old_row_alone_is_refused(alice: Connected, provider: Rotating) -> None:
     """I5: the credential without its connection, and the other way round."""
     before = snapshot()
@@ -46,6 +47,7 @@ def test_one_old_row_alone_is_refused(alice: Connected, provider: Rotating) -> N
         grants.load(alice.again())
 
 
+@pytest.mark.oracle(finds=["I2"])
 def test_both_rows_put_back_together_are_refused(alice: Connected, provider: Rotating) -> None:
     """I3: the audit log knows a newer generation, so the old refresh token is not presented again."""
     renewal.renew(alice.connection.pk, beyond=1)
@@ -74,6 +76,7 @@ def test_an_ended_grant_put_back_is_refused(alice: Connected, provider: Rotating
         ConnectionTokens(alice.connection.pk, "test").access()
 
 
+@pytest.mark.oracle(finds=["I2", "I8"])
 def test_who_puts_the_log_back_too_breaks_its_chain(alice: Connected, provider: Rotating) -> None:
     """What is left to him is found by `audit_verify`: the log's end has a MAC of its own."""
     before = snapshot()
