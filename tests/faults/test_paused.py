@@ -82,7 +82,7 @@ def test_the_late_answer_is_the_one_that_works(
     """V6, I2: someone else was refused meanwhile, wrongly or not; what the holder brings works, so it is adopted."""
     kept = (provider.alive, provider.refresh_token, provider.access_token)
     provider.instead, rotate = None, provider._rotate
-    provider._refusal = lambda _: {"error": "invalid_grant"}  # type: ignore[method-assign]
+    provider._refusal = lambda _: {"error": "invalid_grant"}  # type: ignore[method-assign,assignment]
     with pytest.raises(NeedsReconnect):
         ConnectionTokens(alice.connection.pk, "test").access(rejected=Secret(alice.grant.access_token.reveal()))
     assert alice.again().state == State.NEEDS_RECONNECT
