@@ -175,7 +175,7 @@ def _locked(column: Column, pks: Sequence[UUID], key_ids: Sequence[UUID]) -> Que
 
 def _write(column: Column, anew: dict[UUID, bytes]) -> None:
     table, name = column.model._meta.db_table, connection.ops.quote_name(column.name)  # noqa: SLF001
-    sql = f"UPDATE {connection.ops.quote_name(table)} AS t SET {name} = d.blob FROM"  # noqa: S608  our own names
+    sql = f"UPDATE {connection.ops.quote_name(table)} AS t SET {name} = d.blob FROM"  # noqa: S608  # nosec B608: our own names
     with connection.cursor() as cursor:
         cursor.execute(
             f"{sql} unnest(%s::uuid[], %s::bytea[]) AS d (id, blob) WHERE t.id = d.id",

@@ -71,7 +71,7 @@ def test_the_openapi_has_no_warning_and_is_valid() -> None:
     assert not GENERATOR_STATS
     validate_schema(schema)  # type: ignore[no-untyped-call]
     operations = {(method, path) for path, item in schema["paths"].items() for method in item}
-    assert len(operations) == 12
+    assert len(operations) == 14
     assert schema["paths"]["/api/v1/me/"]["get"]["security"] == [{"bearer": ["sidebar"]}]
     change = schema["components"]["schemas"]["PatchedMemberChangeRequest"]
     assert change["additionalProperties"] is False

@@ -14,7 +14,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from organizations.models import Member
-from organizations.registries import Level, doctor_checks
 from providers.base import Secret
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
@@ -128,25 +127,3 @@ def test_an_organizations_own_mail_app_is_its_members_alone(alice: Connected, tm
 def test_the_command_refuses_what_is_no_login_host(alice: Connected) -> None:
     with pytest.raises(CommandError, match="not a Salesforce login address"):
         run("salesforce_app", "--login-url", "https://evil.example", "--client-id", "own", "--public")
-
-
-def test_the_doctor_finds_the_key_the_app_and_the_connections(alice: Connected, settings: Settings) -> None:
-    def findings() -> dict[str, list[Level]]:
-        return {name: [f.level for f in check()] for name, check in doctor_checks if name.startswith("vault.")}
-
-    keys.verify_kek()
-    healthy = findings()
-    assert healthy == {
-        "vault.key": [Level.OK],
-        "vault.salesforce_app": [Level.OK],
-        "vault.connections": [Level.OK],
-    }
-    settings.VAULT_KEK, settings.SALESFORCE_CLIENT_ID = base64.b64encode(os.urandom(32)).decode(), ""
-    alice.connection.state = "needs_reconnect"
-    alice.connection.save()
-    ill = findings()
-    assert ill == {
-        "vault.key": [Level.ERROR],
-        "vault.salesforce_app": [Level.ERROR],
-        "vault.connections": [Level.WARNING],
-    }
