@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
+from providers.oauth import RawAnswer
 from vault import answers, dialects, grants, incidents, states, suspicion, underway
 from vault.flights import Flights
 from vault.grants import Grant
@@ -163,7 +164,17 @@ def _carry_out(begun: Begun) -> None:
         answers.keep(begun.attempt.id, seal(answer.body.reveal().encode()))
         answers.settle(begun.attempt.id)
     else:
-        _note_refusal(begun, dialects.error_in(answer, begun.connection.provider))
+        _note_refusal(begun, _error_in(answer, begun.connection))
+
+
+def _error_in(answer: RawAnswer, row: Connection) -> ProviderError:
+    """A 5xx may be the word of a gateway that gave up waiting while the provider behind it rotated (RFC 9110, 15.6.3
+    and 15.6.5; proxies say 503 too), so where re-use is punished it counts like no answer at all. Not so 429, which
+    is said instead of an answer (RFC 6585, 4)."""
+    error = dialects.error_in(answer, row.provider)
+    if isinstance(error, Transient) and answer.status >= 500 and not _is_lenient(row):
+        error.outcome_unknown = True
+    return error
 
 
 def _note_failure(begun: Begun, error: ProviderError) -> None:

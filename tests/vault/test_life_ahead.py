@@ -132,6 +132,7 @@ def test_nobody_is_asked_before_the_provider_wants_it(
     due(at_google)
     run(monkeypatch)
     assert provider.refreshes == 1
+    assert Attempt.objects.get().outcome == "failed", "where re-use is not punished there is nothing to fear"
     row = at_google.again()
     assert row.retry_at is not None
     assert timedelta(seconds=880) < row.retry_at - timezone.now() < timedelta(seconds=910)
