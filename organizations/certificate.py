@@ -22,6 +22,10 @@ class CertificateInvalid(ValueError):
     """Not a certificate of ours as it was signed; the message says in plain words what is wrong."""
 
 
+class NoSigningKey(RuntimeError):
+    """There is nothing to sign with; the message says how to make a key."""
+
+
 def seed_in(text: str) -> bytes:
     """SIGNING_KEY as bytes. Raises ValueError with a sentence unless it is base64 of 32 random bytes."""
     try:
@@ -36,11 +40,15 @@ def seed_in(text: str) -> bytes:
 
 
 def _private_key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(seed_in(settings.SIGNING_KEY))
+    """Raises NoSigningKey."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(seed_in(settings.SIGNING_KEY))
+    except ValueError as fault:
+        raise NoSigningKey(f"SIGNING_KEY {fault}. Make one with: openssl rand -base64 32") from None
 
 
 def public_key() -> str:
-    """What to hand out so that others can verify: the raw public key, base64."""
+    """What to hand out so that others can verify: the raw public key, base64. Raises NoSigningKey."""
     return base64.b64encode(_private_key().public_key().public_bytes_raw()).decode()
 
 

@@ -14,7 +14,19 @@ from django.db.models.functions import Now
 from organizations.models import Organization
 from organizations.registries import Finding, Level, doctor_checks
 from providers.errors import HostNotAllowed, ProviderError
-from vault import causes, connect, consent, dialects, holders, keys, mailboxes, refused, registrations, salesforce
+from vault import (
+    causes,
+    checks,
+    connect,
+    consent,
+    dialects,
+    holders,
+    keys,
+    mailboxes,
+    refused,
+    registrations,
+    salesforce,
+)
 from vault.errors import KekUnusable, VaultError
 from vault.models import ClientRegistration, Connection, DatabaseMark, DataKey, DiscardedGrant, LiveProcess, State
 from vault.routers import KEY_STORE
@@ -35,6 +47,8 @@ def key() -> Iterator[Finding]:
         yield Finding(Level.ERROR, str(error), "The key service holds the key: without it nothing opens.")
     else:
         yield Finding(Level.OK, "The vault's key opens what is stored.")
+    for message, advice in checks.kept_unwisely():
+        yield Finding(Level.WARNING, message, advice)
 
 
 @doctor_checks.register("vault.orphans")

@@ -246,6 +246,16 @@ def test_what_is_no_certificate_of_ours_does_not_verify(acme: Organization, prov
             certificate.verify(forged, mine if forged is not document else certificate.public_key())
 
 
+def test_without_a_key_to_sign_with_nothing_is_begun(acme: Organization, settings: Any) -> None:
+    """Otherwise an organization could be destroyed, and nobody could show it."""
+    settings.SIGNING_KEY = ""
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("destroy_organization", acme.salesforce_org_id, "--yes")
+    with pytest.raises(CommandError, match="SIGNING_KEY is not set"):
+        call_command("verify_certificate")
+    assert Organization.objects.get(pk=acme.pk).ending_since is None
+
+
 def test_an_unknown_organization_is_said_so(acme: Organization) -> None:
     for text in ("00D0000000000ZZ", "nonsense", "6a1d1d1e-0000-4000-8000-000000000001", ""):
         with pytest.raises(CommandError, match="no organization with this id"):

@@ -30,6 +30,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            certificate.public_key()  # before anything: what nobody could show to be done is not begun
+        except certificate.NoSigningKey as error:
+            raise CommandError(f"Nothing was changed. {error}") from None
+        try:
             organization_id = erasing.find(options["organization"])
         except erasing.NoSuchOrganization as error:
             self._already_destroyed(options["organization"], str(error))

@@ -16,7 +16,10 @@ class Command(BaseCommand):
         parser.add_argument("--public-key", default="", help="base64; the one of our own SIGNING_KEY when left out")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key = options["public_key"] or certificate.public_key()
+        try:
+            key = options["public_key"] or certificate.public_key()
+        except certificate.NoSigningKey as error:
+            raise CommandError(f"{error} Or give the --public-key.") from None
         if options["file"] is None:
             self.stdout.write(key)
             return
