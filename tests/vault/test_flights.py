@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 
 from providers.errors import Transient
 from vault.flights import Flights
@@ -65,6 +66,22 @@ def test_other_keys_do_not_wait() -> None:
     pool, asked = in_threads(1, slow.run)
     assert slow.begun.wait(5)
     assert flights.run("other", lambda: "at once") == "at once"
+    slow.end.set()
+    assert asked[0].result(5) == "done"
+    pool.shutdown()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_gives_his_database_connection_back() -> None:
+    """FT14: the one who works may need it."""
+    flights: Flights[str, str] = Flights(0.1)
+    slow = Slow(flights)
+    pool, asked = in_threads(1, slow.run)
+    assert slow.begun.wait(5)
+    connection.ensure_connection()
+    with pytest.raises(Transient, match=r"^Another request is still waiting"):
+        slow.run()
+    assert connection.connection is None
     slow.end.set()
     assert asked[0].result(5) == "done"
     pool.shutdown()
