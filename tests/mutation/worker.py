@@ -24,11 +24,11 @@ from tests.mutation.mutants import Mutant, mutants_of
 #: The tests that matter, of each module; a process that a test starts would run without the fault.
 _USES = ("test_renewal", "test_ending")
 TESTS: dict[str, tuple[str, ...]] = {
-    "answers": (*_USES, "test_upkeep"),
+    "answers": ("test_answers", *_USES, "test_upkeep"),
     "cipher": ("test_cipher", "test_vectors", "test_keys"),
     "flights": ("test_flights", *_USES),
     "grants": ("test_grants", *_USES, "test_keys"),
-    "kek": ("test_keys", "test_kms", "test_commands"),
+    "kek": ("test_kek", "test_keys", "test_kms", "test_commands"),
     "keys": ("test_keys", "test_ending", "test_heartbeat"),
     "leases": ("test_leases", *_USES, "test_watched", "test_life_proof"),
     "renewal": (*_USES, "test_upkeep", "test_life_ahead", "test_life_drain", "test_life_restore"),
