@@ -24,7 +24,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 #: The tests that matter, of each module; a process that a test starts would run without the fault.
 _USES = ("test_renewal", "test_ending")
 TESTS: dict[str, tuple[str, ...]] = {
-    "answers": ("test_answers", *_USES, "test_upkeep"),
+    "answers": ("test_answers", "test_late_answers", *_USES, "test_upkeep"),
     "cipher": ("test_cipher", "test_vectors", "test_keys"),
     "flights": ("test_flights", *_USES),
     "grants": ("test_grants", *_USES, "test_keys"),

@@ -162,6 +162,18 @@ def test_wrapped_data_keys_alone_forbid_a_new_key(settings: Settings) -> None:
     assert not KekCanary.objects.using("keys").exists()
 
 
+@both
+def test_the_primary_key_is_the_one_that_seals() -> None:
+    """Also beside older ones, whose rotation is not over."""
+    owner = uuid4()
+    rows = {name: keys.new_row(owner, "default") for name in "abcdefg"}
+    assert {(row.organization_id, row.kek_id, row.is_primary) for row in rows.values()} == {(owner, "default", True)}
+    for name, row in rows.items():
+        row.is_primary = name == "d"
+        row.save(using="keys")
+    assert keys.primary_key(owner).id == rows["d"].id
+
+
 class Counting(Keyring):
     """A keyring that remembers under which keys it was asked to open something."""
 
