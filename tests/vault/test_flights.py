@@ -55,8 +55,10 @@ def test_all_share_one_error_of_any_kind() -> None:
     def fail() -> str:
         raise KeyboardInterrupt
 
+    pool, (failing,) = in_threads(1, lambda: flights.run("key", fail))
     with pytest.raises(KeyboardInterrupt):
-        flights.run("key", fail)
+        failing.result(5)
+    pool.shutdown()
     assert flights.run("key", lambda: "works again") == "works again"
 
 
