@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from organizations import epochs
+from organizations.models import Organization
 from organizations.ramcache import RamCache
 from vault import holders, kek
 from vault.cipher import SealingKey, length_prefixed
@@ -26,7 +27,9 @@ for _cache in (_by_id, _primary):
 
 
 def primary_key(organization_id: UUID) -> SealingKey:
-    """The key under which this organization's new values are sealed; made at first use, by one of all processes."""
+    """The key under which this organization's new values are sealed; made at first use, by one of all processes.
+
+    Raises KeyGone where the organization has none and is not here any more, KekUnusable, Transient."""
     return _primary.get_or_load(organization_id, lambda: opened(_primary_row(organization_id)))
 
 
@@ -90,6 +93,7 @@ def _primary_row(organization_id: UUID) -> DataKey:
     found = rows.filter(organization_id=organization_id, is_primary=True).first()
     if found is not None:
         return found
+    _require_here(organization_id)
     new = new_row(organization_id, holders.wrapping_id(kek.current()))
     row, _ = rows.get_or_create(
         organization_id=organization_id,
@@ -97,6 +101,14 @@ def _primary_row(organization_id: UUID) -> DataKey:
         defaults={"id": new.id, "kek_id": new.kek_id, "wrapped": new.wrapped},
     )
     return row
+
+
+def _require_here(organization_id: UUID) -> None:
+    """Raises KeyGone where a new key would outlive its organization: that is being destroyed, or gone. One that is
+    only being founded is seen, since its transaction is that of the caller."""
+    here = Organization.objects.filter(pk=organization_id, ending_since=None)
+    if organization_id != INSTANCE and not here.exists():
+        raise KeyGone("There is no such organization, or it is being destroyed: no new key is made for it.")
 
 
 def _canary_aad(kek_id: str) -> bytes:

@@ -18,6 +18,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from organizations import epochs
+from tests.organizations import people
 from tests.servers import ROOT
 from tests.vault.keyrings import new_kek
 from tests.vault.processes import environment
@@ -39,7 +40,7 @@ def cold() -> Iterator[None]:
 
 
 def a_place() -> Place:
-    return Place(uuid4(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
+    return Place(people.organization(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
 
 
 @contextmanager

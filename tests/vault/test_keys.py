@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.core.checks import run_checks
 from django.db import connections
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from organizations.models import Epoch, Organization
@@ -30,7 +31,7 @@ def cold() -> None:
 
 
 def a_place() -> Place:
-    return Place(uuid4(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
+    return Place(people.organization(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
 
 
 @both
@@ -59,7 +60,7 @@ def test_data_keys_live_in_the_key_store_only() -> None:
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 def test_twenty_threads_make_one_key() -> None:
-    organization_id, found = uuid4(), []
+    organization_id, found = people.organization(), []
 
     def make() -> None:
         try:
@@ -89,9 +90,25 @@ def test_a_shredded_key_opens_nothing_any_more() -> None:
 
 
 @both
+@pytest.mark.parametrize("how", ["being destroyed", "gone"])
+def test_no_new_key_outlives_its_organization(how: str) -> None:
+    """C37: what comes in late for one that is destroyed seals nothing; a key it still has opens until it is deleted."""
+    mine = people.organization()
+    key = keys.primary_key(mine)
+    rows = Organization.objects.filter(pk=mine)
+    rows.update(ending_since=Now()) if how == "being destroyed" else rows.delete()
+    keys.forget_all()
+    assert keys.primary_key(mine).id == key.id
+    keys.shred(mine)
+    with pytest.raises(KeyGone, match="no new key is made"):
+        keys.primary_key(mine)
+    assert not DataKey.objects.using("keys").filter(organization_id=mine).exists()
+
+
+@both
 def test_shredding_is_told_to_every_process_and_spares_the_others() -> None:
     """V18: also where nothing is left to delete, since an earlier call may have ended between the two."""
-    mine, other = uuid4(), uuid4()
+    mine, other = people.organization(), people.organization()
     spared = keys.primary_key(other)
     ended = keys.primary_key(mine)
     for count in (1, 0):
@@ -106,7 +123,7 @@ def test_shredding_is_told_to_every_process_and_spares_the_others() -> None:
 
 @both
 def test_forgetting_is_for_this_process_only() -> None:
-    mine, other = uuid4(), uuid4()
+    mine, other = people.organization(), people.organization()
     ids = {each: keys.primary_key(each).id for each in (mine, other)}
     for each in (mine, other):
         keys.key_by_id(ids[each], each)
@@ -156,7 +173,7 @@ def test_a_sealed_credential_alone_forbids_a_new_key(settings: Settings) -> None
 
 @both
 def test_wrapped_data_keys_alone_forbid_a_new_key(settings: Settings) -> None:
-    keys.primary_key(uuid4())
+    keys.primary_key(people.organization())
     with pytest.raises(KekUnusable, match="Sealed rows exist"):
         keys.verify_kek()
     assert not KekCanary.objects.using("keys").exists()
@@ -165,7 +182,7 @@ def test_wrapped_data_keys_alone_forbid_a_new_key(settings: Settings) -> None:
 @both
 def test_the_primary_key_is_the_one_that_seals() -> None:
     """Also beside older ones, whose rotation is not over."""
-    owner = uuid4()
+    owner = people.organization()
     rows = {name: keys.new_row(owner, "default") for name in "abcdefg"}
     assert {(row.organization_id, row.kek_id, row.is_primary) for row in rows.values()} == {(owner, "default", True)}
     for name, row in rows.items():
@@ -200,7 +217,7 @@ def test_a_key_is_proven_once_and_a_wrong_one_named(settings: Settings) -> None:
     wrong = "The key named 'old' in VAULT_KEK is not the one that was used."
     assert keys.prove(Keyring(f"old:{new_kek()},new:{new}"), set()) == (("new",), {"new"}, wrong)
     assert keys.prove(Keyring(f"new:{new},unseen:{old}"), set()) == (("new", "unseen"), {"new"}, "")
-    keys.primary_key(uuid4())
+    keys.primary_key(people.organization())
     trouble = "Data keys are wrapped under 'new', which VAULT_KEK does not hold."
     assert keys.prove(Keyring(f"old:{old}"), set()) == (("old",), {"old"}, trouble)
 
@@ -239,7 +256,7 @@ def test_a_wrapped_key_moved_to_another_row_does_not_open() -> None:
 @both
 def test_swapped_rows_are_refused() -> None:
     """C21: any two ciphertexts of 300 rows swapped, all rejected, in one organization too."""
-    organization_id = uuid4()
+    organization_id = people.organization()
     places = [Place(organization_id, "vault_credential", uuid4(), "sealed", "salesforce", 1) for _ in range(300)]
     blobs = [sealing.seal(b"secret", where) for where in places]
     refused = 0

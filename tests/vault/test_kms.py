@@ -46,7 +46,7 @@ def service(shared: KeyService, settings: Settings) -> KeyService:
 
 
 def a_place() -> Place:
-    return Place(uuid4(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
+    return Place(people.organization(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
 
 
 def forget_versions() -> None:

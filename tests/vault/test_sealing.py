@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.organizations import people
 from vault import cipher, keys, sealing
 from vault.cipher import Place
 from vault.models import Credential
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def test_a_value_is_sealed_with_its_own_organizations_key() -> None:
-    place = Place(uuid4(), "table", uuid4(), "column")
+    place = Place(people.organization(), "table", uuid4(), "column")
     blob = sealing.seal(b"secret", place)
     assert cipher.key_id_of(blob) == keys.primary_key(place.organization_id).id
     assert sealing.unseal(blob, place) == b"secret"
