@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import BinaryField, F, Func, QuerySet
+from django.db.models import BinaryField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit
-from vault import answers, cipher, grants, holders, kek, keys, pending, registrations, revocation
+from organizations.models import Organization
+from vault import answers, cipher, grants, holders, kek, keys, pending, registrations, revocation, suspicion
 from vault.errors import TokenTampered
-from vault.models import DataKey
+from vault.models import Attempt, DataKey
 from vault.routers import KEY_STORE
 from vault.sealing import COLUMNS, Column
 
@@ -28,6 +29,8 @@ Progress = Callable[[str, int], None]
 SEALING = (answers, grants, pending, registrations, revocation)
 #: Longer than any process keeps an opened key, so that none still seals under a key that is about to go.
 REST = timedelta(hours=1)
+#: A key whose organization is not here is left alone for so long: the sign-in that made it may not have committed yet.
+ORPHANED = timedelta(days=1)
 #: Rows locked at once: a renewal that meets such a row waits some ten milliseconds.
 BATCH = 500
 #: Data keys held open at once.
@@ -43,6 +46,26 @@ class Resealed:
 
 def silent(_what: str, _count: int) -> None:
     """No progress is told."""
+
+
+def drop_orphans() -> int:
+    """Delete the keys that a sign-in which came to nothing, or one after a destruction, has left. Returns how many.
+
+    None of them while the database may be another than the one that the key store belongs to, or an older one (V20),
+    and none that a sealed value names."""
+    if suspicion.is_behind():
+        log.warning("the database is behind the key store: keys without an organization are left alone")
+        return 0
+    old = _stored().filter(created_at__lt=Now() - ORPHANED).exclude(organization_id=keys.INSTANCE)
+    gone = set(old.values_list("organization_id", flat=True)) - _here()
+    orphans = list(old.filter(organization_id__in=gone).values_list("pk", flat=True))
+    free = set(orphans) - set(_still_named(orphans))
+    return _stored().filter(pk__in=free).delete()[0]
+
+
+def _here() -> set[UUID]:
+    """Whose keys are to be kept and renewed: the organizations that are not being destroyed, and the installation."""
+    return {keys.INSTANCE, *Organization.objects.filter(ending_since=None).values_list("pk", flat=True)}
 
 
 def rewrap(progress: Progress = silent) -> int:
@@ -88,7 +111,8 @@ def new_data_keys(progress: Progress = silent) -> int:
     target, count = kek.current().current_id(), 0
     holders.require_everywhere(target)
     unfinished = set(_stored().filter(is_primary=False).values_list("organization_id", flat=True))
-    due = [row for row in _stored().filter(is_primary=True) if row.organization_id not in unfinished]
+    whose = _here() - unfinished
+    due = [row for row in _stored().filter(is_primary=True) if row.organization_id in whose]
     for batch in _batches(due, KEYS_AT_ONCE):
         count += _replace(batch, target)
         progress("new data keys", count)
@@ -97,17 +121,25 @@ def new_data_keys(progress: Progress = silent) -> int:
 
 def _replace(old: Sequence[DataKey], target: str) -> int:
     """Audited first: what cannot be recorded does not happen. The lock decides between two rotators."""
-    new = {row.organization_id: keys.new_row(row.organization_id, target) for row in old}
-    for organization_id in new:
-        if organization_id != keys.INSTANCE:
-            audit.record(organization_id, "operator", "keys.rotated")
+    recorded = [row for row in old if _record(row.organization_id)]
+    new = {row.organization_id: keys.new_row(row.organization_id, target) for row in recorded}
     with transaction.atomic(using=KEY_STORE):
-        rows = _stored().filter(pk__in=[row.pk for row in old], is_primary=True)
+        rows = _stored().filter(pk__in=[row.pk for row in recorded], is_primary=True)
         mine = list(rows.select_for_update(skip_locked=True).values_list("pk", "organization_id"))
         _stored().filter(pk__in=[pk for pk, _ in mine]).update(is_primary=False)
         _stored().bulk_create([new[organization_id] for _, organization_id in mine])
     keys.forget_all()
     return len(mine)
+
+
+def _record(organization_id: UUID) -> bool:
+    """False where the organization was destroyed a moment ago: the others' rotation goes on."""
+    try:
+        if organization_id != keys.INSTANCE:
+            audit.record(organization_id, "operator", "keys.rotated")
+    except audit.OrganizationGone:
+        return False
+    return True
 
 
 def reseal(progress: Progress = silent) -> Resealed:
@@ -184,15 +216,26 @@ def _write(column: Column, anew: dict[UUID, bytes]) -> None:
 
 
 def retire() -> int:
-    """Delete data keys that are no longer primary, rested, and named by no sealed value. Returns how many."""
+    """Delete data keys that are no longer primary, rested, and named by no sealed value. Returns how many.
+
+    Those stay too under which an answer that no database has seen yet may be sealed (`_unheard`)."""
     rested = _stored().filter(is_primary=True, created_at__lt=Now() - REST).values_list("organization_id", flat=True)
-    old = _stored().filter(is_primary=False, organization_id__in=list(rested)).values_list("pk", flat=True)
+    done = set(rested) - _unheard()
+    old = _stored().filter(is_primary=False, organization_id__in=done).values_list("pk", flat=True)
     count = 0
     for batch in _batches(list(old), KEYS_AT_ONCE):
         free = set(batch) - set(_still_named(batch))
         count += _stored().filter(pk__in=free, is_primary=False).delete()[0]
     keys.forget_all()
     return count
+
+
+def _unheard() -> set[UUID]:
+    """Organizations with a renewal of a grant as it is now whose answer never came: it may wait in some host's spool
+    (spool.py), where no query finds it."""
+    lost = Q(ended_at__isnull=True) | Q(outcome=answers.UNKNOWN)
+    rows = Attempt.objects.filter(lost, sealed_answer__isnull=True, generation=F("connection__generation"))
+    return set(rows.values_list("connection__organization_id", flat=True))
 
 
 def _still_named(key_ids: Sequence[UUID]) -> Iterator[UUID]:

@@ -16,19 +16,21 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.apps import apps
-from django.db import connections, models
+from django.core.management import call_command
+from django.db import connections, models, transaction
 from django.db.models import F
 from pytest_django import Settings
 
-from organizations.models import Member
+from organizations.models import Member, Organization
+from tests.organizations import people
 from tests.servers import ROOT
 from tests.vault import many
 from tests.vault.keyrings import new_kek
 from tests.vault.processes import environment
-from vault import cipher, grants, keys, rotation, sealing
+from vault import answers, cipher, grants, keys, rotation, sealing
 from vault.cipher import Place
 from vault.errors import KeyGone
-from vault.models import Attempt, Connection, Credential, DataKey
+from vault.models import Attempt, Connection, Credential, DatabaseMark, DataKey, KeyStoreMark
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -175,8 +177,6 @@ def test_a_row_that_is_locked_is_met_again() -> None:
 
     def hold() -> None:
         try:
-            from django.db import transaction
-
             with transaction.atomic():
                 Credential.objects.select_for_update().first()
                 locked.set()
@@ -207,6 +207,89 @@ def test_kept_answers_are_sealed_anew_too() -> None:
     assert rotation.retire() == 1
     keys.forget_all()
     assert sealing.unseal(bytes(Attempt.objects.get().sealed_answer or b""), place) == b"{}"
+
+
+def an_orphan(*, days: int = 0) -> UUID:
+    """The key of a sign-in that founded an organization and was rolled back; the key store is another database."""
+    with transaction.atomic():
+        organization_id = people.organization()
+        keys.primary_key(organization_id)
+        transaction.set_rollback(True)
+    mine = DataKey.objects.using("keys").filter(organization_id=organization_id)
+    mine.update(created_at=F("created_at") - timedelta(days=days))
+    assert mine.exists()
+    return organization_id
+
+
+def kept() -> set[UUID]:
+    return set(DataKey.objects.using("keys").values_list("organization_id", flat=True))
+
+
+def test_a_key_without_an_organization_stops_nobody() -> None:
+    """It is passed over, and deleted a day later; the installation's own key stays and is renewed."""
+    seal_many(2, 2)
+    own = keys.primary_key(keys.INSTANCE).id
+    young, _ = an_orphan(), an_orphan(days=2)
+    DataKey.objects.using("keys").filter(organization_id=keys.INSTANCE).update(created_at="2020-01-01T00:00Z")
+    call_command("rotate_keys", "--data-keys")
+    assert kept() == {keys.INSTANCE, young, *Organization.objects.values_list("pk", flat=True)}
+    assert DataKey.objects.using("keys").filter(organization_id=young).count() == 1
+    keys.forget_all()
+    assert keys.primary_key(keys.INSTANCE).id != own
+    assert unreadable() == []
+
+
+def test_an_organization_destroyed_meanwhile_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row goes between our look and the audit entry; the other one gets its key."""
+    seal_many(2, 2)
+    gone, other = DataKey.objects.using("keys").order_by("pk").values_list("organization_id", flat=True)
+    look = rotation._here
+
+    def then_destroyed() -> set[UUID]:
+        found = look()
+        Organization.objects.filter(pk=gone).delete()
+        return found
+
+    monkeypatch.setattr(rotation, "_here", then_destroyed)
+    assert rotation.new_data_keys() == 1
+    old = DataKey.objects.using("keys").get(is_primary=False)
+    assert old.organization_id == other
+
+
+def test_keys_stay_while_the_database_may_be_another() -> None:
+    """V20: restored from before an organization was founded, its keys are not deleted; nor one that a value names."""
+    seal_many(1, 1)
+    old = an_orphan(days=2)
+    KeyStoreMark.objects.using("keys").update_or_create(pk=1, defaults={"epoch": uuid4(), "counter": 1})
+    DatabaseMark.objects.update_or_create(pk=1, defaults={"epoch": uuid4(), "counter": 1})
+    assert rotation.drop_orphans() == 0
+    DatabaseMark.objects.update(epoch=KeyStoreMark.objects.using("keys").get().epoch)
+    row = Connection.objects.get()
+    stray = sealing.seal(b"{}", Place(old, "vault_attempt", uuid4(), "sealed_answer", row.provider, 1))
+    attempt = Attempt.objects.create(connection=row, grant_id=uuid4(), generation=1, sealed_answer=stray)
+    assert rotation.drop_orphans() == 0
+    attempt.delete()
+    assert rotation.drop_orphans() == 1
+    assert old not in kept()
+
+
+@pytest.mark.parametrize("outcome", ["", answers.UNKNOWN])
+def test_the_key_of_an_answer_in_a_spool_stays(outcome: str) -> None:
+    """V5 across a rotation: no query finds the answer: the key waits for it, or for the grant to move on."""
+    seal_many(1, 1)
+    row = Connection.objects.get()
+    attempt = Attempt(connection=row, grant_id=uuid4(), generation=row.generation, outcome=outcome)
+    attempt.ended_at = attempt.started_at if outcome else None
+    attempt.save()
+    blob = answers.sealer(row, attempt)(b"{}")  # waits on a disk
+    rotation.new_data_keys()
+    rotation.reseal()
+    rest()
+    assert rotation.retire() == 0
+    keys.forget_all()
+    assert sealing.unseal(blob, answers.place_of(attempt)) == b"{}"
+    Connection.objects.update(generation=F("generation") + 1)
+    assert rotation.retire() == 1
 
 
 def kill_rotators(times: int, longest: float) -> int:

@@ -24,6 +24,8 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Run it again then: it goes on where it was.") from None
 
     def _rotate(self, *, new_data_keys: bool) -> None:
+        if orphans := rotation.drop_orphans():
+            self.stdout.write(f"Data keys deleted whose organization is not here: {orphans}")
         retired = rotation.retire()
         self.stdout.write(f"Data keys wrapped anew: {rotation.rewrap(self._tell)}")
         if new_data_keys:
