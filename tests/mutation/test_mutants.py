@@ -1,11 +1,13 @@
 """The faults that `make mutate` makes: each changes the program, each is one change, what is for people stays."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
+from tests.mutation import worker
 from tests.mutation.mutants import mutants_of
-from tests.mutation.worker import apply, function_named, source_of
+from tests.mutation.worker import apply, believed, function_named, source_of
 
 
 def changed(source: str) -> set[str]:
@@ -45,3 +47,17 @@ def test_a_fault_reaches_who_already_holds_the_function() -> None:
         assert flights.Flights[str, str](1).run("key", lambda: "done") is None
     finally:
         held.__code__ = before
+
+
+@pytest.mark.parametrize(("fails_anyway", "verdict"), [(0, "killed"), (1, "survived")])
+def test_a_test_that_fails_without_a_fault_too_has_noticed_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails_anyway: int, verdict: str
+) -> None:
+    note = tmp_path / "note"
+
+    def ask(tests: list[str]) -> str:
+        note.write_text("broken" if "broken" in tests else "")
+        return "killed" if "broken" in tests else "survived"
+
+    monkeypatch.setattr(worker, "in_a_fork", lambda *_: fails_anyway)
+    assert believed(ask, ["broken", "fine"], note, set()) == verdict
