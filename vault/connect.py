@@ -180,8 +180,9 @@ def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
 
 
 def _open_keys(identity: Identity) -> None:
-    """Before the transaction, since a key service is asked over HTTP; an organization that is new has no key yet."""
-    known = Organization.objects.filter(salesforce_org_id=identity.salesforce_org_id)
+    """Before the transaction, since a key service is asked over HTTP; an organization that is new has no key yet.
+    One that is ending gets none any more: `join` will refuse it."""
+    known = Organization.objects.filter(salesforce_org_id=identity.salesforce_org_id, ending_since=None)
     for organization_id in known.values_list("pk", flat=True):
         keys.primary_key(organization_id)
 

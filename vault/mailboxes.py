@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit, epochs, locks
@@ -30,6 +31,7 @@ _MOST_SCOPES, _LONGEST_SCOPE = 50, 120
 _MIXED_UP = "The answer came from another provider than the one you were sent to. Nothing was connected."
 _APP_CHANGED = "The app that this was begun with has been changed meanwhile. Please start again."
 _SOMEBODY_ELSE = "This was begun by another person in this browser. Please start again."
+_NO_MEMBER = "Your access here has been ended, so nothing was connected."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _accept(provider: str, account: Account, grant: Grant, member: Member) -> Co
     """Whatever goes wrong from here on, the fresh tokens are not left behind."""
     try:
         _require_lasting(provider, grant)
+        _require_active(Member.objects.filter(pk=member.pk))  # else a key would be made for who has been destroyed
         keys.primary_key(member.organization_id)  # before the transaction: a key service is asked over HTTP
         row, replaced = _store(provider, account, grant, member)
     except Exception as error:  # noqa: BLE001  also a bug or a database that is away must not leave a grant nobody knows of
@@ -174,11 +177,26 @@ def _require_lasting(provider: str, grant: Grant) -> None:
         raise NotAllowedHere(f"{label}'s answer names more scopes than it can.")
 
 
+def _require_active(rows: QuerySet[Member]) -> None:
+    """As stored now: the person may have been away at the provider for minutes. Raises NotAllowedHere (403).
+
+    What ends an organization switches its members off in the same commit (organizations/erasing.py), so whoever holds
+    the member's row holds off both."""
+    if not [row for row in rows.select_related("organization") if _may_connect(row)]:
+        raise NotAllowedHere(_NO_MEMBER, status=403)
+
+
+def _may_connect(member: Member) -> bool:
+    return member.is_active and member.organization.ending_since is None
+
+
 @transaction.atomic
 def _store(provider: str, account: Account, grant: Grant, member: Member) -> tuple[Connection, list[UUID]]:
     """Connection and sealed grant, all or nothing. Returns the row and the grants to revoke."""
     locks.one_at_a_time("connect", f"{provider} {member.pk}")  # else two windows could connect two accounts at once
     row = _locked_row(provider, account, grant, member)
+    mine = Member.objects.filter(pk=member.pk)
+    _require_active(mine.select_for_update(of=("self",), no_key=True))  # after the connection's row, as everywhere
     earlier = grants.load_if_any(row) if row.generation else None
     row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
     row.account = account.email[:320]
@@ -213,6 +231,7 @@ def _locked_row(provider: str, account: Account, grant: Grant, member: Member) -
 
 
 def _record(row: Connection, grant: Grant, member: Member, *, replaced: bool) -> None:
+    epochs.bump("member", member.pk)  # what processes hold of "which connection is his" (clients); before the audit
     audit.record(
         row.organization_id,
         member,
@@ -228,7 +247,6 @@ def _record(row: Connection, grant: Grant, member: Member, *, replaced: bool) ->
         replaced=replaced,
     )
     epochs.bump("connection", row.pk)
-    epochs.bump("member", member.pk)  # what processes hold of "which connection is his" (clients)
 
 
 def _refused(provider: str, error: ProviderError) -> NotAllowedHere:
