@@ -87,7 +87,7 @@ class ConnectionsView(APIView):
 class ConnectionView(APIView):
     @extend_schema(operation_id="connections_delete", responses={204: None, **problems(404)})
     def delete(self, request: Request, connection_id: UUID) -> Response:
-        """Disconnect: every use is denied at once, and the grant is revoked at its provider."""
+        """Disconnect: every use is denied at once; a provider that can end the grant is asked until it has."""
         member = member_of(request)
         mine = Connection.objects.filter(pk=connection_id, member=member)
         if not mine.exists() or not revocation.disconnect(connection_id, member):

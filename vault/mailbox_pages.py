@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from organizations.models import Member
 from providers.base import Secret
-from vault import consent, dialects, mailbox_refusals, mailboxes, outbound, revocation
+from vault import consent, dialects, farewell, mailbox_refusals, mailboxes, outbound
 from vault.clients import reconnect_url
 from vault.errors import NotAllowedHere
 from vault.models import Connection
@@ -99,14 +99,7 @@ def _connected(request: HttpRequest, member: Member, row: Connection, next_url: 
 @require_POST
 def disconnect(request: HttpRequest, provider: str) -> HttpResponseBase:
     """End the signed-in person's grant, here and where it can be ended there. He stays signed in."""
-    member, spoken = _must_be_signed_in(request), dialects.of(provider)
-    for connection_id in Connection.objects.filter(member=member, provider=provider).values_list("id", flat=True):
-        revocation.disconnect(connection_id, member)
-    context = {
-        "again": reconnect_url(provider),
-        "home": HOME,
-        "label": spoken.label,
-        "revokes": spoken.revokes,
-        "advice": spoken.ending_advice,
-    }
+    member, label = _must_be_signed_in(request), dialects.label(provider)
+    told = farewell.disconnect(member, provider)
+    context = {"again": reconnect_url(provider), "home": HOME, "label": label, "told": told}
     return render(request, "vault/mailbox_disconnected.html", context)

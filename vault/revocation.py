@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,21 @@ _ENDED = (State.REVOKING, State.SHREDDED)
 CONFIRMED, NOT_OFFERED, UNREADABLE = "ok", "not_offered", "unreadable"
 STILL_USED = "still_used"  # its end would be that of the grant which has replaced it (dialects.may_revoke)
 REVOKED = "grant.revoked"
+_ELSEWHERE = "elsewhere"  # finished by another process, which alone knows how
 _LONGEST_WAIT = timedelta(hours=6)
+
+
+class Ending(StrEnum):
+    """What became of a connection that was to be ended, so that nobody is told more than has happened. NOTHING is
+    falsy."""
+
+    CONFIRMED = "confirmed"  # the provider has ended the grant
+    WAITING = "waiting"  # it has not confirmed that yet; we go on asking
+    KEPT = "kept"  # wiped here; another connection lives by the same consent
+    NOT_OFFERED = "not_offered"  # wiped here; there only the person can end it
+    UNREADABLE = "unreadable"  # it did not open any more, so the provider could not be told
+    OVER = "over"  # the connection held no grant any more
+    NOTHING = ""  # there was no connection
 
 
 def _place(row: DiscardedGrant, connection: Connection) -> Place:
@@ -45,29 +60,42 @@ def discard(connection: Connection, grant: Grant) -> UUID:
     return row.id
 
 
-def disconnect(connection_id: UUID, actor: Member | str) -> bool:
-    """Deny every use from this commit on, then end the grant at the provider. False when nothing was connected.
+_ENDINGS = {
+    CONFIRMED: Ending.CONFIRMED,
+    STILL_USED: Ending.KEPT,
+    NOT_OFFERED: Ending.NOT_OFFERED,
+    KeyGone.__name__: Ending.UNREADABLE,
+    TokenTampered.__name__: Ending.UNREADABLE,
+}
+
+
+def disconnect(connection_id: UUID, actor: Member | str) -> Ending:
+    """Deny every use from this commit on, then end the grant at the provider; returns what became of it.
 
     When the provider does not answer, `vault.tasks.finish_revocations` goes on trying."""
+    had_one = Credential.objects.filter(connection_id=connection_id).exists()
     discarded = put_down(connection_id, actor)
     if discarded is None:
-        return False
-    for discarded_id in discarded:
-        finish(discarded_id)
-    return True
+        return Ending.NOTHING
+    if not discarded:
+        return Ending.UNREADABLE if had_one else Ending.OVER
+    results = [_result(discarded_id) for discarded_id in discarded]
+    return _ENDINGS.get(results[-1], Ending.WAITING)
 
 
-def put_down(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
+def put_down(connection_id: UUID, actor: Member | str, *, unopened: bool = False) -> list[UUID] | None:
     """Deny every use from this commit on. Returns the grants to `finish`; None when nothing was connected.
 
-    Raises Transient and KekUnusable where the keys cannot be had: a grant that nobody can open could not be ended."""
-    with contextlib.suppress(KeyGone, TokenTampered):
-        grants.open_keys(connection_id)
+    Raises Transient and KekUnusable where the keys cannot be had: a grant that nobody can open could not be ended.
+    `unopened`: it is given up then, wiped here as UNREADABLE without its provider's knowing."""
+    if not unopened:
+        with contextlib.suppress(KeyGone, TokenTampered):
+            grants.open_keys(connection_id)
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
         if row is None or (row.state in _ENDED and not Credential.objects.filter(connection=row).exists()):
             return None
-        grant = grants.load_if_any(row)
+        grant = None if unopened else grants.load_if_any(row)
         states.release(row)
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
         row.state = State.REVOKING if grant else State.SHREDDED
@@ -88,26 +116,31 @@ def put_down(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
 
 def finish(discarded_id: UUID) -> bool:
     """Revoke one discarded grant at its provider and wipe it. False when it has to be tried again later."""
+    return bool(_result(discarded_id))
+
+
+def _result(discarded_id: UUID) -> str:
+    """As the audit log tells it (CONFIRMED ...); "" when it has to be tried again later."""
     with outbound.sign_ins.place("revocation") as taken:
-        return taken and _finish(discarded_id)
+        return _finish(discarded_id) if taken else ""
 
 
-def _finish(discarded_id: UUID) -> bool:
+def _finish(discarded_id: UUID) -> str:
     due = DiscardedGrant.objects.filter(pk=discarded_id, retry_at__lte=Now())
     if not due.update(retry_at=Now() + _CLAIM):  # another process is at it
-        return False
+        return ""
     row = DiscardedGrant.objects.select_related("connection").filter(pk=discarded_id).first()
     if row is None:  # another process has just finished it
-        return True
+        return _ELSEWHERE
     try:
         result = _end_at_provider(row)
     except (TokenTampered, KeyGone) as error:
         result = type(error).__name__  # nobody can read it any more, so nobody can revoke it either
     except (ProviderError, KekUnusable):
         _try_later(row)
-        return False
+        return ""
     _wipe(row, result)
-    return True
+    return result
 
 
 def _end_at_provider(row: DiscardedGrant) -> str:

@@ -15,10 +15,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from organizations.models import Member
 from providers.base import Secret
-from vault import connect, outbound, refused, revocation, salesforce
+from vault import connect, farewell, outbound, refused, salesforce
 from vault.clients import reconnect_url
 from vault.errors import NotAllowedHere
-from vault.models import Connection
 from vault.scopes import purposes
 
 BACKEND = "organizations.authentication.MemberBackend"
@@ -138,14 +137,13 @@ def callback(request: HttpRequest, login_key: str | None = None) -> HttpResponse
 @takes_no_password
 @require_POST
 def disconnect(request: HttpRequest) -> HttpResponseBase:
-    """End the signed-in person's grant, here and at Salesforce; that ends this browser session too."""
+    """End the signed-in person's grant, here and, once it answers, at Salesforce; this browser session ends too."""
     member = signed_in(request)
     if member is None:
         raise NotAllowedHere("You are not signed in.", status=403)
-    for connection_id in Connection.objects.filter(member=member, provider="salesforce").values_list("id", flat=True):
-        revocation.disconnect(connection_id, member)
+    told = farewell.disconnect(member, salesforce.PROVIDER)
     logout(request)
-    return render(request, "vault/disconnected.html")
+    return render(request, "vault/disconnected.html", {"told": told})
 
 
 @takes_no_password
