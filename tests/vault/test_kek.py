@@ -28,6 +28,8 @@ def test_what_is_just_allowed() -> None:
     few = base64.b64encode(bytes(range(8)) * 4).decode()
     ring = Keyring(f" {'k' * 64}:{new_kek()} , {few} ")
     assert ring.ids() == ring.heads() == ("k" * 64, "default")
+    with pytest.raises(KekUnusable, match="too long"):
+        Keyring(f"{'k' * 65}:{few}")
     assert [ring.holds(name) for name in ("k" * 64, "default", "other", "")] == [True, True, False, False]
 
 

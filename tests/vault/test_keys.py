@@ -181,8 +181,14 @@ def test_wrapped_data_keys_alone_forbid_a_new_key(settings: Settings) -> None:
 
 @both
 def test_the_primary_key_is_the_one_that_seals() -> None:
-    """Also beside older ones, whose rotation is not over."""
+    """Also beside older ones, whose rotation is not over; where there are only such, one is made."""
     owner = people.organization()
+    keys.new_row(owner, "default").save(using="keys")
+    DataKey.objects.using("keys").update(is_primary=False)
+    made = DataKey.objects.using("keys").get(id=keys.primary_key(owner).id)
+    assert made.is_primary
+    keys.forget_all()
+    made.delete()
     rows = {name: keys.new_row(owner, "default") for name in "abcdefg"}
     assert {(row.organization_id, row.kek_id, row.is_primary) for row in rows.values()} == {(owner, "default", True)}
     for name, row in rows.items():

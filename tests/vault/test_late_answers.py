@@ -1,7 +1,6 @@
 """An answer for a grant that has moved on is weighed: what works is kept, what nobody wants any more is revoked."""
 
 import json
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -71,15 +70,6 @@ def test_after_a_refusal_the_stored_token_is_not_asked_about(alice: Connected, p
     attempt = kept(alice, provider)
     answers.settle(attempt.id)
     assert (stored(alice)[0], alice.again().state) == ("late", State.HEALTHY)
-
-
-@pytest.mark.parametrize("change", [{"state": State.REVOKING}, {"generation": 99}])
-def test_what_moves_on_while_it_is_weighed_is_left_alone(alice: Connected, change: dict[str, Any]) -> None:
-    """I7, V14."""
-    seen = alice.again()
-    Connection.objects.update(**change)
-    answers._adopt_candidate(seen, alice.grant.renewed(access_token=Secret("late")))
-    assert Credential.objects.get().generation == alice.connection.generation
 
 
 def discarded() -> grants.Grant:
