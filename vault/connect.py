@@ -96,10 +96,11 @@ def begin(session: SessionBase, login_text: str, next_path: str, prompt: str = "
 
 def expect(session: SessionBase, callback: Callback) -> tuple[Expected, Secret]:
     """Use up the state and check that the answer comes from the host we sent the person to (BI-B14, BI-B15)."""
-    expected, verifier = pending.claim(session, callback.state)
-    base = redirect_uri("", announces_iss=True)
+    seen, base = pending.look(session, callback.state), redirect_uri("", announces_iss=True)
     came_to = f"{base}{callback.login_key}/" if callback.login_key else base
-    if came_to != expected.redirect_uri or not oauth.is_expected_issuer(_server(expected), callback.iss):
+    server = _server(seen) if came_to == seen.redirect_uri else None  # first: after its 503 the state stays good
+    expected, verifier = pending.claim(session, callback.state)
+    if server is None or not oauth.is_expected_issuer(server, callback.iss):
         raise NotAllowedHere(_MIXED_UP)
     return expected, verifier
 

@@ -97,10 +97,11 @@ def begin(session: SessionBase, member: Member, provider: str, next_path: str) -
 
 def expect(session: SessionBase, member: Member, answer: Answer) -> tuple[Expected, Secret]:
     """Use up the state; check that it is this member's, and the answer that of the provider asked (BI-B14, BI-B15)."""
+    seen = pending.look(session, answer.state)
+    is_theirs = (seen.provider, seen.redirect_uri) == (answer.provider, redirect_uri(answer.provider))
+    server = _server(seen) if is_theirs else None  # first: where it does not answer (503), the state stays good
     expected, verifier = pending.claim(session, answer.state)
-    if expected.provider != answer.provider or expected.redirect_uri != redirect_uri(answer.provider):
-        raise NotAllowedHere(_MIXED_UP)
-    if not oauth.is_expected_issuer(_server(expected), answer.iss):
+    if server is None or not oauth.is_expected_issuer(server, answer.iss):
         raise NotAllowedHere(_MIXED_UP)
     if expected.member != str(member.pk):
         raise NotAllowedHere(_SOMEBODY_ELSE, status=409)

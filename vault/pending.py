@@ -57,14 +57,31 @@ def remember(session: SessionBase, state: Secret, code_verifier: Secret, expecte
     row.save()
 
 
+def look(session: SessionBase, state: str) -> Expected:
+    """What belongs to this `state`, which stays good: for what may fail without the person's doing (a provider that
+    does not answer), and comes before `claim`. Raises NotAllowedHere (400)."""
+    return _opened(_found(session, state))[0]
+
+
 def claim(session: SessionBase, state: str) -> tuple[Expected, Secret]:
     """What belongs to this `state`, and its code verifier. Raises NotAllowedHere (400).
 
     The deletion decides between two callbacks at once; a state tried from another browser is not used up."""
+    row = _found(session, state)
+    if not PendingSignIn.objects.filter(pk=row.pk).delete()[0]:
+        raise NotAllowedHere(_STALE)
+    return _opened(row)
+
+
+def _found(session: SessionBase, state: str) -> PendingSignIn:
     mine = PendingSignIn.objects.filter(session_hash=_hash(_binding(session)), started_at__gt=Now() - LIFETIME)
     row = mine.filter(state_hash=_hash(state)).first()
-    if row is None or not PendingSignIn.objects.filter(pk=row.pk).delete()[0]:
+    if row is None:
         raise NotAllowedHere(_STALE)
+    return row
+
+
+def _opened(row: PendingSignIn) -> tuple[Expected, Secret]:
     facts = json.loads(sealing.unseal(bytes(row.sealed_facts), _place(row)))
     return Expected(**{name: facts[name] for name in Expected.__dataclass_fields__}), Secret(facts["code_verifier"])
 

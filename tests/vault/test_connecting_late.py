@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from organizations import audit, erasing, membership
 from organizations.models import Member, Organization
+from providers import oauth
 from providers.base import Account
 from tests.vault.accounts import PROVIDERS, Provider
 from tests.vault.conftest import cold
@@ -25,6 +26,11 @@ from vault.errors import NotAllowedHere
 from vault.models import Connection, DataKey
 
 __all__ = ["_simulators", "alice", "both", "cold", "google", "sim"]
+
+METADATA_PATH = {
+    "google": "/.well-known/openid-configuration",
+    "microsoft": "/organizations/v2.0/.well-known/openid-configuration",
+}
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -150,3 +156,15 @@ def wait(barrier: threading.Barrier) -> None:
         barrier.wait(1)
     except threading.BrokenBarrierError:
         return
+
+
+def test_a_provider_whose_metadata_cannot_be_had_just_now_may_be_come_back_from_again(
+    sim: Provider, alice: Member
+) -> None:
+    """The process that is asked has not spoken to it yet; its 503 does not use the state up."""
+    browser = browser_of(alice)
+    path = sim.walk(begin(sim, browser), "alice")
+    oauth._metadata.clear()
+    sim.sim("faults", {"path": METADATA_PATH[sim.name], "status": 503, "times": 1})
+    assert browser.get(path).status_code == 503
+    assert browser.get(path).status_code == 302
