@@ -33,7 +33,7 @@ def connections(request: HttpRequest, member: Member) -> HttpResponse:
         "open": [
             (dialects.label(provider), reconnect_url(provider, HERE))
             for provider in standing.PROVIDERS
-            if provider not in live and standing.may_connect(provider)
+            if provider not in live and standing.may_connect(member, provider)
         ],
         "devices": [(device, devices.label(device)) for device in devices.of(member)],
     }

@@ -74,7 +74,7 @@ class Transient(ProviderError):
         *,
         provider: str = "",
         details: tuple[Detail, ...] = (),
-        code: str = "",
+        code: str = "unreachable",
         retry_after: float = 5.0,
         outcome_unknown: bool = False,
     ) -> None:

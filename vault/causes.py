@@ -11,14 +11,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`who` mends it: the person, an administrator of the customer, or the operator of this product."""
+    """`who` mends it: the person, an administrator of the customer, the operator of this product, or it passes.
+    `hint`: what else the operator may look at; told by `doctor`, never to the person."""
 
     words: str
     who: str
     screen: str
+    hint: str = ""
 
 
 PERSON, ADMINISTRATOR, OPERATOR = "the person", "the customer's administrator", "the operator"
+ITSELF = "itself"
+#: Codes of what passes: no answer, and any other trouble whose code nobody knows.
+UNREACHABLE, PASSING = "unreachable", "passing"
 _RECONNECT = "Dashboard, Connections, Connect again."
 _SF_APP = "Setup, External Client App Manager (or Manage Connected Apps), this app, Policies"
 _ENTRA = "Microsoft Entra admin center, Entra ID, Enterprise apps, this app"
@@ -49,9 +54,12 @@ _ANYWHERE = {
         OPERATOR,
         "Compare the _CLIENT_ID and _CLIENT_SECRET settings (or the organization's own app) with the app's page there.",
     ),
-    "unreachable": Cause(
-        "The provider does not answer.", OPERATOR, "Try the address from this machine; look at OUTBOUND_PROXY and DNS."
+    UNREACHABLE: Cause(
+        "The provider does not answer, or not properly; we keep trying.",
+        OPERATOR,
+        "If it lasts: try the address from this machine; look at OUTBOUND_PROXY and DNS.",
     ),
+    PASSING: Cause("Passing trouble; we keep trying.", ITSELF, "Nothing to do. If it lasts, the log says more."),
 }
 _SALESFORCE = {
     "app_not_installed": Cause(
@@ -90,8 +98,10 @@ _AT_GOOGLE = {
     "ended": Cause(
         "The access was withdrawn or unused for six months, the password changed, or the app is in testing at Google, "
         "where access ends after seven days.",
-        OPERATOR,
-        f"{_GOOGLE}, Audience: if the status is “Testing”, publish the app; then the person connects again.",
+        PERSON,
+        _RECONNECT,
+        hint=f"If it ends after seven days each time: {_GOOGLE}, Audience, status “Testing”: the operator publishes "
+        "the app.",
     ),
     "app_in_testing": Cause(
         "The app is in testing at Google, and the account is none of its test users.",
@@ -180,9 +190,9 @@ def of(provider: str, code: str) -> Cause:
     return _BY_PROVIDER[provider].get(code) or _ANYWHERE.get(code) or _ANYWHERE[""]
 
 
-def codes(provider: str) -> dict[str, Cause]:
-    """Everything that may be wrong at one provider."""
-    return {**_ANYWHERE, **_BY_PROVIDER[provider]}
+def advice(cause: Cause) -> str:
+    """What `doctor` says to do, and by whom."""
+    return f"{cause.screen} (by {cause.who}) {cause.hint}".strip()
 
 
 def anywhere() -> dict[str, Cause]:

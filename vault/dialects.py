@@ -161,5 +161,5 @@ def _client_of(grant: Grant, provider: str) -> oauth.Client:
     client = registrations.client_of(grant.login_url, grant.client_id, provider)
     if client is None:
         text = "The app that this connection was made with is no longer configured; an administrator must restore it."
-        raise PermissionMissing(text, provider=provider)
+        raise PermissionMissing(text, provider=provider, code="client_refused")
     return client

@@ -124,7 +124,7 @@ def _reach(provider: str, login_url: str, uri: object) -> Finding:
 
 def _cause(provider: str, code: str, level: Level, message: str) -> Finding:
     cause = causes.of(provider, code)
-    return Finding(level, f"{message} {cause.words}", f"{cause.screen} (by {cause.who})")
+    return Finding(level, f"{message} {cause.words}", causes.advice(cause))
 
 
 @doctor_checks.register("vault.connections")
@@ -141,10 +141,13 @@ def connections() -> Iterator[Finding]:
 def in_trouble() -> Iterator[Finding]:
     """Grouped by what is wrong; an active member's only, since nothing is to be mended for the others."""
     rows = Connection.objects.filter(state__in=_TROUBLED, member__is_active=True)
-    for provider, code, count in rows.values_list("provider", "cause").annotate(count=Count("pk")).order_by("-count"):
-        some = [str(pk) for pk in rows.filter(provider=provider, cause=code).values_list("pk", flat=True)[:3]]
+    kinds = rows.values_list("provider", "state", "cause").annotate(count=Count("pk")).order_by("-count", "state")
+    for provider, state, code, count in kinds:
+        same = rows.filter(provider=provider, state=state, cause=code)
+        some = [str(pk) for pk in same.values_list("pk", flat=True)[:3]]
         message = f"{dialects.label(provider)}: {count} in trouble ({', '.join(some)}{' ...' if count > 3 else ''})."
-        yield _cause(provider, code, Level.WARNING, message)
+        known = code or (causes.PASSING if state == State.DEGRADED else "")
+        yield _cause(provider, known, Level.WARNING, message)
 
 
 @doctor_checks.register("vault.scopes")

@@ -45,7 +45,7 @@ def _asked(row: Connection) -> Finding:
     except RateLimited as error:
         return Finding(Level.WARNING, str(error), f"Wait; {label} lets us ask again in {error.retry_after:.0f} s.")
     except Transient as error:
-        return _told(row, "unreachable", Level.ERROR, str(error))
+        return _told(row, causes.UNREACHABLE, Level.ERROR, str(error))
     except (ProviderError, VaultError) as error:
         return _told(row, getattr(error, "code", ""), Level.ERROR, str(error))
     return Finding(Level.OK, f"{label} accepts it just now.")
@@ -68,7 +68,7 @@ def _stored_cause(row: Connection) -> str:
 
 def _told(row: Connection, code: str, level: Level, message: str) -> Finding:
     cause = causes.of(row.provider, code)
-    return Finding(level, f"{message} {cause.words}".strip(), f"{cause.screen} (by {cause.who})")
+    return Finding(level, f"{message} {cause.words}".strip(), causes.advice(cause))
 
 
 @doctor_pages.register("vault")
@@ -92,6 +92,10 @@ Below: each cause that is known by a code, who mends it, and where. Made by `man
 """
 
 
+def _where(cause: causes.Cause) -> str:
+    return f"{cause.screen} {cause.hint}".strip()
+
+
 def _table(title: str, known: dict[str, causes.Cause]) -> str:
-    rows = [f"| `{code or '-'}` | {each.words} | {each.who} | {each.screen} |" for code, each in sorted(known.items())]
+    rows = [f"| `{code or '-'}` | {each.words} | {each.who} | {_where(each)} |" for code, each in sorted(known.items())]
     return "\n".join([f"## {title}\n", "| cause | what it means | mended by | where |", "|---|---|---|---|", *rows, ""])

@@ -62,5 +62,6 @@ def _put_off(row: Connection, error: ProviderError | VaultError) -> None:
     asked = timedelta(seconds=error.retry_after if isinstance(error, (RateLimited, Transient)) else 0.0)
     mine = Connection.objects.filter(pk=row.pk, generation=row.generation)
     mine.update(probe_at=Now() + max(wait, asked), retry_at=Greatest("retry_at", Now() + asked))
-    mine.filter(state=State.HEALTHY).update(state=State.DEGRADED, reason=str(error)[:200])  # else a graver one is told
+    told = {"reason": str(error)[:200], "cause": getattr(error, "code", "")}
+    mine.filter(state=State.HEALTHY).update(state=State.DEGRADED, **told)  # else a graver one is told
     mine.filter(state=State.DEGRADED).update(failures=min(row.failures + 1, 1_000))

@@ -46,4 +46,4 @@ def note(connection_id: UUID) -> None:
         outcome__in=(RENEWED, REPLACED)
     )
     only_unproven = mine.filter(~Exists(failed), state=State.DEGRADED)
-    only_unproven.update(state=State.HEALTHY, reason="", failures=0, retry_at=None)
+    only_unproven.update(state=State.HEALTHY, reason="", cause="", failures=0, retry_at=None)

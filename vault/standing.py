@@ -105,7 +105,8 @@ def status_of(row: Connection, now: datetime) -> Status:
 def _mender(row: Connection, state: State) -> str:
     """Whom to ask, and for which screen, where connecting again alone would not help."""
     cause = causes.of(row.provider, row.cause)
-    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or cause.who not in _MENDERS:
+    passes = row.cause == causes.UNREACHABLE  # the operator hears of it; to the person it is nobody's task
+    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or passes or cause.who not in _MENDERS:
         return ""
     then = " Then connect again." if state is State.NEEDS_RECONNECT else ""
     return f"{_MENDERS[cause.who]} can mend this at {_label(row)}: {cause.screen}{then}"
@@ -132,8 +133,9 @@ _WORDS = {
 }
 
 
-def may_connect(provider: str) -> bool:
-    """Whether the operator has registered an app there; with Salesforce everybody signs in, so it has one."""
+def may_connect(member: Member, provider: str) -> bool:
+    """Whether there is an app for him there, the operator's or his organization's own; with Salesforce everybody signs
+    in, so it has one."""
     if provider == SALESFORCE:
         return True
-    return registrations.client_at(mailboxes.login_url(provider), provider) is not None
+    return registrations.client_at(mailboxes.login_url(provider), provider, member.organization_id) is not None

@@ -14,6 +14,7 @@ from organizations import policy
 from organizations.models import Application, AuditEntry, Device, Member
 from tests.dashboard.test_pages import HOST, page, signed_in
 from tests.organizations import people
+from vault import mailboxes, registrations
 from vault.models import Connection, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -225,3 +226,14 @@ def test_old_proof_counts_for_a_day(alice: Member) -> None:
     for age, words in ((timedelta(hours=23), "Connected"), (timedelta(hours=25), "Not proven lately")):
         Connection.objects.filter(pk=row.pk).update(last_success_at=timezone.now() - age)
         assert f">{words}</span>" in page(signed_in(alice), "connections/")
+
+
+def test_an_organizations_own_app_is_enough_to_connect(everybody: Any, settings: Settings) -> None:
+    """Its own members are offered it; another organization's are not."""
+    alice, bob, charlie = everybody
+    settings.GOOGLE_CLIENT_ID = settings.MICROSOFT_CLIENT_ID = ""
+    registrations.register(mailboxes.login_url("google"), "own", None, alice.organization_id, "google")
+    for member, is_offered in ((alice, True), (bob, True), (charlie, False)):
+        text = page(signed_in(member), "connections/")
+        assert ("Connect Google" in text) is is_offered
+        assert "Connect Microsoft" not in text

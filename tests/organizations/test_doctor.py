@@ -14,14 +14,14 @@ from django.utils import timezone
 from organizations import doctor as installation
 from organizations.models import Member
 from organizations.registries import Finding, Level, doctor_checks
-from providers.errors import NeedsReconnect, ProviderError
+from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, Transient
 from tests.journeys.people import sign_in_anew
 from tests.running import Stack
 from tests.servers import ROOT
 from tests.vault.conftest import Connected, alice, cold, provider
 from tests.vault.rotating import Rotating, cut
-from vault import causes, connect, dialects, doctor, mailbox_refusals, refused, states
-from vault.models import Connection, Credential, DatabaseMark, DataKey, LiveProcess, State
+from vault import causes, connect, dialects, doctor, mailbox_refusals, probe, refused, standing, states
+from vault.models import ClientRegistration, Connection, Credential, DatabaseMark, DataKey, LiveProcess, State
 from vault.tokens import ConnectionTokens
 
 __all__ = ["alice", "cold", "provider"]
@@ -85,6 +85,60 @@ def test_the_cause_stays_and_is_grouped(alice: Connected, provider: Rotating) ->
     states.mend(alice.again())
     assert alice.again().cause == ""
     assert list(doctor.in_trouble()) == []
+
+
+@pytest.mark.parametrize("where", ["a probe", "a renewal"])
+def test_passing_trouble_sends_nobody_to_connect_again(alice: Connected, provider: Rotating, where: str) -> None:
+    """One 503: said to pass; and forgotten with the next proof."""
+    behave, provider.server.behave = provider.server.behave, lambda handler: handler.answer(503, {})
+    if where == "a probe":
+        probe.probe(alice.connection.pk)
+    else:
+        with pytest.raises(Transient):
+            ConnectionTokens(alice.connection.pk, "test").access(rejected=alice.grant.access_token)
+    assert (alice.again().state, alice.again().cause) == (State.DEGRADED, "unreachable")
+    (finding,) = doctor.in_trouble()
+    assert "The provider does not answer, or not properly; we keep trying." in finding.message
+    assert "onnect again" not in finding.message + finding.advice
+    shown = standing.status_of(alice.again(), timezone.now())
+    assert shown.advice == "There is nothing to do: we keep trying."
+    provider.server.behave = behave
+    Connection.objects.update(retry_at=None)
+    if where == "a probe":
+        probe.probe(alice.connection.pk)
+    else:
+        ConnectionTokens(alice.connection.pk, "test").access(rejected=alice.grant.access_token)
+    assert (alice.again().state, alice.again().cause) == (State.HEALTHY, "")
+
+
+def test_trouble_without_a_code_passes_or_needs_the_person(alice: Connected) -> None:
+    Connection.objects.update(state=State.DEGRADED, cause="")
+    (finding,) = doctor.in_trouble()
+    assert finding.message.endswith("Passing trouble; we keep trying.")
+    assert "onnect again" not in finding.advice
+    Connection.objects.update(state=State.NEEDS_RECONNECT)
+    (finding,) = doctor.in_trouble()
+    assert finding.advice == "Dashboard, Connections, Connect again. (by the person)"
+
+
+def test_an_app_that_is_no_longer_configured_is_the_operators_task(alice: Connected, settings: Any) -> None:
+    settings.SALESFORCE_CLIENT_ID = "another"
+    ClientRegistration.objects.all().delete()
+    with pytest.raises(PermissionMissing):
+        ConnectionTokens(alice.connection.pk, "test").access(rejected=alice.grant.access_token)
+    assert (alice.again().state, alice.again().cause) == (State.DEGRADED, "client_refused")
+    (finding,) = doctor.in_trouble()
+    assert "(by the operator)" in finding.advice
+
+
+def test_who_withdrew_at_google_connects_again_himself(alice: Connected) -> None:
+    """That an app in testing loses its grants after a week is for the operator alone."""
+    Connection.objects.update(provider="google", state=State.NEEDS_RECONNECT, cause="ended", reason="It has ended.")
+    shown = standing.status_of(alice.again(), timezone.now())
+    assert shown.advice == "Connect again. Your settings stay as they are."
+    (finding,) = doctor.in_trouble()
+    assert "Connect again. (by the person)" in finding.advice
+    assert "“Testing”: the operator publishes the app" in finding.advice
 
 
 def test_what_does_not_answer_or_does_not_open_is_said(alice: Connected, provider: Rotating) -> None:
@@ -153,7 +207,7 @@ def test_every_code_that_providers_use_has_a_text() -> None:
         text = (ROOT / "providers" / name / "oauth.py").read_text()
         used = set(re.findall(r'\("(\w+)", f?(?:"[A-Z]|_[A-Z])|", "([a-z_]+)", (?:_|"[A-Z])|code="(\w+)"', text))
         codes = {code for found in used for code in found if code} - {"email", "calendar"}
-        assert codes - set(causes.codes(name)) == set(), name
+        assert codes - set(causes.anywhere() | causes.only_at(name)) == set(), name
         assert len(codes) >= 5, codes
 
 
