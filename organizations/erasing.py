@@ -78,9 +78,10 @@ def begin(organization_id: UUID) -> None:
             _require_begun(organization_id)
             return
         locks.one_at_a_time("join", row.salesforce_org_id)  # a sign-in comes before, or not at all
-        if Organization.objects.filter(pk=row.pk, ending_since=None).update(ending_since=Now()):
-            audit.record(row.pk, "operator", "organization.ending")
+        is_first = Organization.objects.filter(pk=row.pk, ending_since=None).update(ending_since=Now())
         Member.objects.filter(organization=row).update(is_active=False)
+        if is_first:  # after the members: everywhere a person's rows are locked before the audit log
+            audit.record(row.pk, "operator", "organization.ending")
         epochs.bump("organization", row.pk)
         Destruction.objects.get_or_create(
             organization_id=row.pk,
@@ -96,9 +97,16 @@ def _require_begun(organization_id: UUID) -> None:
 def take_stock(row: Destruction, _patience: float) -> None:
     """Counting what there is"""
     if row.found is None:
-        names = {str(row.pk), *(str(name) for _, eraser in erasers for name in eraser.names(row.pk))}
-        row.names, row.found = sorted(names), inventory(row.pk)
-        row.save(update_fields=["names", "found"])
+        _learn_names(row)
+        row.found = inventory(row.pk)
+        row.save(update_fields=["found"])
+
+
+def _learn_names(row: Destruction) -> None:
+    """By which queues and epochs know it; once more before each erasing, for what was made since."""
+    names = {str(row.pk), *row.names, *(str(name) for _, eraser in erasers for name in eraser.names(row.pk))}
+    row.names = sorted(names)
+    row.save(update_fields=["names"])
 
 
 def withdraw(row: Destruction, patience: float) -> None:
@@ -122,6 +130,7 @@ def empty_queues(row: Destruction, _patience: float) -> None:
 def erase(row: Destruction, _patience: float) -> None:
     """Erasing every room, and its keys"""
     for _ in range(_ROUNDS):
+        _learn_names(row)
         for _, eraser in reversed(list(erasers)):
             eraser.erase(row.pk)
         if not left(row.pk):

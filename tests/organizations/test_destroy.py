@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,13 +16,14 @@ import redis
 from celery import Celery, current_app
 from django.conf import settings as live
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
-from organizations import audit, certificate, erasing, erasing_queue, membership
+from organizations import audit, certificate, epochs, erasing, erasing_queue, membership
 from organizations.models import AuditEntry, Destruction, Epoch, Member, Organization
 from organizations.registries import erasers
 from tests.organizations import crawl, people
 from tests.vault.conftest import Connected, alice, cold, provider
+from tests.vault.keyrings import new_kek
 from tests.vault.rotating import Rotating
 from tests.vault.test_crashes import _url
 from vault import clients, keys, revocation, upkeep
@@ -131,6 +133,65 @@ def test_a_grant_that_does_not_open_is_not_called_confirmed(acme: Organization, 
     (told,) = destroy(acme)["withdrawn"]
     assert (told["confirmed"], told["unconfirmed"]) == (0, 1)
     assert provider.revoked == []
+
+
+def test_a_lost_key_keeps_nobodys_data_here(
+    acme: Organization, alice: Connected, provider: Rotating, settings: Any
+) -> None:
+    """V17 meets C37: what no key opens any more is wiped all the same; the certificate does not call it confirmed."""
+    names = words(acme) | {str(alice.connection.pk)}
+    settings.VAULT_KEK = f"new:{new_kek()}"
+    keys.forget_all()
+    (told,) = destroy(acme)["withdrawn"]
+    assert (told["confirmed"], told["unconfirmed"]) == (0, 1)
+    assert provider.revoked == []
+    assert crawl.naming(names, stored()) == []
+
+
+def test_a_renewal_refused_as_it_begins_is_no_deadlock(acme: Organization, alice: Connected) -> None:
+    """Both lock the member before the audit log, so one waits for the other."""
+    held = threading.Event()
+
+    def refuse() -> None:
+        try:
+            with transaction.atomic():
+                membership.unconfirm(alice.member.pk)
+                held.set()
+                wait_for_a_waiting_backend()
+                audit.record(acme.pk, "task:renewal", "connection.needs_reconnect", alice.connection.pk)
+        finally:
+            connections.close_all()
+
+    refusal = threading.Thread(target=refuse)
+    refusal.start()
+    assert held.wait(10)
+    erasing.begin(acme.pk)
+    refusal.join(10)
+    actions = AuditEntry.objects.filter(organization_id=acme.pk).order_by("sequence").values_list("action", flat=True)
+    assert list(actions)[-2:] == ["connection.needs_reconnect", "organization.ending"]
+
+
+def wait_for_a_waiting_backend() -> None:
+    until = time.monotonic() + 10
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(waiting)
+            if cursor.fetchone():
+                return
+            time.sleep(0.02)
+    pytest.fail("nobody waits")
+
+
+def test_what_was_made_after_the_counting_leaves_no_counter(acme: Organization, alice: Connected) -> None:
+    """The id of a connection that came in late is forgotten like the others."""
+    erasing.begin(acme.pk)
+    erasing.take_stock(Destruction.objects.get(), 0.2)
+    late = Connection.objects.create(organization=acme, member=alice.member, provider="google", subject="late")
+    epochs.bump("connection", late.pk)
+    destroy(acme)
+    assert not Epoch.objects.filter(key=str(late.pk)).exists()
+    assert crawl.naming({str(late.pk)}, stored()) == []
 
 
 def test_from_the_first_commit_on_nobody_and_nothing_gets_in(
