@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 
 from organizations.models import AuditEntry, Organization
 from organizations.registries import Eraser, Withdrawn, erasers, revokers
-from providers.errors import ProviderError
+from providers.errors import ProviderError, Transient
 from vault import answers, dialects, keys, renewal, revocation
-from vault.errors import VaultError
+from vault.errors import KekUnusable, VaultError
 from vault.models import Attempt, ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
 from vault.routers import KEY_STORE
 
@@ -58,17 +58,41 @@ def withdraw(organization_id: UUID, patience: float) -> Iterator[Withdrawn]:
     Connection.objects.filter(organization_id=organization_id).exclude(state=State.SHREDDED).update(
         state=State.REVOKING
     )  # one commit: whatever asks for a token or wants to renew one from now on is refused
-    _put_down(organization_id)
+    _put_down(organization_id, patience)
     _settle_what_is_under_way(organization_id)
     _revoke(organization_id, patience)
     yield from _outcome(organization_id)
 
 
-def _put_down(organization_id: UUID) -> None:
-    """Every grant from its credential to the list of those to be revoked, each in a commit of its own."""
+def _put_down(organization_id: UUID, patience: float) -> None:
+    """Every grant from its credential to the list of those to be revoked, each in a commit of its own.
+
+    A key that is lost or refused must keep nobody's data here: what it alone opens is given up, and told as
+    unconfirmed. A key service that is away is waited for, `patience` seconds in all."""
     rows = Credential.objects.filter(connection__organization_id=organization_id)
+    until, is_over = time.monotonic() + patience, False
     for connection_id in rows.values_list("connection_id", flat=True):
+        while not is_over and not _was_put_down(connection_id):
+            is_over = time.monotonic() > until
+            time.sleep(min(_PAUSE, patience))
+        if is_over:
+            _give_up(connection_id)
+
+
+def _was_put_down(connection_id: UUID) -> bool:
+    """False where the key service is away."""
+    try:
         revocation.put_down(connection_id, "operator")
+    except KekUnusable:
+        _give_up(connection_id)
+    except Transient:
+        return False
+    return True
+
+
+def _give_up(connection_id: UUID) -> None:
+    log.error("the grant of connection %s is wiped unopened; its provider does not hear of it", connection_id)
+    revocation.put_down(connection_id, "operator", unopened=True)
 
 
 def _settle_what_is_under_way(organization_id: UUID) -> None:
@@ -137,12 +161,19 @@ def erase(organization_id: UUID) -> None:
     """Grants that came in meanwhile are ended first; then rows, then keys. What no provider confirmed until now
     cannot be ended any more: nobody can open it."""
     for connection_id in names(organization_id):
-        for discarded_id in revocation.put_down(connection_id, "operator") or ():
-            revocation.finish(discarded_id)
+        _end_late(connection_id)
     while batch := list(names(organization_id))[:BATCH]:
         Connection.objects.filter(pk__in=batch).delete()
     ClientRegistration.objects.filter(organization_id=organization_id).delete()
     keys.shred(organization_id)
+
+
+def _end_late(connection_id: UUID) -> None:
+    try:
+        for discarded_id in revocation.put_down(connection_id, "operator") or ():
+            revocation.finish(discarded_id)
+    except (KekUnusable, Transient):
+        _give_up(connection_id)
 
 
 erasers.register("vault")(Eraser(count, erase, names))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from organizations.erasing import begin
 from providers.base import Secret
 from providers.errors import Transient
 from tests.organizations import people
@@ -20,7 +22,7 @@ from tests.vault import many
 from tests.vault.key_service import KeyService, key_service
 from tests.vault.keyrings import new_kek
 from tests.vault.rotating import Rotating
-from vault import checks, grants, kek, keys, kms, renewal, revocation, rotation, sealing
+from vault import checks, erasing, grants, kek, keys, kms, renewal, revocation, rotation, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable
 from vault.models import Attempt, Connection, DataKey, KekCanary, State
@@ -328,6 +330,31 @@ def test_no_key_service_is_asked_inside_a_transaction(
         assert revocation.disconnect(row.pk, "operator")
     assert len(inside) >= 5
     assert not any(inside)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_destruction_waits_for_the_key_service_and_not_for_ever(
+    service: KeyService, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    """C37: sealed for a while, the grant is revoked when it opens; sealed beyond our patience, it is told as such."""
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        row = connected(provider)
+        begin(row.organization_id)
+        keys.forget_all()
+        service.sim("seal", sealed=True)
+        monkeypatch.setattr(erasing, "_PAUSE", 0.1)
+        opens = threading.Timer(0.5, lambda: service.sim("seal", sealed=False))
+        if comes_back:
+            opens.start()
+        (told,) = erasing.withdraw(row.organization_id, 20.0 if comes_back else 0.3)
+        assert (told.confirmed, told.unconfirmed) == ((1, 0) if comes_back else (0, 1))
+        assert provider.revoked == ([provider.refresh_token] if comes_back else [])
+        row.refresh_from_db()
+        assert row.state == State.SHREDDED
 
 
 def connected(provider: Rotating) -> Connection:
