@@ -4,6 +4,7 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
+from django.db.models import F
 from django.db.models.functions import Now
 
 from providers.base import Access, Secret
@@ -29,14 +30,17 @@ class ConnectionTokens:
     def __init__(self, connection_id: UUID, purpose: str) -> None:
         self._connection_id = connection_id
         self._purpose = purpose
+        #: Of the grant whose token `access` has last handed out: what a refusal of it is about.
+        self.generation: int | None = None
 
     def access(self, *, rejected: Secret | None = None) -> Access:
         """A usable token and its API host; no query while a lease is held.
 
         Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
-        access = self.lease(rejected).access
+        lease = self.lease(rejected)
         outbound.give_back_database()
-        return access
+        self.generation = lease.generation
+        return lease.access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
         held = leases.held(self._connection_id, self._purpose, rejected)
@@ -70,17 +74,27 @@ class ConnectionTokens:
             lease = self._lease()
             if not grants.same(lease.access.token, rejected):  # else a look-up was under way since before the renewal
                 return lease
+        raise self._refuses_fresh(rejected)
+
+    def _refuses_fresh(self, rejected: Secret) -> NeedsReconnect:
+        """Renewing brings the very token that is refused. So that refusal is about the newest grant too, unless it has
+        just been changed."""
+        row, grant = _usable(self._connection_id)
+        if grants.same(grant.access_token, rejected):
+            self.generation = row.generation
         text = f"{dialects.label(row.provider)} refuses even a fresh token of this connection."
-        raise NeedsReconnect(text, provider=row.provider)
+        return NeedsReconnect(text, provider=row.provider)
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     """The row and its unsealed grant. Settles first what a crash has left behind."""
     answers.settle_pending(connection_id)
-    row = Connection.objects.annotate(clock=Now()).filter(pk=connection_id).first()
+    row = Connection.objects.annotate(clock=Now(), is_his=F("member__is_active")).filter(pk=connection_id).first()
     if row is None:
         raise ConnectRequired("salesforce")  # rows go only with their organization: signing in is what is left
     states.require_usable(row)
+    if not getattr(row, "is_his"):  # noqa: B009  annotated above; sent away, and offboarding.py comes in a moment (I7)
+        raise ConnectRequired(row.provider)
     return row, grants.load(row)
 
 

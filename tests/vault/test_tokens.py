@@ -96,10 +96,12 @@ def test_a_provider_that_refuses_what_it_has_just_issued_is_left_alone(alice: Co
     """C17: three renewals bring the same token each time; then only the person can mend it."""
     old = tokens(alice).access().token
     provider.changes = {"access_token": old.reveal()}
+    source = tokens(alice)
     with pytest.raises(NeedsReconnect, match=r"^Salesforce refuses even a fresh token of this connection.$") as told:
-        tokens(alice).access(rejected=old)
+        source.access(rejected=old)
     assert told.value.provider == "salesforce"
     assert (provider.refreshes, provider.reuses) == (3, 0)
+    assert source.generation == alice.again().generation, "which is what a watched client then says is dead"
 
 
 def test_an_answer_that_a_crash_left_behind_is_used_first(alice: Connected, provider: Rotating) -> None:
