@@ -124,7 +124,6 @@ def _create(organization: Organization, arrival: Arrival, invitation: Invitation
         invitations.accept(invitation, member)
     _add_own_domain(member)
     audit.record(organization.pk, member, "member.joined", member.pk, role=member.role, invited=bool(invitation))
-    signals.member_joined.send(sender=Member, member=member)
     return member
 
 

@@ -9,8 +9,14 @@ from vault import clock, incidents, probe, suspicion, turns, upkeep
 
 @shared_task(ignore_result=True)
 def finish_revocations() -> None:
-    """Try again to end discarded grants at their providers."""
+    """Try again to end discarded grants at their providers, and those of people who were sent away."""
     upkeep.finish_revocations()
+
+
+@shared_task(ignore_result=True)
+def end_grants_of(member_id: str) -> None:
+    """End what a member has connected whose access was ended."""
+    upkeep.end_grants_of(UUID(member_id))
 
 
 @shared_task(ignore_result=True)

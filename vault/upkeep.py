@@ -16,6 +16,7 @@ from vault import (
     answers,
     connect,
     grants,
+    offboarding,
     pending,
     proof,
     renewal,
@@ -39,7 +40,15 @@ _RENEW_EVERY = timedelta(days=7)
 _KEEP_ATTEMPTS = timedelta(days=30)
 
 
+def end_grants_of(member_id: UUID) -> None:
+    for connection_id in offboarding.left_of(member_id):
+        _passing(offboarding.end, connection_id)
+
+
 def finish_revocations() -> None:
+    """First what a lost message, a crash or a key service that was away has left of people who were sent away."""
+    for connection_id in offboarding.left_of_all(BATCH):
+        _passing(offboarding.end, connection_id)
     for discarded_id in revocation.due_ids()[:BATCH]:
         revocation.finish(discarded_id)
 
