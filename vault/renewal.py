@@ -14,14 +14,19 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
+from providers.http import TOTAL_SECONDS
 from providers.oauth import RawAnswer
 from vault import answers, dialects, grants, incidents, states, suspicion, underway
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
 
-#: Longer than the provider call can take (connect 3 s, read 10 s, total 12 s) and the commit after it.
-LEASE = timedelta(seconds=30)
+#: Longer than the provider call, and than its answer is held in memory while the database does not take it: nobody may
+#: present the same refresh token while we hold its successor (I3).
+LEASE = timedelta(seconds=50)
+_MARGIN = 5.0
+if LEASE.total_seconds() < TOTAL_SECONDS + answers.PATIENCE + _MARGIN:
+    raise AssertionError("a renewal's lease would end before what it protects")
 #: How long a request waits for someone else's renewal before it answers 503.
 DEADLINE = 10.0
 
@@ -195,8 +200,12 @@ def _note_refusal(begun: Begun, error: ProviderError) -> None:
         _note_failure(begun, error)
         raise error
     reason, incident = _rotation_lost(begun, str(error))
-    answers.close(begun.attempt, answers.REFUSED)
-    states.refuse(begun.connection.pk, begun.attempt.generation, reason, cause=error.code, incident=incident)
+    at = (begun.connection.pk, begun.attempt.generation)
+    with transaction.atomic():  # a refused attempt whose connection is not would have its token presented again
+        verdict = states.condemn(*at, reason, cause=error.code, incident=incident)
+        answers.close(begun.attempt, answers.REFUSED)
+    if verdict is not None:
+        raise verdict
 
 
 def _rotation_lost(begun: Begun, said: str) -> tuple[str, str]:

@@ -80,25 +80,35 @@ def degrade(
 def refuse(
     connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
 ) -> None:
-    """The provider's definite verdict on the newest grant: only connecting again helps. Raises NeedsReconnect.
-
-    `incident`: the kind to record, where it is more than one person's business. Returns without a word when the grant
-    has moved on meanwhile: the verdict is about an older token then (V8)."""
+    """`condemn` in a transaction of its own. Raises NeedsReconnect after its commit, unless the grant has moved on."""
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection_id)
-        if row.generation != generation or row.state not in USABLE:
-            return
-        release(row)
-        row.state, row.reason, row.cause = State.NEEDS_RECONNECT, reason[:200], cause
-        row.save(update_fields=["state", "reason", "cause", "lease_by", "lease_until"])
-        if row.provider == dialects.SIGNS_IN:
-            membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
-        audit.record(
-            row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
-        )
-        if incident:
-            incidents.record(incident, row.organization_id, row)
-        epochs.bump("connection", row.pk)
-        epochs.bump("cards", row.pk)
-    log.warning("connection %s needs its person to connect again", row.pk)
-    raise NeedsReconnect(row.reason, provider=row.provider)
+        error = condemn(connection_id, generation, reason, cause=cause, result=result, incident=incident)
+    if error is not None:
+        raise error
+
+
+def condemn(
+    connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
+) -> NeedsReconnect | None:
+    """The provider's definite verdict on the newest grant: only connecting again helps.
+
+    In the caller's transaction; returns what to raise after its commit. `incident`: the kind to record, where it is
+    more than one person's business. None, and nothing done, when the grant has moved on meanwhile: the verdict is
+    about an older token then (V8)."""
+    row = Connection.objects.select_for_update().get(pk=connection_id)
+    if row.generation != generation or row.state not in USABLE:
+        return None
+    release(row)
+    row.state, row.reason, row.cause = State.NEEDS_RECONNECT, reason[:200], cause
+    row.save(update_fields=["state", "reason", "cause", "lease_by", "lease_until"])
+    if row.provider == dialects.SIGNS_IN:
+        membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
+    audit.record(
+        row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
+    )
+    if incident:
+        incidents.record(incident, row.organization_id, row)
+    epochs.bump("connection", row.pk)
+    epochs.bump("cards", row.pk)
+    transaction.on_commit(lambda: log.warning("connection %s needs its person to connect again", row.pk))
+    return NeedsReconnect(row.reason, provider=row.provider)

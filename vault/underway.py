@@ -27,6 +27,11 @@ class Underway:
         self._count = 0
         self._is_closing = False
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether what is under way had better come to its end."""
+        return self._is_closing
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Around work that must not be cut off. Raises Transient when this process is about to end."""

@@ -18,7 +18,7 @@ from tests.faults.people import Person, connect, simulator
 from tests.servers import ROOT
 from tests.simulators.running import Running
 from tests.vault.processes import environment
-from vault import grants
+from vault import grants, renewal
 from vault.models import State
 
 __all__ = ["simulator"]
@@ -209,9 +209,11 @@ def test_killed_in_between(simulator: Running, oracle: Oracle, tmp_path: Path) -
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_the_storm(simulator: Running, oracle: Oracle, tmp_path: Path) -> None:
-    """10,000 callers over 8 processes, twice; ten deaths, with the real lease of 30 s."""
+    """10,000 callers over 8 processes, twice; ten deaths, with the real lease."""
     waves = [["before"] * 5 + ["kept"], ["before"] * 3 + ["settled"]]
-    figures = survive(simulator, oracle, tmp_path, callers=10_000, processes=8, lease=30.0, waves=waves)
+    figures = survive(
+        simulator, oracle, tmp_path, callers=10_000, processes=8, lease=renewal.LEASE.total_seconds(), waves=waves
+    )
     print(f"\nstorm: {figures}")  # noqa: T201  what the soak is run for
 
 
@@ -219,5 +221,7 @@ def test_the_storm(simulator: Running, oracle: Oracle, tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.oracle(reuses=1)
 def test_the_storm_killed_in_between(simulator: Running, oracle: Oracle, tmp_path: Path) -> None:
-    figures = be_killed_in_between(simulator, oracle, tmp_path, callers=10_000, processes=8, lease=30.0)
+    figures = be_killed_in_between(
+        simulator, oracle, tmp_path, callers=10_000, processes=8, lease=renewal.LEASE.total_seconds()
+    )
     print(f"\nkilled in between: {figures}")  # noqa: T201

@@ -55,7 +55,7 @@ def start(alice: Connected, provider: Rotating, moment: str, folder: Path) -> "s
 
 
 def end_lease(alice: Connected) -> None:
-    """As if thirty seconds had passed."""
+    """As if its time had passed."""
     Connection.objects.filter(pk=alice.connection.pk).update(lease_until=timezone.now(), retry_at=None)
 
 
