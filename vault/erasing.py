@@ -99,13 +99,15 @@ def _settle_what_is_under_way(organization_id: UUID) -> None:
     """A renewal that was sent before we began may still bring tokens; they are revoked as well. A holder that was
     killed keeps us waiting no longer than its lease would have lasted."""
     mine = Attempt.objects.filter(connection__organization_id=organization_id, ended_at__isnull=True)
+    kept = mine.filter(sealed_answer__isnull=False)
     until = time.monotonic() + renewal.LEASE.total_seconds()
     while True:
+        # asked first: an answer that comes while we settle others is met in the next round
+        is_awaited = mine.filter(sealed_answer__isnull=True, started_at__gt=Now() - renewal.LEASE).exists()
         answers.import_spool()
-        for attempt_id in mine.filter(sealed_answer__isnull=False).values_list("pk", flat=True):
+        for attempt_id in kept.values_list("pk", flat=True):
             _settle(attempt_id)
-        sent = mine.filter(sealed_answer__isnull=True, started_at__gt=Now() - renewal.LEASE)
-        if not sent.exists() or time.monotonic() > until:
+        if not (is_awaited or kept.exists()) or time.monotonic() > until:
             return
         time.sleep(_PAUSE)
 
@@ -160,7 +162,8 @@ def _at(provider: str, told: Counter[tuple[str, str]], waiting: int) -> Withdraw
 def erase(organization_id: UUID) -> None:
     """Grants that came in meanwhile are ended first; then rows, then keys. What no provider confirmed until now
     cannot be ended any more: nobody can open it."""
-    for connection_id in names(organization_id):
+    late = Credential.objects.filter(connection__organization_id=organization_id)
+    for connection_id in late.values_list("connection_id", flat=True):
         _end_late(connection_id)
     while batch := list(names(organization_id))[:BATCH]:
         Connection.objects.filter(pk__in=batch).delete()
