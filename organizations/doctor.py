@@ -6,6 +6,7 @@ import http.client
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import psycopg
 from celery import current_app
 from django.conf import settings
 from django.core.checks import run_checks
@@ -17,7 +18,7 @@ from kombu.exceptions import OperationalError
 from organizations.loopback import is_loopback
 from organizations.registries import Finding, Level, doctor_checks
 
-#: Seconds that a worker has to answer.
+#: Seconds that a worker, our own address or a database has to answer.
 _PATIENCE = 3
 
 
@@ -60,32 +61,6 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-@doctor_checks.register("organizations.databases")
-def databases() -> Iterator[Finding]:
-    for alias, name in (("default", "DATABASE_URL"), ("keys", "KEY_STORE_URL")):
-        yield _database(alias, name)
-    if _server_of("default") == _server_of("keys"):
-        advice = "Let KEY_STORE_URL name a database with backups of its own, kept for 7 days at most (docs/deploy.md)."
-        yield Finding(Level.ERROR, "The key store is the same database as the data.", advice)
-
-
-def _server_of(alias: str) -> tuple[object, ...]:
-    found = connections[alias].settings_dict
-    return found["ENGINE"], found["HOST"], found["PORT"], found["NAME"]
-
-
-def _database(alias: str, name: str) -> Finding:
-    try:
-        executor = MigrationExecutor(connections[alias])
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError as error:
-        return Finding(Level.ERROR, f"The database in {name} does not answer ({type(error).__name__}).", f"See {name}.")
-    if waiting:
-        advice = f"manage.py migrate --database {alias}"
-        return Finding(Level.ERROR, f"The database in {name} lacks {len(waiting)} migrations.", advice)
-    return Finding(Level.OK, f"The database in {name} answers and is up to date.")
-
-
 @doctor_checks.register("organizations.queue")
 def queue() -> Iterator[Finding]:
     """Whether tasks can be handed over, and somebody takes them."""
@@ -103,3 +78,54 @@ def queue() -> Iterator[Finding]:
     else:
         advice = "Start one: celery -A config worker --pool threads (docs/deploy.md)."
         yield Finding(Level.ERROR, "The queue answers, but no worker does.", advice)
+
+
+@doctor_checks.register("organizations.databases")
+def databases() -> Iterator[Finding]:
+    """After the queue, which needs none; all that is looked at later does."""
+    silent = {alias: _silence(alias) for alias in ("default", "keys")}
+    for alias, name in (("default", "DATABASE_URL"), ("keys", "KEY_STORE_URL")):
+        yield _database(alias, name, silent[alias])
+    if _server_of("default") == _server_of("keys"):
+        advice = "Let KEY_STORE_URL name a database with backups of its own, kept for 7 days at most (docs/deploy.md)."
+        yield Finding(Level.ERROR, "The key store is the same database as the data.", advice)
+    if silent["default"]:
+        yield Finding(Level.WARNING, "The rest needs the database and was not looked at.", "", is_last=True)
+
+
+def _server_of(alias: str) -> tuple[object, ...]:
+    found = connections[alias].settings_dict
+    return found["ENGINE"], found["HOST"], found["PORT"], found["NAME"]
+
+
+def _database(alias: str, name: str, silence: str) -> Finding:
+    try:
+        waiting = [] if silence else _waiting_migrations(alias)
+    except DatabaseError as error:
+        silence = type(error).__name__
+    if silence:
+        return Finding(Level.ERROR, f"The database in {name} does not answer ({silence}).", f"See {name}.")
+    if waiting:
+        advice = f"manage.py migrate --database {alias}"
+        return Finding(Level.ERROR, f"The database in {name} lacks {len(waiting)} migrations.", advice)
+    return Finding(Level.OK, f"The database in {name} answers and is up to date.")
+
+
+def _waiting_migrations(alias: str) -> list[object]:
+    executor = MigrationExecutor(connections[alias])
+    return list(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _silence(alias: str) -> str:
+    """The kind of failure of a database that takes no connection within seconds; "" where it does, or is a file.
+
+    Past the pool, which would try again for long, and log each time."""
+    database = connections[alias]
+    if database.vendor != "postgresql":
+        return ""
+    try:
+        with database.wrap_database_errors:
+            psycopg.connect(**{**database.get_connection_params(), "connect_timeout": _PATIENCE}).close()
+    except DatabaseError as error:
+        return type(error).__name__
+    return ""

@@ -38,11 +38,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `manage.py doctor`: plain words, and what to do where it is not ok. Never a secret or an address."""
+    """One line of `manage.py doctor`: plain words, and what to do where it is not ok. Never a secret or an address.
+    `is_last`: whatever would be looked at after it needs what is missing."""
 
     level: Level
     message: str
     advice: str = ""
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ import io
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -299,3 +301,25 @@ def test_one_that_is_not_is_told_what_to_do(stack: Stack) -> None:
     assert told.returncode == 1
     for sentence in ("is not the one that was used", "queue in REDIS_URL does not answer", "cannot be reached"):
         assert sentence in told.stdout
+
+
+def test_without_a_database_it_ends_within_seconds_and_without_noise(stack: Stack) -> None:
+    """One line for all that needs it; the queue, which does not, is looked at all the same."""
+    given = urlsplit(stack.facts["database_url"])
+    away = urlunsplit(given._replace(netloc=f"{given.username}:{given.password}@127.0.0.1:1"))
+    environment = {name: value for name, value in stack.environment.items() if name != "DATABASE_URL_FILE"}
+    began = time.monotonic()
+    told = run(
+        Stack(stack.process, stack.state, {**stack.facts, "environment": {}}, 0.0, stack.output),
+        **environment,
+        DATABASE_URL=away,
+    )
+    took = time.monotonic() - began
+    lines = told.stdout.splitlines()
+    assert told.returncode == 1
+    assert "The database in DATABASE_URL does not answer (OperationalError)." in told.stdout
+    assert lines[-1] == "warning  The rest needs the database and was not looked at."
+    assert any("The queue answers" in line for line in lines)
+    assert len(lines) < 12, told.stdout
+    assert len(told.stderr.splitlines()) == 1, told.stderr
+    assert took < 20, "most of it the start of Python, on a busy machine"
