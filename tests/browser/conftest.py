@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser import mailclient
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # gone before other tests: while it is there, Django sees an event loop and refuses
 def browser() -> Iterator[Browser]:
     if not mailclient.CHROMIUM.is_file():
         pytest.skip("Chromium is not installed: make browser")
