@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from organizations import audit, certificate, epochs, erasing_queue, locks
+from organizations import audit, certificate, epochs, erasing_queue, locks, named
 from organizations.models import Destruction, Member, Organization
 from organizations.registries import Withdrawn, erasers, revokers, unsubscribers
 
@@ -46,17 +46,10 @@ def find(text: str) -> UUID:
 
     Raises NoSuchOrganization."""
     for model, key in ((Organization, "id"), (Destruction, "organization_id")):
-        found = model.objects.filter(**_named(text, key)).values_list(key, flat=True).first()
+        found = model.objects.filter(**named.lookup(text, key)).values_list(key, flat=True).first()
         if found is not None:
             return UUID(str(found))
     raise NoSuchOrganization("There is no organization with this id.")
-
-
-def _named(text: str, key: str) -> dict[str, str]:
-    try:
-        return {key: str(UUID(text))}
-    except ValueError:
-        return {"salesforce_org_id": text} if len(text) != 15 else {"salesforce_org_id__startswith": text}
 
 
 def destroy(organization_id: UUID, patience: float, tell: Callable[[str], None]) -> dict[str, Any]:

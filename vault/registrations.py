@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from organizations import audit
-from organizations.models import Organization
 from providers.base import Secret
 from providers.oauth import Client
 from vault import keys, sealing
@@ -96,10 +95,6 @@ def _registered(provider: str, login_url: str, organization_id: UUID | None) -> 
     """Exactly the one that `register` writes."""
     rows = ClientRegistration.objects.filter(provider=provider, login_url=login_url)
     return rows if provider == SALESFORCE else rows.filter(organization=organization_id)
-
-
-def organization_named(salesforce_org_id: str) -> Organization | None:
-    return Organization.objects.filter(salesforce_org_id=salesforce_org_id).first()
 
 
 def _record(organization_id: UUID | None, action: str, login_url: str) -> None:

@@ -124,6 +124,23 @@ def test_an_organizations_own_mail_app_is_its_members_alone(alice: Connected, tm
         run("mail_app", "--provider", name, "--client-id", "own", "--public")
 
 
+def test_an_organization_is_named_in_each_way_that_operators_know(alice: Connected) -> None:
+    """By our id, and by 15 or 18 characters of Salesforce's; who is unknown is told what helps with that command."""
+    org = alice.member.organization
+    where = mailboxes.login_url("google")
+    for text in (str(org.pk), org.salesforce_org_id, org.salesforce_org_id[:15]):
+        run("mail_app", "--provider", "google", "--organization", text, "--client-id", text, "--public")
+        client = registrations.client_at(where, "google", org.pk)
+        assert client is not None
+        assert client.client_id == text
+    unknown = ("--organization", "00D000000000999", "--client-id", "own", "--public")
+    with pytest.raises(CommandError, match="one of its people signs in with Salesforce first") as refused:
+        run("mail_app", "--provider", "google", *unknown)
+    assert "leave" not in str(refused.value)
+    with pytest.raises(CommandError, match="leave --organization out"):
+        run("salesforce_app", "--login-url", "https://acme.my.salesforce.com", *unknown)
+
+
 def test_the_command_refuses_what_is_no_login_host(alice: Connected) -> None:
     with pytest.raises(CommandError, match="not a Salesforce login address"):
         run("salesforce_app", "--login-url", "https://evil.example", "--client-id", "own", "--public")

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
+from organizations import named
 from providers.base import Secret
-from vault import registrations
 
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--client-id", help="the client id (consumer key, application id) of the app")
     parser.add_argument("--secret-file", help="file with the client secret; else it is read from stdin")
     parser.add_argument("--public", action="store_true", help="the app has no secret (PKCE alone)")
-    parser.add_argument("--organization", help="the Salesforce organization id (18 characters) it belongs to")
+    parser.add_argument("--organization", help="whose it is: our id of the organization, or its Salesforce org id")
     parser.add_argument("--remove", action="store_true")
 
 
@@ -34,10 +34,11 @@ def secret_in(options: dict[str, Any]) -> Secret | None:
     return Secret(text.strip())
 
 
-def organization_in(options: dict[str, Any]) -> UUID | None:
+def organization_in(options: dict[str, Any], otherwise: str) -> UUID | None:
+    """None where none is named. Raises CommandError, with what to do `otherwise`, where nobody of it is here yet."""
     if not options["organization"]:
         return None
-    organization = registrations.organization_named(options["organization"])
+    organization = named.organization(options["organization"])
     if organization is None:
-        raise CommandError("No such organization has signed in yet; leave --organization out.")
+        raise CommandError(f"Nobody of such an organization has signed in yet; {otherwise}")
     return organization.pk

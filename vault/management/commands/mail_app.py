@@ -8,6 +8,8 @@ from vault import mailboxes, registrations
 from vault.management.commands import _registering
 from vault.management.commands._registering import organization_in, secret_in
 
+_FIRST = "one of its people signs in with Salesforce first."
+
 
 class Command(BaseCommand):
     help = "Sets, shows or removes the app with which an organization's members connect Google or Microsoft."
@@ -17,7 +19,7 @@ class Command(BaseCommand):
         _registering.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        provider, organization_id = options["provider"], organization_in(options)
+        provider, organization_id = options["provider"], organization_in(options, _FIRST)
         if organization_id is None:
             raise CommandError("Name the --organization; the app for everybody else is in the settings.")
         where = mailboxes.login_url(provider)

@@ -9,6 +9,8 @@ from vault import connect, registrations, salesforce
 from vault.management.commands import _registering
 from vault.management.commands._registering import organization_in, secret_in
 
+_WITHOUT = "leave --organization out: the login host says whose app it is."
+
 
 class Command(BaseCommand):
     help = "Sets, shows or removes the client id that is used when people sign in at one Salesforce login host."
@@ -26,6 +28,7 @@ class Command(BaseCommand):
             removed = registrations.unregister(login_url)
             self.stdout.write("Removed." if removed else "There was none.")
         elif options["client_id"]:
-            registrations.register(login_url, options["client_id"], secret_in(options), organization_in(options))
+            organization_id = organization_in(options, _WITHOUT)
+            registrations.register(login_url, options["client_id"], secret_in(options), organization_id)
             self.stdout.write("Stored.")
         self.stdout.write(f"Callback URL to enter in the app: {connect.redirect_uri(login_url)}")
