@@ -16,6 +16,8 @@ from vault.models import Connection, Incident, State
 _HOSTS = 5
 _ADVICE = "Let it take its time from the network (chrony, systemd-timesyncd)."
 _LATELY = timedelta(days=7)
+_CONCERNED = "The people concerned connect again; the audit log (incident.recorded) names the connections."
+_WHO = "`manage.py after_restore --list` names the people; whose state is needs_reconnect connects again."
 
 
 @doctor_checks.register("vault.clock")
@@ -62,11 +64,14 @@ def proofs() -> Iterator[Finding]:
 
 @doctor_checks.register("vault.incidents")
 def lately() -> Iterator[Finding]:
-    """V13: how many of each kind within the last week."""
-    recent = Incident.objects.filter(at__gt=Now() - _LATELY).values_list("kind").annotate(count=Count("pk"))
-    for kind, count in recent.order_by("kind"):
-        advice = "The people concerned connect again; the audit log (incident.recorded) names the connections."
-        yield Finding(Level.WARNING, f"{incidents.SENTENCES[kind]} ({count} within seven days)", advice)
+    """V13: how many of each kind within the last week; of a restore, which concerns all, in how many organizations."""
+    recent = Incident.objects.filter(at__gt=Now() - _LATELY).values_list("kind")
+    counted = recent.annotate(count=Count("pk"), organizations=Count("organization", distinct=True))
+    for kind, count, organizations in counted.order_by("kind"):
+        many, advice = f"{count} within seven days", _CONCERNED
+        if kind == incidents.RESTORED:
+            many, advice = f"organizations concerned within seven days: {organizations}", _WHO
+        yield Finding(Level.WARNING, f"{incidents.SENTENCES[kind]} ({many})", advice)
 
 
 @doctor_checks.register("vault.restore")
@@ -74,5 +79,4 @@ def restored() -> Iterator[Finding]:
     """V20: what is left of the last restore."""
     counted = suspicion.concerned().order_by("state").values_list("state").annotate(count=Count("pk"))
     for state, count in counted:
-        advice = "`manage.py after_restore --list` names the people; whose state is needs_reconnect connects again."
-        yield Finding(Level.WARNING, f"Grants of a restored database in state {state}: {count}.", advice)
+        yield Finding(Level.WARNING, f"Grants of a restored database in state {state}: {count}.", _WHO)

@@ -127,7 +127,7 @@ _WORDS = {
     State.SUSPECT: (
         "Being checked",
         "warn",
-        "Our data was restored from a backup. We ask {provider} whether this connection still works.",
+        "We ask {provider} whether this connection still works.",
     ),
     State.REVOKING: ("Being ended", "", "It is not used any more. {provider} has not confirmed the end yet."),
 }

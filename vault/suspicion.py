@@ -117,11 +117,18 @@ def _write(text: str) -> None:
     unfinished.rename(_file())
 
 
+def _restored() -> Exists:
+    """Whether a connection (the outer query) is suspect since a restore, and no renewal or sign-in has settled it."""
+    mine = Attempt.objects.filter(connection=OuterRef("pk"), generation=OuterRef("generation"), outcome=RESTORED)
+    return Exists(mine)
+
+
 def suspect_all() -> int:
-    """Hold every grant suspect whose provider punishes re-use; returns how many. In the caller's transaction."""
+    """Hold every grant suspect whose provider punishes re-use; returns how many were not yet. In the caller's
+    transaction."""
     rows = list(
         Connection.objects.select_for_update()
-        .filter(state__in=USABLE, provider__in=_strict())
+        .filter(~_restored(), state__in=USABLE, provider__in=_strict())
         .order_by("pk")
         .values_list("pk", "organization_id", "generation")
     )
@@ -153,6 +160,5 @@ def suspect_all() -> int:
 
 def concerned() -> QuerySet[Connection]:
     """Grants that a restore touched and no renewal or sign-in has settled yet, with their members."""
-    mine = Attempt.objects.filter(connection=OuterRef("pk"), generation=OuterRef("generation"), outcome=RESTORED)
-    found = Connection.objects.filter(Exists(mine), state__in=(*USABLE, State.NEEDS_RECONNECT))
+    found = Connection.objects.filter(_restored(), state__in=(*USABLE, State.NEEDS_RECONNECT))
     return found.select_related("member", "organization").order_by("organization__name", "member__name")

@@ -7,17 +7,19 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
 from organizations.models import AuditEntry
 from providers.errors import NeedsReconnect
+from tests.organizations import people
 from tests.vault import started
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
+from tests.vault.test_doors import HOST
 from vault import findings, grants, incidents, keys, leases, probe, proof, renewal, suspicion, tasks, turns, upkeep
-from vault.models import Connection, DatabaseMark, Incident, KeyStoreMark, State
+from vault.models import Attempt, Connection, DatabaseMark, Incident, KeyStoreMark, State
 from vault.tokens import ConnectionTokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -235,3 +237,33 @@ def test_the_operator_can_say_so(alice: Connected) -> None:
         f"{alice.member.organization.name}: {alice.member.name}, salesforce: is being tried",
     ]
     assert alice.again().state == State.SUSPECT
+
+
+def test_said_twice_it_is_the_same_restore(alice: Connected, provider: Rotating) -> None:
+    """One attempt for each grant, one incident for each organization, and the doctor's lines agree."""
+    told = StringIO()
+    for _ in range(2):
+        suspicion.look()
+        call_command("after_restore", stdout=told)
+    assert "Grants held suspect: 1" in told.getvalue()
+    assert "Grants held suspect: 0" in told.getvalue()
+    assert told.getvalue().count("is being tried") == 2, "the list is told each time"
+    assert Attempt.objects.filter(outcome="restored").count() == 1
+    assert AuditEntry.objects.filter(action="connections.suspected").count() == 1
+    (line,) = findings.lately()
+    assert line.message.endswith("(organizations concerned within seven days: 1)")
+    assert "after_restore --list" in line.advice
+    assert "people concerned connect again" not in line.advice
+    provider.access_token = "over"
+    probe.probe(alice.connection.pk)
+    with transaction.atomic():
+        assert suspicion.suspect_all() == 1, "renewed since: a later restore is another one"
+
+
+def test_the_person_reads_it_once(alice: Connected) -> None:
+    suspicion.look()
+    with transaction.atomic():
+        suspicion.suspect_all()
+    text = people.sign_in(alice.member).get("/dashboard/connections/", headers=HOST).content.decode()
+    assert text.count("was restored from a backup") == 1
+    assert "We ask Salesforce whether this connection still works." in text
