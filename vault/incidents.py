@@ -2,8 +2,6 @@
 
 Never holds a secret, an address or a provider's words."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -22,28 +20,11 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One incident for a page. `connection_id` is None where it concerns the whole organization."""
-
-    id: UUID
-    kind: str
-    sentence: str
-    connection_id: UUID | None
-    at: datetime
-
-
 def record(kind: str, organization_id: UUID, row: Connection | None = None) -> None:
     """In the caller's transaction, with its audit row; `spread` has the organization's other grants looked at."""
     generation = row.generation if row else 0
     Incident.objects.create(organization_id=organization_id, connection=row, kind=kind, generation=generation, at=Now())
     audit.record(organization_id, "task:renewal", "incident.recorded", row.pk if row else "", kind)
-
-
-def of_organization(organization_id: UUID, *, limit: int = 50) -> list[Told]:
-    """The newest first."""
-    rows = Incident.objects.filter(organization_id=organization_id).order_by("-at")[:limit]
-    return [Told(row.pk, row.kind, SENTENCES[row.kind], row.connection_id, row.at) for row in rows]
 
 
 def spread() -> None:

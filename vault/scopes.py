@@ -9,7 +9,3 @@ def purposes(provider: str) -> Mapping[str, str]:
     """Scope of every connection -> why we ask for it."""
     spoken = dialects.of(provider)
     return {scope: spoken.purpose_of(scope) for scope in spoken.scopes_for(())}
-
-
-def purpose_of(provider: str, scope: str) -> str:
-    return dialects.of(provider).purpose_of(scope)

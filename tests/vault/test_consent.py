@@ -8,7 +8,7 @@ from organizations import policy
 from organizations.models import Member
 from providers.errors import NeedsReconnect, PermissionMissing
 from tests.organizations import people
-from vault import clients, consent, policies, scopes
+from vault import clients, consent, dialects, policies
 from vault.errors import ConnectRequired
 from vault.models import Connection, State
 
@@ -46,7 +46,7 @@ def test_with_nothing_switched_on_only_who_it_is_is_asked(alice: Member, name: s
     asked = consent.wanted(alice, name)
     assert MAIL[name] not in asked
     assert CALENDAR[name] not in asked
-    assert all(scopes.purpose_of(name, scope) for scope in asked)
+    assert all(dialects.of(name).purpose_of(scope) for scope in asked)
 
 
 @pytest.mark.parametrize("name", BOTH)
