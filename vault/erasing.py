@@ -26,6 +26,11 @@ log = logging.getLogger("sidebar.vault")
 THREADS = 6
 BATCH = 500
 _PAUSE = 1.0
+#: Of grants that were wiped here and not ended there (dialects.may_revoke). Tells nobody who has the other one.
+_SHARED = (
+    "{label} ends all access of an account to an app together, and another connection uses the same account. What we "
+    "held of this one is deleted; its person may remove the app in his {label} account, which ends both."
+)
 
 
 def names(organization_id: UUID) -> Iterator[UUID]:
@@ -153,9 +158,12 @@ def _outcome(organization_id: UUID) -> Iterator[Withdrawn]:
 
 
 def _at(provider: str, told: Counter[tuple[str, str]], waiting: int) -> Withdrawn:
-    confirmed, not_offered = told[provider, revocation.CONFIRMED], told[provider, revocation.NOT_OFFERED]
+    confirmed, shared = told[provider, revocation.CONFIRMED], told[provider, revocation.STILL_USED]
+    not_offered = told[provider, revocation.NOT_OFFERED] + shared
     unreadable = sum(number for (name, _), number in told.items() if name == provider) - confirmed - not_offered
     advice = dialects.of(provider).ending_advice if not_offered or waiting or unreadable else ""
+    if shared:
+        advice = f"{advice} {_SHARED.format(label=dialects.label(provider))}".strip()
     return Withdrawn(provider, "grants", confirmed, waiting + unreadable, not_offered, advice)
 
 
