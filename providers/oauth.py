@@ -129,6 +129,10 @@ class OAuth(Protocol):
         RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
         ...
 
+    def app_of(self, client_id: str) -> str:
+        """What a person's consent is given to: the same for clients that share it."""
+        ...
+
     def same_person(self, one: str, other: str, origins: Collection[str]) -> bool:
         """Whether two `TokenSet.identity` name the same person; "" and nonsense name nobody."""
         ...
@@ -160,6 +164,9 @@ class StandardOAuth(ABC):
     revokes_all = False
     ending_advice = ""
     _refusals: frozenset[int] = frozenset({401})  # the statuses by which its API refuses a token
+
+    def app_of(self, client_id: str) -> str:
+        return client_id
 
     @abstractmethod
     def _login_url(self, text: str, origins: Collection[str]) -> str:

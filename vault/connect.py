@@ -235,7 +235,8 @@ def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
         organization_id=member.organization_id, provider=salesforce.PROVIDER, subject=identity.salesforce_user_id
     )
     row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
-    row.save(update_fields=["member", "login_url", "scopes"])
+    row.client_id = grant.client_id
+    row.save(update_fields=["member", "login_url", "scopes", "client_id"])
     states.mend(row)
     Connection.objects.filter(pk=row.pk).update(connected_at=Now())
     return row

@@ -84,19 +84,19 @@ def revoke(grant: Grant, provider: str) -> None:
     of(provider).revoke(_server_of(grant), grant.refresh_token or grant.access_token, session_for(provider))
 
 
-def may_revoke(provider: str, subject: str) -> bool:
-    """Whether a person's grant can be ended there without ending one that is in use.
+def may_revoke(provider: str, subject: str, client_id: str) -> bool:
+    """Whether a person's grant to a client can be ended there without ending one that is in use.
 
-    Google ends all of a person's grants to this app together (googleapis/google-auth-library-nodejs issue 1338), so
-    while any organization here has a connection of that account, an older grant of it is only wiped; so is one of
-    which nobody knows whose it is ("")."""
+    Google ends all of a person's grants to an app together (googleapis/google-auth-library-nodejs issue 1338), so
+    while any organization here has a connection of that account with the same app, an older grant of it is only
+    wiped; so is one of which nobody knows whose it is (""). An app that is not known ("") may be any."""
     spoken = of(provider)
     if not spoken.revokes or not spoken.revokes_all:
         return spoken.revokes
     dead = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
-    return bool(subject) and not (
-        Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead).exists()
-    )
+    used = Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead)
+    apps = {spoken.app_of(used_by) for used_by in used.values_list("client_id", flat=True)}
+    return bool(subject) and (apps.isdisjoint({spoken.app_of(client_id), ""}) if client_id else not apps)
 
 
 def account(provider: str, tokens: TokenSet) -> Account:

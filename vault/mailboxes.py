@@ -160,7 +160,7 @@ def _give_up(provider: str, subject: str, grant: Grant, error: Exception) -> NoR
     """End the fresh tokens at the provider, unless that would end a colleague's working connection too, or our
     database is away and cannot say. The person still sees the app there and may end it; we hold nothing."""
     with suppress(ProviderError, DatabaseError):
-        if dialects.may_revoke(provider, subject):
+        if dialects.may_revoke(provider, subject, grant.client_id):
             dialects.revoke(grant, provider)
     raise error from None
 
@@ -200,8 +200,8 @@ def _store(provider: str, account: Account, grant: Grant, member: Member) -> tup
     _require_active(mine.select_for_update(of=("self",), no_key=True))  # after the connection's row, as everywhere
     earlier = grants.load_if_any(row) if row.generation else None
     row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
-    row.account = account.email[:320]
-    row.save(update_fields=["member", "login_url", "scopes", "account"])
+    row.account, row.client_id = account.email[:320], grant.client_id
+    row.save(update_fields=["member", "login_url", "scopes", "account", "client_id"])
     grants.store(row, grant)
     states.mend(row)
     Connection.objects.filter(pk=row.pk).update(connected_at=Now())

@@ -53,6 +53,8 @@ class Connection(models.Model):
     renew_at = models.DateTimeField(null=True, blank=True)
     #: When to ask the provider whether it still works; empty: a day after the last proof.
     probe_at = models.DateTimeField(null=True, blank=True)
+    #: The app that it was given to, in clear; what is sent anywhere is decided by the sealed one (dialects.may_revoke).
+    client_id = models.CharField(max_length=512, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -144,12 +144,13 @@ def _finish(discarded_id: UUID) -> str:
 
 
 def _end_at_provider(row: DiscardedGrant) -> str:
-    if not dialects.may_revoke(row.connection.provider, row.connection.subject):
+    provider = row.connection.provider
+    if not dialects.of(provider).revokes:
         return NOT_OFFERED
-    if not dialects.may_revoke(row.connection.provider, row.connection.subject):
-        return STILL_USED
     grant = Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection)))
-    dialects.revoke(grant, row.connection.provider)
+    if not dialects.may_revoke(provider, row.connection.subject, grant.client_id):
+        return STILL_USED
+    dialects.revoke(grant, provider)
     return CONFIRMED
 
 

@@ -77,6 +77,12 @@ class GoogleOAuth(openid.OpenIdOAuth):
     label = "Google"
     revokes_all = True  # googleapis/google-auth-library-nodejs issue 1338, AutoGPT pull 10493
 
+    def app_of(self, client_id: str) -> str:
+        """The project, whose clients share a person's consent (developers.google.com/identity/protocols/oauth2/
+        cross-client-identity). Its number comes first in their ids: `<number>-<random>.apps.googleusercontent.com`."""
+        number = client_id.partition("-")[0]
+        return number if number.isdecimal() and client_id.endswith(".apps.googleusercontent.com") else client_id
+
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
         wanted = [scope for feature, scopes in _FEATURES.items() if feature in features for scope in scopes]
         return (*_BASE, *wanted)

@@ -373,3 +373,17 @@ def test_a_lost_answer_may_be_asked_for_again() -> None:
     assert OAUTH.sends_unknown_again
     assert OAUTH.revokes
     assert (OAUTH.ending_advice, id_token({})[:2]) == ("", "ey")
+
+
+@pytest.mark.parametrize(
+    ("client_id", "app"),
+    [
+        ("1234-abc.apps.googleusercontent.com", "1234"),
+        ("1234-abc.example", "1234-abc.example"),
+        ("own-abc.apps.googleusercontent.com", "own-abc.apps.googleusercontent.com"),
+        ("", ""),
+    ],
+)
+def test_clients_of_one_project_are_one_app(client_id: str, app: str) -> None:
+    """A person's consent is the project's."""
+    assert OAUTH.app_of(client_id) == app
