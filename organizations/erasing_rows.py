@@ -77,19 +77,12 @@ def _erase_the_organization(organization_id: UUID) -> None:
     chain). Where a request has just committed a row of it, the caller comes round again."""
     try:
         with transaction.atomic():
-            _lock_row(organization_id)
             locks.one_at_a_time("audit", organization_id)
             AuditEntry.objects.filter(organization_id=organization_id).delete()
             AuditHead.objects.filter(organization_id=organization_id).delete()
             Organization.objects.filter(pk=organization_id).delete()
     except IntegrityError:
         return
-
-
-def _lock_row(organization_id: UUID) -> None:
-    """Before the audit log: a request that has just inserted a row of the organization holds this one, and may want to
-    record it."""
-    Organization.objects.select_for_update().filter(pk=organization_id).first()
 
 
 def names(organization_id: UUID) -> Iterator[UUID]:

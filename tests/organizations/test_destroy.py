@@ -18,7 +18,7 @@ from django.conf import settings as live
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
-from organizations import audit, certificate, epochs, erasing, erasing_queue, erasing_rows, membership
+from organizations import audit, certificate, epochs, erasing, erasing_queue, membership
 from organizations.models import AuditEntry, Destruction, Epoch, Member, Organization
 from organizations.registries import erasers
 from tests.organizations import crawl, people
@@ -169,30 +169,6 @@ def test_a_renewal_refused_as_it_begins_is_no_deadlock(acme: Organization, alice
     refusal.join(10)
     actions = AuditEntry.objects.filter(organization_id=acme.pk).order_by("sequence").values_list("action", flat=True)
     assert list(actions)[-2:] == ["connection.needs_reconnect", "organization.ending"]
-
-
-def test_what_is_inserted_as_the_rows_go_is_no_deadlock(acme: Organization, alice: Connected) -> None:
-    """Both lock the organization before the audit log; what came in goes with it."""
-    held = threading.Event()
-
-    def connect() -> None:
-        try:
-            with transaction.atomic():
-                Connection.objects.create(organization=acme, member=alice.member, provider="google", subject="late")
-                held.set()
-                wait_for_a_waiting_backend()
-                audit.record(acme.pk, alice.member, "connection.connected")
-        finally:
-            connections.close_all()
-
-    late = threading.Thread(target=connect)
-    late.start()
-    assert held.wait(10)
-    erasing_rows._erase_the_organization(acme.pk)
-    late.join(10)
-    assert not Organization.objects.filter(pk=acme.pk).exists()
-    assert not Connection.objects.exists()
-    assert not AuditEntry.objects.filter(organization_id=acme.pk).exists()
 
 
 def wait_for_a_waiting_backend() -> None:
