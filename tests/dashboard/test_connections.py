@@ -77,7 +77,7 @@ def test_a_healthy_connection_with_its_account_scopes_and_last_use(alice: Member
             "Reconnect needed",
             "Your administrator can mend this at Salesforce: Setup, Permission Sets",
         ),
-        ({"state": State.SUSPECT}, "Being checked", "restored from a backup"),
+        ({"state": State.SUSPECT}, "Being checked", "We ask Salesforce whether this connection still works."),
         ({"state": State.REVOKING}, "Being ended", "has not confirmed the end yet"),
     ],
     ids=lambda value: str(value)[:20],
