@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lock install install-dev browser clean
+.PHONY: help run test check bench mutate soak lock install install-dev browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,7 @@ $(VENV)/dev: $(VENV)/base requirements/dev.txt
 install: $(VENV)/base
 install-dev: $(VENV)/dev
 
-run: install ## Start everything, with a local Salesforce and a demo mailbox; Ctrl-C stops all of it
+run: install ## Start everything, with local providers and a demo mailbox; Ctrl-C stops all of it
 	@exec $(BIN)/python -m config.run
 
 test: install-dev ## Run the tests (no service needs to be installed)
@@ -35,6 +35,7 @@ check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, sec
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m tests.production_settings -m mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.architecture
 	@$(BIN)/python -m tests.production_settings manage.py check --deploy --fail-level WARNING
 	@$(BIN)/python -m tests.production_settings manage.py makemigrations --check --dry-run
 	@$(BIN)/python -m tests.production_settings manage.py spectacular --validate --fail-on-warn --file /dev/null
@@ -43,7 +44,10 @@ check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, sec
 bench: install-dev ## Measure, side by side in one run; prints a table and writes bench/results.json
 	@$(BIN)/python -m bench
 
-soak: install-dev ## What takes too long for CI: a stranger's clone, 300 examples for each operation and seed
+mutate: install-dev ## Make small faults in the vault's code, one at a time, and see whether its tests notice (an hour)
+	@$(BIN)/python -m tests.mutation
+
+soak: install-dev ## What takes too long for CI: the storm, the leak scan, a stranger's clone, 300 examples for each operation and seed
 	@$(BIN)/python -m pytest -m soak -s
 	@FULL=1 $(BIN)/python -m pytest tests/hardening/test_schemathesis.py
 

@@ -30,4 +30,4 @@ def log_as_ever(**kwargs: Any) -> None:
 def start_worker(**kwargs: Any) -> None:
     from config import process
 
-    process.start()
+    process.start("worker")

@@ -35,6 +35,11 @@ def is_set(name: str) -> bool:
     return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
+def file_of(name: str) -> str:
+    """The path in NAME_FILE; "" where the value stands in NAME itself, or nowhere."""
+    return os.environ.get(f"{name}_FILE", "")
+
+
 def read_list(name: str) -> list[str]:
     """Comma- or space-separated values; empty when unset."""
     return [part for part in read(name, "").replace(",", " ").split() if part]

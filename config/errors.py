@@ -18,7 +18,7 @@ from config import request_ids
 from dashboard.problems import title_of
 from providers import errors as provider_errors
 from vault.clients import reconnect_url
-from vault.errors import ConnectRequired, KeyGone, TokenTampered
+from vault.errors import ConnectRequired, KekUnusable, KeyGone, TokenTampered
 
 log = logging.getLogger("sidebar.errors")
 
@@ -115,6 +115,12 @@ def _unavailable(error: Any) -> HttpResponse:
     return problem("provider-unavailable", 503, str(error), headers={"Retry-After": "60"})
 
 
+def _keys_missing(error: Any) -> HttpResponse:
+    """What exactly is wrong is for the operator: `manage.py doctor` and the log say it."""
+    text = "Stored connections cannot be opened just now. The operator has to look at the vault's keys."
+    return problem("provider-unavailable", 503, text, headers={"Retry-After": "60"})
+
+
 def _sealed_shut(error: Any) -> HttpResponse:
     """The stored grant cannot be opened any more; a new one can be made."""
     return _needs_reconnect(provider_errors.NeedsReconnect("The stored grant cannot be opened.", provider="salesforce"))
@@ -181,6 +187,7 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     provider_errors.Rejected: _rejected,
     provider_errors.Transient: _transient,
     provider_errors.ProviderError: _unavailable,
+    KekUnusable: _keys_missing,
     KeyGone: _sealed_shut,
     TokenTampered: _sealed_shut,
     exceptions.APIException: _drf,

@@ -1,6 +1,7 @@
 """For machines that watch us: alive, ready, counters. No login, no data of anyone."""
 
 import os
+from contextlib import suppress
 from dataclasses import asdict
 
 from django.db import connections
@@ -11,7 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from organizations import epochs
+from organizations.registries import readiness
 from sidebar import cache
+from vault import clock
 
 
 @require_safe
@@ -22,9 +25,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """This process can do its work: both databases answer and the epoch poll runs."""
+    """This process can do its work: both databases answer, the epoch poll runs, every room says yes (V16)."""
     state = {alias: _answers(alias) for alias in ("default", "keys")}
     state["epochs"] = epochs.is_fresh()
+    state |= {name: check() for name, check in readiness}
     return JsonResponse(state, status=200 if all(state.values()) else 503)
 
 
@@ -42,6 +46,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text format: figures of the one process that answers, which `pid` names. Keep it off the internet."""
     figures = asdict(cache.cards.counters())
     lines = [f'sidebar_card_cache_{name}{{pid="{os.getpid()}"}} {value}' for name, value in figures.items()]
+    with suppress(DatabaseError):
+        lines.append(f'sidebar_clock_skew_seconds{{pid="{os.getpid()}"}} {clock.skew():.3f}')
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 
 

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import resource
 import sys
+from multiprocessing.util import Finalize
 
 from django.core import checks
 
@@ -26,16 +27,21 @@ def refuse_bad_configuration() -> None:
         raise SystemExit(3)
 
 
-def start() -> None:
-    """For web and worker processes, after Django's set-up."""
+def start(role: str) -> None:
+    """For web and worker processes, after Django's set-up. `role` is what the others call this process."""
     from organizations import epochs
+    from vault import clock, heartbeat, suspicion, underway
     from vault.checks import refuse_wrong_key
     from vault.clients import warm_up
 
     harden()
     refuse_bad_configuration()
     refuse_wrong_key()
+    suspicion.look()
+    clock.warn()
+    Finalize(None, underway.renewals.drain, exitpriority=100)  # also where a worker of granian leaves by os._exit
     warm_up()
     epochs.start_polling()
+    heartbeat.start(role)
     gc.collect()
     gc.freeze()  # what start-up made stays; the collector need not walk it again and again

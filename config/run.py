@@ -1,7 +1,7 @@
 """`make run`: starts everything on this machine, says where it is, and takes all of it down again.
 
-Without DATABASE_URL and REDIS_URL it brings its own servers; without SALESFORCE_CLIENT_ID a simulated Salesforce and
-a demo mailbox. Everything it makes is in the state directory."""
+Without DATABASE_URL and REDIS_URL it brings its own servers; without SALESFORCE_CLIENT_ID simulated providers and a
+demo mailbox. Everything it makes is in the state directory."""
 
 import argparse
 import ctypes
@@ -13,16 +13,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import psycopg
-
 from config import env
-from config.embedded import NotStartedError, ports, product, state
+from config.embedded import NotStartedError, ports, product, simulated, state
 from config.embedded.account import PR_SET_PDEATHSIG
 from config.embedded.postgres import Postgres
 from config.embedded.processes import Child, Supervisor, run_to_end
 from config.embedded.valkey import Valkey
+from vault import sealed
 
-KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY")
+KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY")
 SHARED = (*KEYS, "DATABASE_URL", "REDIS_URL", "KEY_STORE_URL", "SALESFORCE_ORIGINS", "OUTBOUND_CA_BUNDLE")
 MAILBOX = product.ROOT / "simulators" / "mailbox"
 
@@ -40,19 +39,18 @@ class Stack:
         self.salesforce_port = salesforce_port
         self.supervisor = Supervisor(self._tell_guard)
         self.added: dict[str, str] = {}  # the settings that are ours, not the operator's
-        self.salesforce: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}  # what the simulators say of themselves
         self.public_url = env.read("PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
-        self.simulates = not env.is_set("SALESFORCE_CLIENT_ID")
+        self.simulators = simulated.wanted()
 
     def start(self) -> None:
-        if self.simulates:
-            folder = self.state.directory / "salesforce"
-            self.supervisor.begin(product.salesforce(folder, self.salesforce_port, self.state.log))
+        folder, log = self.state.directory, self.state.log
+        self.supervisor.begin(*(each.program(folder, self.salesforce_port, log) for each in self.simulators))
         self._start_servers()
         self._settle_keys()
         self._migrate()
-        if self.simulates:
-            self._meet_salesforce()
+        if self.simulators:
+            self._meet_simulators()
         self._start_product()
         self.publish()
 
@@ -82,7 +80,7 @@ class Stack:
         if not env.is_set("KEY_STORE_URL"):
             self._key_store().parent.mkdir(mode=0o700, exist_ok=True)
             self.added["KEY_STORE_URL"] = f"sqlite:///{self._key_store()}"
-        if not self.simulates and "DATABASE_URL_FILE" not in self.added:
+        if not self.simulators and "DATABASE_URL_FILE" not in self.added:
             return  # a grown-up installation on this machine brings its keys, or refuses to start
         for name in KEYS:
             if env.is_set(name):
@@ -109,10 +107,14 @@ class Stack:
         kept = self.added.get(f"{name}_FILE")
         return Path(kept).read_text() if kept else self.added.get(name) or env.read(name)
 
-    def _meet_salesforce(self) -> None:
-        self.supervisor.await_ready("simulated Salesforce")
-        self.salesforce = product.read_orgs(self.state.directory / "salesforce")
-        self.added.update(product.salesforce_settings(self.salesforce))
+    def _meet_simulators(self) -> None:
+        folder = self.state.directory
+        for each in self.simulators:
+            self.supervisor.await_ready(f"simulated {each.label}")
+            facts = each.facts(folder)
+            self.added.update(each.settings(facts))
+            self.facts.update(facts if each is simulated.SALESFORCE else {each.name: facts})
+        self.added.update(simulated.trust(folder))
         if not env.is_set("DEMO_MAILBOX"):
             self.added["DEMO_MAILBOX"] = str(MAILBOX)
 
@@ -135,7 +137,7 @@ class Stack:
                 "redis_url": self._setting("REDIS_URL"),
                 "log": str(self.state.log),
                 "environment": {**_operators(), **self.added},
-                **self.salesforce,
+                **self.facts,
             }
         )
 
@@ -182,7 +184,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.run", description=__doc__)
     parser.add_argument("--port", type=int, default=int(env.read("PORT", "8000")), help="0 = any free one")
-    parser.add_argument("--salesforce-port", type=int, help="first port of the simulated Salesforce (PORT + 100)")
+    parser.add_argument("--salesforce-port", type=int, help="first port of the simulated providers (PORT + 100)")
     parser.add_argument("--state", type=Path, default=state.DEFAULT, help="where everything is kept (.local)")
     options = parser.parse_args()
     if options.salesforce_port is None:
@@ -205,12 +207,10 @@ def _operators() -> dict[str, str]:
 
 
 def _refuse_new_vault_key_over_sealed_rows(database_url: str) -> None:
-    with psycopg.connect(database_url, connect_timeout=10) as connection:
-        table = connection.execute("SELECT to_regclass('vault_credential')").fetchone()
-        if table and table[0] and connection.execute("SELECT 1 FROM vault_credential LIMIT 1").fetchone():
-            raise NotStartedError(
-                "The database holds sealed credentials, but their key is gone. Give it back as VAULT_KEK."
-            )
+    if sealed.is_anything_in(database_url):
+        raise NotStartedError(
+            "The database holds sealed credentials, but their key is gone. Give it back as VAULT_KEK."
+        )
 
 
 def _stop_on_signals() -> None:
@@ -243,16 +243,28 @@ def _refuse(reason: Exception) -> int:
 
 def _announce(stack: Stack, seconds: float) -> None:
     lines = ["ready", ""]
-    if env.is_set("DEMO_MAILBOX") or stack.simulates:
+    if env.is_set("DEMO_MAILBOX") or stack.simulators:
         lines.append(_line("Demo mailbox", f"{stack.public_url}/"))
     lines.append(_line("Dashboard", f"{stack.public_url}/dashboard/"))
     lines.append(_line("API", f"{stack.public_url}/api/v1/schema/"))
-    for org in stack.salesforce.get("orgs", []):
+    lines += _providers(stack.facts)
+    lines += ["", f"Logs are in {os.path.relpath(stack.state.log)}/. Up in {seconds:.1f} s. Ctrl-C stops everything."]
+    print("\n".join(lines), flush=True)
+
+
+def _providers(facts: dict[str, Any]) -> list[str]:
+    """Where the simulated ones are, and who may sign in there."""
+    lines = []
+    for org in facts.get("orgs", []):
         lines += ["", _line(f"Salesforce, {org['name']}{' (sandbox)' if org['is_sandbox'] else ''}", org["pages_url"])]
         lines += [_line(f"  {user['username']}", f"password {user['password']}") for user in org["users"]]
         lines.append(_line("  calls it has seen", f"{org['pages_url']}/_sim/calls"))
-    lines += ["", f"Logs are in {os.path.relpath(stack.state.log)}/. Up in {seconds:.1f} s. Ctrl-C stops everything."]
-    print("\n".join(lines), flush=True)
+    for mail in (facts[name] for name in ("google", "microsoft") if name in facts):
+        first = mail["users"][0]
+        lines += ["", _line(f"{mail['name']}, {len(mail['users'])} accounts", mail["pages_url"])]
+        lines.append(_line(f"  {first['email']} and so on", f"password {first['password']}"))
+        lines.append(_line("  calls it has seen", f"{mail['pages_url']}/_sim/calls"))
+    return lines
 
 
 def _line(name: str, value: str) -> str:

@@ -26,7 +26,13 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"] if IS_LOOPBACK else [_public
 
 # --- Keys: one each, none shared (docs/vault.md 3) ---------------------------------------------------
 VAULT_KEK = env.read("VAULT_KEK", "")
+VAULT_KEK_FILE = env.file_of("VAULT_KEK")
+#: For a key service. The file is read at each use, since an agent renews it.
+VAULT_KEK_TOKEN = env.read("VAULT_KEK_TOKEN", "")
+VAULT_KEK_TOKEN_FILE = env.file_of("VAULT_KEK_TOKEN")
 AUDIT_KEY = env.read("AUDIT_KEY", "")
+#: Ed25519 seed: signs certificates of destruction.
+SIGNING_KEY = env.read("SIGNING_KEY", "")
 #: Where a sealed token answer waits while the database is away: must outlive the process.
 VAULT_SPOOL_DIR = Path(env.read("VAULT_SPOOL_DIR", str(LOCAL_DIR / "spool")))
 
@@ -40,6 +46,16 @@ SALESFORCE_LOGINS = env.read_named("SALESFORCE_LOGINS")
 SALESFORCE_CLIENT_ID = env.read("SALESFORCE_CLIENT_ID", "")
 SALESFORCE_CLIENT_SECRET = env.read("SALESFORCE_CLIENT_SECRET", "")
 SALESFORCE_API_VERSION = env.read("SALESFORCE_API_VERSION", "62.0")
+GOOGLE_OAUTH_URL = env.read("GOOGLE_OAUTH_URL", "https://accounts.google.com").rstrip("/")
+GOOGLE_GMAIL_URL = env.read("GOOGLE_GMAIL_URL", "https://gmail.googleapis.com").rstrip("/")
+GOOGLE_CALENDAR_URL = env.read("GOOGLE_CALENDAR_URL", "https://www.googleapis.com").rstrip("/")
+GOOGLE_JWKS_URL = env.read("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs")
+GOOGLE_CLIENT_ID = env.read("GOOGLE_CLIENT_ID", "")
+GOOGLE_CLIENT_SECRET = env.read("GOOGLE_CLIENT_SECRET", "")
+MICROSOFT_LOGIN_URL = env.read("MICROSOFT_LOGIN_URL", "https://login.microsoftonline.com").rstrip("/")
+MICROSOFT_GRAPH_URL = env.read("MICROSOFT_GRAPH_URL", "https://graph.microsoft.com").rstrip("/")
+MICROSOFT_CLIENT_ID = env.read("MICROSOFT_CLIENT_ID", "")
+MICROSOFT_CLIENT_SECRET = env.read("MICROSOFT_CLIENT_SECRET", "")
 OUTBOUND_CA_BUNDLE = env.read("OUTBOUND_CA_BUNDLE", "")
 OUTBOUND_PROXY = env.read("OUTBOUND_PROXY", "")
 

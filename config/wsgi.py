@@ -12,6 +12,6 @@ from django.conf import settings  # noqa: E402
 
 from config import process  # noqa: E402
 
-process.start()
+process.start("web")
 if settings.TRUSTED_PROXIES:
     application = wrap_wsgi_with_proxy_headers(application, trusted_hosts=settings.TRUSTED_PROXIES)

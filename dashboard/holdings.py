@@ -1,4 +1,4 @@
-"""What we hold about a person, said in words: profile, scopes, uses, cookies. Reads; changes nothing."""
+"""What we hold about a person, said in words: profile and cookies. Reads; changes nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,6 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from organizations.models import Member
-
-_USES = {
-    "sidebar.lookup": "Looking up the people of a message",
-    "sidebar.search": "Searching Salesforce",
-    "sidebar.form": "Showing a form",
-    "sidebar.create": "Creating a record",
-    "sidebar.update": "Changing a record",
-    "sidebar.open": "Opening a record in Salesforce",
-    "vault.profile": "Refreshing your profile, once a day",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +22,6 @@ class Cookie:
     name: str
     purpose: str
     lifetime: str
-
-
-def use_in_words(purpose: str) -> str:
-    return _USES.get(purpose, purpose.replace(".", ": ").replace("_", " "))
 
 
 def about(member: Member) -> Sequence[Held]:

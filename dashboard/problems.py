@@ -91,20 +91,23 @@ PROBLEMS = {
         "Wait as many seconds as the Retry-After header says.",
     ),
     "connect-required": Problem(
-        "Connect to Salesforce first",
-        "You are signed in, but have not allowed us to ask Salesforce on your behalf, or have ended that.",
-        "Open the address in reconnect_url. Nothing is read from Salesforce before.",
+        "Connect first",
+        "You are signed in, but have not connected the provider that the member provider names (Salesforce, Google or"
+        " Microsoft), or have ended that.",
+        "Open the address in reconnect_url. Nothing is read from the provider before.",
     ),
     "needs-reconnect": Problem(
-        "Connect to Salesforce again",
-        "Salesforce no longer accepts the connection: it was revoked, ran out, or your password or your organization's"
-        " rules have changed.",
-        "Open the address in reconnect_url and sign in at Salesforce. Your settings stay as they are.",
+        "Connect again",
+        "The provider that the member provider names no longer accepts the connection: it was revoked, ran out, or"
+        " your password or your organization's rules have changed.",
+        "Open the address in reconnect_url and sign in there. Your settings stay as they are.",
     ),
     "permission-missing": Problem(
-        "Salesforce does not let you do this",
-        "Your Salesforce profile or permission sets do not allow this. We never do more than you may.",
-        "Ask your Salesforce administrator; the member errors holds Salesforce's own words.",
+        "You may not do this at the provider",
+        "Your Salesforce profile or permission sets do not allow this, or you have not allowed us what it needs. We"
+        " never do more than you may.",
+        "The member errors says which. Where it says scope_missing, connect again and allow it; otherwise ask the"
+        " provider's administrator.",
     ),
     "rejected": Problem(
         "Salesforce refused this",
@@ -112,13 +115,13 @@ PROBLEMS = {
         "The member errors holds Salesforce's own words and the fields it names.",
     ),
     "rate-limited": Problem(
-        "Salesforce allows no more calls for now",
-        "Your organization has used up its Salesforce API calls, or sent too many at once.",
+        "The provider allows no more calls for now",
+        "Your organization has used up its calls at Salesforce, Google or Microsoft, or sent too many at once.",
         "Wait as many seconds as Retry-After says. Background work stops well before, to leave room for people.",
     ),
     "provider-unavailable": Problem(
-        "Salesforce does not answer",
-        "Salesforce was too slow, broke off, or answered nonsense.",
+        "The provider does not answer",
+        "Salesforce, Google or Microsoft was too slow, broke off, or answered nonsense.",
         "Try again in a few seconds. A write is safe to repeat with the same Idempotency-Key.",
     ),
     "database-unavailable": Problem(

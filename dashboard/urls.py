@@ -2,13 +2,19 @@
 
 from django.urls import path
 
-from dashboard import members, views
+from dashboard import connections, members, views
+from dashboard.overview import overview
 from dashboard.policy import change_policy, policy_page
 
 app_name = "dashboard"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("connection/", views.connection, name="connection"),
+    path("connections/", connections.connections, name="connections"),
+    path("connections/everybody/", overview, name="overview"),
+    path("connections/sign-out-device/", connections.sign_out_device, name="sign_out_device"),
+    path("connections/sign-out-everywhere/", connections.sign_out_everywhere, name="sign_out_everywhere"),
+    path("connections/<uuid:connection_id>/disconnect/", connections.confirm, name="disconnect"),
+    path("connections/<uuid:connection_id>/end/", connections.end_for, name="end_for"),
     path("policy/", policy_page, name="policy"),
     path("policy/change/", change_policy, name="policy_change"),
     path("members/", members.members, name="members"),

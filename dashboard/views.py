@@ -13,9 +13,7 @@ from dashboard import holdings
 from dashboard.gates import administrators_only, members_only
 from organizations import audit
 from organizations.models import AuditEntry, Member
-from vault.clients import SALESFORCE, reconnect_url
-from vault.models import Connection, State
-from vault.scopes import purpose_of
+from vault import standing
 
 AUDIT_PAGE = 100
 
@@ -30,23 +28,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @members_only
 def _home(request: HttpRequest, member: Member) -> HttpResponse:
-    context = {"page": "home", "connection": _connection_of(member), "held": holdings.about(member)}
+    context = {"page": "home", "found": standing.of(member), "held": holdings.about(member)}
     return render(request, "dashboard/home.html", context)
-
-
-@require_safe
-@members_only
-def connection(request: HttpRequest, member: Member) -> HttpResponse:
-    """The member's grant: its state, what it allows, and the ways to mend and to end it."""
-    row = _connection_of(member)
-    context = {
-        "page": "connection",
-        "connection": row,
-        "scopes": [(scope, purpose_of(SALESFORCE, scope)) for scope in row.scopes] if row else [],
-        "last_used_for": holdings.use_in_words(row.last_used_for) if row else "",
-        "reconnect_url": reconnect_url(SALESFORCE, "/dashboard/connection/"),
-    }
-    return render(request, "dashboard/connection.html", context)
 
 
 @administrators_only
@@ -77,11 +60,6 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends this browser's session. The connection to Salesforce stays; the connection page ends that."""
     logout(request)
     return redirect("dashboard:home")
-
-
-def _connection_of(member: Member) -> Connection | None:
-    rows = Connection.objects.filter(member=member, provider=SALESFORCE).exclude(state=State.SHREDDED)
-    return rows.order_by("-connected_at").first()
 
 
 def _number(text: str) -> int | None:

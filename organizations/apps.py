@@ -6,4 +6,4 @@ class OrganizationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from organizations import checks, policies, schema  # noqa: F401
+        from organizations import checks, doctor, erasing_rows, policies, schema  # noqa: F401

@@ -15,7 +15,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BinaryField, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, BinaryField, CharField, OuterRef, QuerySet, Subquery
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from organizations import locks
 from organizations.models import AuditEntry, AuditHead, Member, Organization
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 Fact = str | int | bool | None | list[str]
 _GENESIS = b"\0" * 32
 _BROKEN = b"broken"
+
+
+class OrganizationGone(RuntimeError):
+    """The organization was destroyed meanwhile; nothing is recorded for it, so nothing happens for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,20 @@ def _end_of_chain(organization_id: UUID) -> tuple[int, bytes]:
     last = _with_head(AuditEntry.objects.filter(organization_id=organization_id)).order_by("-sequence").first()
     if last is None:
         head = AuditHead.objects.filter(organization_id=organization_id).first()
-        return (head.sequence, _BROKEN) if head else (0, _GENESIS)
+        return (head.sequence, _BROKEN) if head else _beginning(organization_id)
     digest, mac = bytes(last.digest), bytes(getattr(last, "head_mac", None) or b"")
     if hmac.compare_digest(_head_digest(organization_id, last.sequence, digest), mac):
         return last.sequence, digest
     logger.error("the end of an audit chain was tampered with: organization %s", organization_id)
     return max(last.sequence, getattr(last, "head_sequence", None) or 0), _BROKEN
+
+
+def _beginning(organization_id: UUID) -> tuple[int, bytes]:
+    """A chain begins with its organization. What still runs for one that was destroyed must not begin another: the
+    two went under the lock that we hold (erasing_rows.py)."""
+    if not Organization.objects.filter(pk=organization_id).exists():
+        raise OrganizationGone("The organization of an audit entry is gone.")
+    return 0, _GENESIS
 
 
 def _with_head(rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
@@ -143,6 +157,18 @@ def _move_head(entry: AuditEntry) -> None:
     mac = _head_digest(entry.organization_id, entry.sequence, bytes(entry.digest))
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_HEAD, [entry.organization_id, entry.sequence, mac])
+
+
+def newest_fence(organization_id: str, target: str) -> Subquery:
+    """For a query over another table: the fact `fence` of the newest entry about `target` that has one, else null.
+
+    Both arguments name fields of that table. Who puts a row back to an earlier state leaves the log ahead of it; who
+    puts the log back too is found by `verify`."""
+    entries = AuditEntry.objects.filter(
+        organization_id=OuterRef(organization_id), target=Cast(OuterRef(target), CharField()), facts__has_key="fence"
+    )
+    newest = entries.order_by("-sequence").annotate(fence=Cast(KeyTextTransform("fence", "facts"), BigIntegerField()))
+    return Subquery(newest.values("fence")[:1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from organizations import certificate
 from organizations.loopback import is_loopback
 
 MIN_KEY = 32
+_KEYS = ("SECRET_KEY", "AUDIT_KEY", "VAULT_KEK", "SIGNING_KEY")
 _SAMPLES = ("changeme", "change-me", "example", "insecure", "secret-key", "sample", "placeholder", "password")
 
 
@@ -29,11 +31,23 @@ def keys_are_real(**_: Any) -> list[CheckMessage]:
         if fault:
             hint = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             found.append(Error(f"{name} {fault}.", hint=hint, id=f"organizations.E00{number}"))
-    values = [value for name in ("SECRET_KEY", "AUDIT_KEY", "VAULT_KEK") if (value := getattr(settings, name, ""))]
+    values = [value for name in _KEYS if (value := getattr(settings, name, ""))]
     if len(set(values)) != len(values):
-        message = "Two of SECRET_KEY, AUDIT_KEY and VAULT_KEK are the same. Give each its own value."
+        message = "Two of SECRET_KEY, AUDIT_KEY, VAULT_KEK and SIGNING_KEY are the same. Give each its own value."
         found.append(Error(message, id="organizations.E003"))
     return found
+
+
+@register()
+def signing_key_is_real(**_: Any) -> list[CheckMessage]:
+    """It is wanted only where an organization is destroyed (C37), so none at all is fine until then."""
+    if not settings.SIGNING_KEY:
+        return []
+    try:
+        certificate.seed_in(settings.SIGNING_KEY)
+    except ValueError as fault:
+        return [Error(f"SIGNING_KEY {fault}.", hint="Make one with: openssl rand -base64 32", id="organizations.E008")]
+    return []
 
 
 @register()

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -56,6 +56,14 @@ def _committed(kind: str, key: str, version: int) -> None:
     notify(kind, key)
     if _poller is not None:
         _poller.heard(kind, key, version)
+
+
+def forget(keys: Iterable[str]) -> int:
+    """Delete counters nobody will bump again, all of them older than BLIND_AFTER: who has not heard by then is blind,
+    and drops everything anyway. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM organizations_epoch WHERE key = ANY(%s)", [list(keys)])
+        return int(cursor.rowcount)
 
 
 def on_change(kind: str, listener: Listener) -> None:
@@ -118,7 +126,7 @@ class Poller:
 
     def _run(self) -> None:
         try:
-            self._database = _own_connection()
+            self._database = own_connection()
             while not self._stopped.wait(self.interval):
                 self._poll_safely()
         finally:
@@ -143,7 +151,7 @@ class Poller:
             logger.warning("a broken connection would not close: %s", type(error).__name__)
 
 
-def _own_connection() -> BaseDatabaseWrapper:
+def own_connection() -> BaseDatabaseWrapper:
     """Outside the pool, and kept: while requests use up all of its connections, revocations are heard all the same."""
     shared = connections[DEFAULT_DB_ALIAS]
     options = {name: value for name, value in shared.settings_dict["OPTIONS"].items() if name != "pool"}

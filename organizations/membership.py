@@ -62,6 +62,7 @@ class NotWelcome(Exception):
 
 NOT_INVITED = "You have not been invited yet. Ask an administrator of this organization for an invitation."
 NOT_LISTED = "Your administrator lets only listed Salesforce users in, and you are not on the list."
+CLOSING = "The account of this organization is being closed, so nobody can sign in."
 ENDED = "An administrator has ended your access to this organization."
 
 
@@ -72,6 +73,8 @@ def join(arrival: Arrival) -> Member:
         organization = Organization.objects.filter(salesforce_org_id=arrival.salesforce_org_id).first()
         if organization is None:
             return _found(arrival)
+        if organization.ending_since is not None:
+            raise NotWelcome(CLOSING)
         _refresh_organization(organization, arrival)
         known = organization.members.select_for_update()  # an administrator may be sending him away right now
         member = known.filter(salesforce_user_id=arrival.salesforce_user_id).first()
@@ -121,7 +124,6 @@ def _create(organization: Organization, arrival: Arrival, invitation: Invitation
         invitations.accept(invitation, member)
     _add_own_domain(member)
     audit.record(organization.pk, member, "member.joined", member.pk, role=member.role, invited=bool(invitation))
-    signals.member_joined.send(sender=Member, member=member)
     return member
 
 

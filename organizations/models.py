@@ -5,12 +5,12 @@ import uuid
 from typing import ClassVar, Literal
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
-from oauth2_provider.models import AbstractApplication
 
-from organizations.oauth import redirects
+from organizations.oauth.models import Application as Application
+from organizations.oauth.models import Device as Device
+from organizations.oauth.models import UsedCode as UsedCode
 
 
 class Organization(models.Model):
@@ -21,6 +21,8 @@ class Organization(models.Model):
     name = models.CharField(max_length=255)
     is_sandbox = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    #: Being destroyed since then (C37): nobody signs in, nothing works for it any more. There is no way back.
+    ending_since = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return str(self.id)
@@ -212,6 +214,12 @@ class AuditEntry(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization_id", "sequence"], name="audit_sequence_once")
         ]
+        #: For `audit.newest_fence`: only the rows that have one, a small part.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["target", "-sequence"], condition=models.Q(facts__has_key="fence"), name="audit_newest_fence"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.organization_id}#{self.sequence}"
@@ -243,36 +251,17 @@ class Epoch(models.Model):
         return f"{self.kind}:{self.key}"
 
 
-class Application(AbstractApplication):
-    """An add-in that may ask our OAuth server for tokens. Plain http is for loopback redirects only (RFC 8252 7.3)."""
+class Destruction(models.Model):
+    """How far the destruction of an organization has come, so that a killed one can go on. Deleted at the end, when
+    the certificate is on disk. Names ids, since by then the rows that held them are gone."""
 
-    objects: ClassVar[models.Manager["Application"]] = models.Manager()
-
-    class Meta(AbstractApplication.Meta):
-        swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
-
-    def clean(self) -> None:
-        super().clean()
-        if not all(redirects.is_acceptable(uri) for uri in self.redirect_uris.split()):
-            raise ValidationError({"redirect_uris": "Use https, or http on loopback; no user name, no fragment."})
-
-    def get_allowed_schemes(self) -> list[str]:
-        """http only for an add-in that has registered a loopback redirect; see `oauth.redirects`."""
-        return ["https", "http"] if any(map(redirects.is_plain_http, self.redirect_uris.split())) else ["https"]
-
-    def redirect_uri_allowed(self, uri: str) -> bool:
-        return redirects.is_allowed(uri, self.redirect_uris.split())
-
-
-class UsedCode(models.Model):
-    """An authorization code that has been redeemed, as a hash, and the family of tokens that came of it.
-
-    Its second use is a theft seen: the family dies (RFC 6749 4.1.2). Kept as long as the family may live."""
-
-    digest = models.CharField(max_length=64, unique=True)
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
-    family = models.UUIDField()
-    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+    organization_id = models.UUIDField(primary_key=True)
+    salesforce_org_id = models.CharField(max_length=18)
+    begun_at = models.DateTimeField()
+    found = models.JSONField(null=True)  # room -> kind -> count, as it was when everything had stopped
+    names = models.JSONField(default=list)  # ids by which queues and epochs know what belongs to it
+    withdrawn = models.JSONField(null=True)  # what providers confirmed: list of registries.Withdrawn
+    finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return str(self.pk)
+        return str(self.organization_id)

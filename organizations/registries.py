@@ -1,33 +1,33 @@
 """What rooms above fill in `ready()`, so that commands crossing all rooms need no import upwards."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-F = TypeVar("F", bound=Callable[..., object])
+F = TypeVar("F", bound=Any)
 
 
 class Registry(Generic[F]):
-    """Named functions in the order of their registration. A name taken twice is a mistake and raises ValueError."""
+    """Named parts in the order of their registration. A name taken twice is a mistake and raises ValueError."""
 
     def __init__(self) -> None:
-        self._functions: dict[str, F] = {}
+        self._parts: dict[str, F] = {}
 
     def register(self, name: str) -> Callable[[F], F]:
-        def keep(function: F) -> F:
-            if self._functions.setdefault(name, function) is not function:
+        def keep(part: F) -> F:
+            if self._parts.setdefault(name, part) is not part:
                 raise ValueError(f"{name} is registered already")
-            return function
+            return part
 
         return keep
 
     def __iter__(self) -> Iterator[tuple[str, F]]:
-        return iter(list(self._functions.items()))
+        return iter(list(self._parts.items()))
 
     def __len__(self) -> int:
-        return len(self._functions)
+        return len(self._parts)
 
 
 class Level(StrEnum):
@@ -38,16 +38,52 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `manage.py doctor`: plain words, and what to do where it is not ok. Never a secret or an address."""
+    """One line of `manage.py doctor`: plain words, and what to do where it is not ok. Never a secret or an address.
+    `is_last`: whatever would be looked at after it needs what is missing."""
 
     level: Level
     message: str
     advice: str = ""
+    is_last: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What became of an organization's grants, or of its subscriptions, at one provider: how many it confirmed, how
+    many it did not within our patience, and how many have no way to be withdrawn there (`advice` says by whom)."""
+
+    provider: str
+    what: str  # "grants", "subscriptions"
+    confirmed: int = 0
+    unconfirmed: int = 0
+    not_offered: int = 0
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """A room's part in destroying an organization. All run outside a transaction and may run again after a crash."""
+
+    #: What there is, in words: kind -> count. All zero after `erase`.
+    count: Callable[[UUID], Mapping[str, int]]
+    erase: Callable[[UUID], None]
+    #: The ids by which epochs and tasks of this room name what belongs to the organization.
+    names: Callable[[UUID], Iterable[object]] = lambda _: ()
+
+
+#: (id of a connection) -> what is wrong with it, found out at the provider now; nothing where a room knows no such id.
+connection_examiners: Registry[Callable[[UUID], Iterable[Finding]]] = Registry()
+#: () -> a page of the manual that a room makes from the texts that its findings use (Markdown).
+doctor_pages: Registry[Callable[[], str]] = Registry()
 #: () -> findings. May take seconds; must not raise for a fault that it is there to find.
 doctor_checks: Registry[Callable[[], Iterable[Finding]]] = Registry()
-#: (organization id) -> number of things erased. Runs outside a transaction; may be called again after a crash.
-erasers: Registry[Callable[[UUID], int]] = Registry()
+#: In the order of registration, lower rooms first; an organization is erased from the last to the first.
+erasers: Registry[Eraser] = Registry()
+#: (organization id, seconds to wait without progress) -> what providers confirmed. Subscriptions go while grants live.
+unsubscribers: Registry[Callable[[UUID, float], Iterable[Withdrawn]]] = Registry()
+#: The same for grants. From its first commit on none of them may be used for anything but its own end.
+revokers: Registry[Callable[[UUID, float], Iterable[Withdrawn]]] = Registry()
 #: (canary text) -> the places where it was found, described without repeating it.
 privacy_probes: Registry[Callable[[str], Iterable[str]]] = Registry()
+#: () -> whether this process can do its work, for `/readyz`. From RAM: asked every few seconds, by anybody.
+readiness: Registry[Callable[[], bool]] = Registry()

@@ -60,6 +60,20 @@ class Me(serializers.ModelSerializer[Member]):
         read_only_fields = fields
 
 
+class DeviceShape(serializers.Serializer[Any]):
+    """One sign-in of an add-in. `last_used_at` is true to the hour."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    signed_in_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField()
+    is_current = serializers.BooleanField()
+
+
+class Devices(serializers.Serializer[Any]):
+    devices = DeviceShape(many=True)
+
+
 class MemberShape(serializers.ModelSerializer[Member]):
     class Meta:
         model = Member

@@ -2,7 +2,5 @@
 
 from django.dispatch import Signal
 
-#: kwargs: member. A new person has joined; the first of an organization has founded it.
-member_joined = Signal()
 #: kwargs: member. Access has been ended by an administrator.
 member_deactivated = Signal()

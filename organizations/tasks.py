@@ -3,9 +3,12 @@
 from celery import shared_task
 from django.core.management import call_command
 
+from organizations import devices
+
 
 @shared_task
 def clear_expired() -> None:
     """Expired browser sessions, and the tokens and codes of our OAuth server that nobody can use any more."""
     call_command("clearsessions")
     call_command("cleartokens")
+    devices.forget_ended()

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, SupportsIndex
 
 
 class Secret:
-    """A string that cannot be printed, logged, pickled, compared by accident or put into JSON.
+    """A string that cannot be printed, logged, pickled, copied, compared by accident or put into JSON or a template.
 
     `reveal()` is the one way out; grep for it to find every place a secret leaves its wrapper.
     """
@@ -21,6 +20,8 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
+    reveal.alters_data = True  # type: ignore[attr-defined]  # what Django's templates do not call
+
     def __repr__(self) -> str:
         return "Secret(***)"
 
@@ -32,21 +33,41 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._value)
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a Secret cannot be pickled")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """What a token endpoint answered, with what we add. `expires_at` is None where the provider says nothing
-    (Salesforce never sends expires_in). `identity` is the provider's stable id of the person."""
+    """What a token endpoint answered, with what we add.
+
+    `lifetime`: seconds from the answer on, None where the provider says nothing (Salesforce); whoever keeps it computes
+    the end by the database's clock (V22). `refresh_lifetime`: seconds until the refresh token ends by itself, where
+    announced. `identity`: the provider's stable id of the person, "" where the answer does not say. `account`: who that
+    is, as far as a checked id_token says it (fresh exchange only)."""
 
     access_token: Secret
     refresh_token: Secret | None
     scopes: tuple[str, ...]
     api_url: str
-    expires_at: datetime | None = None
-    identity: str = ""
+    identity: str = field(default="", repr=False)
+    lifetime: int | None = None
+    refresh_lifetime: int | None = None
+    account: "Account | None" = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Account:
+    """Whose mailbox and calendar a grant opens, as the provider itself says. `tenant`: Microsoft's directory id or
+    Google's Workspace domain, "" for a private account. Only `subject` and `tenant` may be compared: names change."""
+
+    subject: str
+    name: str
+    email: str
+    tenant: str = ""
 
 
 class TokenSource(Protocol):
@@ -153,9 +174,9 @@ class Form:
     fields: tuple[FormField, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Identity:
-    """Who signed in at the provider, as the provider itself says (C11, C23, C24)."""
+    """Who signed in at the provider, as the provider itself says (C11, C23, C24). Shows itself to no log."""
 
     salesforce_org_id: str  # 18 characters
     salesforce_user_id: str  # 18 characters

@@ -7,13 +7,15 @@ class ProviderError(Exception):
     """Base of all provider failures. `str(error)` is safe to log: never a token, address or record content.
 
     `details` holds the provider's own answer for the person who asked (a validation message, say) and
-    must be shown to that person only, never logged.
+    must be shown to that person only, never logged. `code` is our own word for the cause, for `doctor`; "" where
+    nothing more is known than the class says.
     """
 
-    def __init__(self, message: str, *, provider: str = "", details: "tuple[Detail, ...]" = ()) -> None:
+    def __init__(self, message: str, *, provider: str = "", details: "tuple[Detail, ...]" = (), code: str = "") -> None:
         super().__init__(message)
         self.provider = provider
         self.details = details
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,11 @@ class RateLimited(ProviderError):
         *,
         provider: str = "",
         details: tuple[Detail, ...] = (),
+        code: str = "",
         retry_after: float = 60.0,
         daily: bool = False,
     ) -> None:
-        super().__init__(message, provider=provider, details=details)
+        super().__init__(message, provider=provider, details=details, code=code)
         self.retry_after = retry_after
         self.daily = daily
 
@@ -71,10 +74,11 @@ class Transient(ProviderError):
         *,
         provider: str = "",
         details: tuple[Detail, ...] = (),
+        code: str = "unreachable",
         retry_after: float = 5.0,
         outcome_unknown: bool = False,
     ) -> None:
-        super().__init__(message, provider=provider, details=details)
+        super().__init__(message, provider=provider, details=details, code=code)
         self.retry_after = retry_after
         #: True when a write may have happened although no answer arrived.
         self.outcome_unknown = outcome_unknown

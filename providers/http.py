@@ -30,7 +30,8 @@ _CHUNK = 64 * 1024
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator may set. `origins`: his own hosts (`https://localhost:8101`), matched exactly, which alone may
-    have private addresses. `host_suffixes`: the providers' own domains; any other host is refused."""
+    have private addresses. `host_suffixes`: the provider's own hosts, and domains where one begins with a dot; any
+    other host is refused."""
 
     origins: frozenset[str] = frozenset()
     host_suffixes: tuple[str, ...] = ()
@@ -46,7 +47,7 @@ class Settings:
         """The connection policy: True for the operator's own origins, False for provider hosts, else HostNotAllowed."""
         if _origin(host, port) in {origin.lower().rstrip("/") for origin in self.origins}:
             return True
-        if port == 443 and host.lower().endswith(self.host_suffixes):
+        if port == 443 and any(_is_of(host.lower(), suffix) for suffix in self.host_suffixes):
             return False
         raise HostNotAllowed("This host is not one of the provider's; nothing was sent.")
 
@@ -100,11 +101,15 @@ class SecretForm(AuthBase):
 
 def ask(http: Session, method: str, url: str, *, is_write: bool = True, **kwargs: Any) -> requests.Response:
     """One request; every failure of the network becomes Transient, with `outcome_unknown` where a write may have
-    arrived. The answer no longer carries the Authorization header."""
+    arrived. The answer no longer carries the Authorization header, nor a failure the frames that saw it."""
+    failure: Exception
     try:
         response = http.request(method, url, **kwargs)
     except (requests.RequestException, HTTPError, OSError) as error:
         failure = _transient(error, is_write)
+    except Exception as error:  # noqa: BLE001  HostNotAllowed, or a bug: raised again below, whatever it is
+        failure = error.with_traceback(None)  # the frames of urllib3 hold body and headers in clear
+        failure.__context__ = failure.__cause__ = None
     else:
         response.request.headers.pop("Authorization", None)
         response.request.body = None
@@ -215,6 +220,10 @@ def _read(response: requests.Response, limit: int) -> None:
         raise
     # requests offers no public way to hand over a body that was read with limits.
     response._content = b"".join(parts)  # noqa: SLF001
+
+
+def _is_of(host: str, suffix: str) -> bool:
+    return host == suffix or (suffix.startswith(".") and host.endswith(suffix))
 
 
 def _origin(host: str, port: int) -> str:

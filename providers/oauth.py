@@ -1,53 +1,29 @@
-"""OAuth 2.0 as a client: discover, authorize (PKCE S256), exchange, refresh, revoke (C1, C10, RFC 9700).
+"""OAuth 2.0 as a client, as far as all providers speak it alike: PKCE S256, exchange, refresh, revoke (RFC 9700).
 
 Stores nothing but discovery metadata. A refresh's raw answer comes back unparsed, so that it can be sealed first."""
 
+import hashlib
 import hmac
-import json
 import os
 import re
 import secrets
+from abc import ABC, abstractmethod
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from providers.base import AuthorizeRequest, Secret, TokenSet
-from providers.errors import (
-    NeedsReconnect,
-    PermissionMissing,
-    ProviderError,
-    RateLimited,
-    Rejected,
-    Transient,
-)
-from providers.http import SecretForm, Session, ask
+from providers.base import Account, AuthorizeRequest, Secret, TokenSet
+from providers.errors import PermissionMissing, ProviderError, RateLimited, Transient
+from providers.http import Bearer, SecretForm, Session, ask
 from providers.kept import Kept
-from providers.salesforce import hosts, ids
+from providers.token_answers import has_usable_tokens, json_object, retry_after, text_of
 
-SCOPES = ("id", "api", "refresh_token", "web")  # exactly these (C10)
 METADATA_SECONDS = 3600.0
 MOST_LOGIN_URLS = 256  # anybody may type one, before signing in
-_WELL_KNOWN = ("openid-configuration", "oauth-authorization-server")
-_IDENTITY = re.compile(r"(?P<base>https://[^/?#\\@\s]+(?:/[A-Za-z0-9_-]+)?)/id/(?P<org>\w{15,18})/(?P<user>\w{15,18})")
-
-#: What Salesforce says in error_description -> what we tell the person. The text itself is never echoed.
-_REASONS = (
-    ("expired authorization code", "The sign-in took too long or was used twice; please start again."),
-    ("code verifier", "The sign-in could not be matched to this browser; please start again."),
-    ("inactive_user", "Your Salesforce user is not active."),
-    ("inactive user", "Your Salesforce user is not active."),
-    ("inactive_org", "Your Salesforce organization is not active."),
-    ("inactive org", "Your Salesforce organization is not active."),
-    ("ip restricted", "Salesforce does not allow this sign-in from our network address."),
-    ("approved this consumer", "Salesforce asks for your approval again."),
-    ("not approved", "Salesforce asks for your approval again."),
-    ("authentication failure", "Salesforce no longer accepts the connection (password changed or user switched off)."),
-    ("expired", "The connection was revoked or has expired at Salesforce."),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +36,8 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Endpoints of one login host, all on allowed origins. `announces_iss`: callbacks carry `iss` (RFC 9207)."""
+    """Endpoints of one login host, all on allowed origins. `announces_iss`: callbacks carry `iss` (RFC 9207).
+    `api_url`: where its tokens are good for, as far as metadata says so; Salesforce names it in each token answer."""
 
     login_url: str
     issuer: str
@@ -68,103 +45,270 @@ class Server:
     token_endpoint: str
     revocation_endpoint: str
     announces_iss: bool = False
+    api_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A token endpoint's answer before anybody parsed it."""
+    """A token endpoint's answer before anybody parsed it. `retry_after`: seconds, where the header says so."""
 
     status: int
     body: Secret
+    retry_after: float | None = None
 
 
-_metadata: Kept[tuple[str, frozenset[str]], Server] = Kept(most=MOST_LOGIN_URLS, seconds=METADATA_SECONDS)
+class OAuth(Protocol):
+    """How one provider speaks OAuth 2.0. Holds no token; every method that calls makes one request through `http`.
+
+    `sends_unknown_again`: whether a refresh whose outcome nobody knows may be repeated at once. `revokes`: whether one
+    grant can be ended by a call. `revokes_all`: whether that ends every grant of the person to our client along with it
+    (Google: who revokes a token that has been replaced ends its successor too). `ending_advice`: where the person
+    withdraws consent himself, "" where revoke() is enough."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def sends_unknown_again(self) -> bool: ...
+    @property
+    def revokes(self) -> bool: ...
+    @property
+    def revokes_all(self) -> bool: ...
+    @property
+    def ending_advice(self) -> str: ...
+
+    def server(self, login_url: str, http: Session) -> Server:
+        """The endpoints below a checked login URL. Raises HostNotAllowed, Transient."""
+        ...
+
+    def known(self, login_url: str, http: Session) -> Server | None:
+        """What `server` would answer at once; None where it would have to ask. Raises HostNotAllowed."""
+        ...
+
+    def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
+        """What to ask for: the scopes of every connection and those of "email" and "calendar". Never Drive (C64)."""
+        ...
+
+    def purpose_of(self, scope: str) -> str:
+        """Why we ask for a scope, in plain words (C10)."""
+        ...
+
+    def missing(self, wanted: Collection[str], granted: Collection[str]) -> tuple[str, ...]:
+        """Those of `wanted` that were not granted, compared as this provider spells them in its answers."""
+        ...
+
+    def authorize(
+        self,
+        server: Server,
+        client: Client,
+        redirect_uri: str,
+        *,
+        scopes: Sequence[str],
+        prompt: str = "",
+        login_hint: str = "",
+    ) -> AuthorizeRequest:
+        """Where to send the browser, with fresh `state` and PKCE verifier (256 bits each)."""
+        ...
+
+    def exchange(
+        self, server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
+    ) -> TokenSet:
+        """The authorization code for tokens. Raises NeedsReconnect (code refused), PermissionMissing, RateLimited,
+        Rejected (tokens that are not for us or not for this sign-in), Transient."""
+        ...
+
+    def refresh(self, server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:
+        """Ask for a new access token, once. Raises Transient only; what the answer means says `parse`."""
+        ...
+
+    def parse(self, raw: RawAnswer, origins: Collection[str]) -> TokenSet:
+        """What a token endpoint answered. Whose it is and what it leaves out (V10, V11) is for the vault to weigh.
+
+        Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), HostNotAllowed (V12),
+        RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
+        ...
+
+    def app_of(self, client_id: str) -> str:
+        """What a person's consent is given to: the same for clients that share it."""
+        ...
+
+    def same_person(self, one: str, other: str, origins: Collection[str]) -> bool:
+        """Whether two `TokenSet.identity` name the same person; "" and nonsense name nobody."""
+        ...
+
+    def revoke(self, server: Server, token: Secret, http: Session) -> None:
+        """Returns when the token is gone or was gone already. Raises Transient. Only where `revokes`."""
+        ...
+
+    def works(self, token: Secret, api_url: str, http: Session) -> bool:
+        """Whether an access token is accepted just now; False only if it is refused (401). Raises Transient."""
+        ...
+
+    def account(self, tokens: TokenSet, http: Session) -> Account:
+        """Who has just consented. Raises Rejected where the answer does not say. Salesforce: see identity.identify."""
+        ...
+
+
+_metadata: Kept[tuple[str, str, frozenset[str]], Server] = Kept(most=MOST_LOGIN_URLS, seconds=METADATA_SECONDS)
 os.register_at_fork(after_in_child=_metadata.clear)
 
 
-def discover(login_url: str, http: Session) -> Server:
-    """The endpoints below a checked login URL, from its metadata or, where it has none, Salesforce's standard paths.
+class StandardOAuth(ABC):
+    """What is the same at all three providers. Each says for itself where it stands and what its answers mean."""
 
-    Kept for an hour, and fetched once for all who ask at once. Raises HostNotAllowed, Transient."""
-    origins = http.settings.origins
-    url = hosts.login_url(login_url, origins)
-    return _metadata.get((url, origins), lambda: _server(url, _fetch_metadata(url, http), origins))
+    name: str
+    label: str
+    sends_unknown_again = True
+    revokes = True
+    revokes_all = False
+    ending_advice = ""
+    _refusals: frozenset[int] = frozenset({401})  # the statuses by which its API refuses a token
 
+    def app_of(self, client_id: str) -> str:
+        return client_id
 
-def known(login_url: str, http: Session) -> Server | None:
-    """What `discover` would answer at once; None where it would have to ask. Raises HostNotAllowed."""
-    origins = http.settings.origins
-    return _metadata.peek((hosts.login_url(login_url, origins), origins))
+    @abstractmethod
+    def _login_url(self, text: str, origins: Collection[str]) -> str:
+        """The checked login URL. Raises HostNotAllowed."""
 
+    @abstractmethod
+    def _discover(self, login_url: str, http: Session) -> Server:
+        """Ask a checked login URL for its endpoints. Raises HostNotAllowed, Transient."""
 
-def authorize(
-    server: Server, client: Client, redirect_uri: str, *, scopes: Sequence[str] = SCOPES, prompt: str = ""
-) -> AuthorizeRequest:
-    """Where to send the browser, with fresh `state` and PKCE verifier (256 bits each)."""
-    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    extra = {"prompt": prompt} if prompt else {}
-    url = prepare_grant_uri(
-        server.authorization_endpoint,
-        client_id=client.client_id,
-        response_type="code",
-        redirect_uri=redirect_uri,
-        scope=" ".join(scopes),
-        state=state,
-        code_challenge=create_s256_code_challenge(verifier),
-        code_challenge_method="S256",
-        **extra,
-    )
-    return AuthorizeRequest(url, Secret(state), Secret(verifier), redirect_uri)
+    @abstractmethod
+    def _token_set(self, fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
+        """What an accepting answer says."""
+
+    @abstractmethod
+    def _verdict_on(self, error: str, said: str) -> ProviderError | None:
+        """What a refusal (4xx) means, in our words; None where it is no verdict. `said`: all it said, lower case."""
+
+    def server(self, login_url: str, http: Session) -> Server:
+        """Kept for an hour, and fetched once for all who ask at once."""
+        key = self._key(login_url, http)
+        return _metadata.get(key, lambda: self._discover(key[1], http))
+
+    def known(self, login_url: str, http: Session) -> Server | None:
+        return _metadata.peek(self._key(login_url, http))
+
+    def authorize(
+        self,
+        server: Server,
+        client: Client,
+        redirect_uri: str,
+        *,
+        scopes: Sequence[str],
+        prompt: str = "",
+        login_hint: str = "",
+    ) -> AuthorizeRequest:
+        state, verifier = Secret(secrets.token_urlsafe(32)), Secret(secrets.token_urlsafe(48))
+        url = prepare_grant_uri(
+            server.authorization_endpoint,
+            client_id=client.client_id,
+            response_type="code",
+            redirect_uri=redirect_uri,
+            scope=" ".join(scopes),
+            state=state.reveal(),
+            code_challenge=create_s256_code_challenge(verifier.reveal()),
+            code_challenge_method="S256",
+            **self._extras(verifier, prompt, login_hint),
+        )
+        return AuthorizeRequest(url, state, verifier, redirect_uri)
+
+    def exchange(
+        self, server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
+    ) -> TokenSet:
+        return self.parse(redeem(server, client, code, code_verifier, redirect_uri, http), http.settings.origins)
+
+    def refresh(self, server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:
+        fields: dict[str, str | Secret] = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return _post(server.token_endpoint, client, fields, http)
+
+    def parse(self, raw: RawAnswer, origins: Collection[str]) -> TokenSet:
+        """Raised here, in a frame that holds nothing but secrets: a traceback page shows local variables."""
+        found = self._read(raw, origins)
+        if isinstance(found, ProviderError):
+            raise found
+        return found
+
+    def revoke(self, server: Server, token: Secret, http: Session) -> None:
+        """RFC 7009: a token that the provider does not know (any other 4xx) is gone already."""
+        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}))
+        if response.status_code == 429 or not (200 <= response.status_code < 300 or 400 <= response.status_code < 500):
+            raise Transient(f"{self.label} could not revoke the connection just now.", provider=self.name)
+
+    def _key(self, login_url: str, http: Session) -> tuple[str, str, frozenset[str]]:
+        origins = http.settings.origins
+        return self.name, self._login_url(login_url, origins), origins
+
+    def _extras(self, verifier: Secret, prompt: str, login_hint: str) -> dict[str, str]:  # noqa: ARG002
+        """Further parameters of the authorization request."""
+        return {name: value for name, value in (("prompt", prompt), ("login_hint", login_hint)) if value}
+
+    def _read(self, raw: RawAnswer, origins: Collection[str]) -> TokenSet | ProviderError:
+        fields = json_object(raw.body.reveal())
+        try:
+            if raw.status == 200 and has_usable_tokens(fields):
+                return self._token_set(fields, origins)
+            return self._failure(raw, fields)
+        except ProviderError as error:
+            return error.with_traceback(None)
+
+    def _failure(self, raw: RawAnswer, fields: Mapping[str, Any]) -> ProviderError:
+        error = text_of(fields.get("error"))
+        said = " ".join((error, text_of(fields.get("error_subtype")), text_of(fields.get("error_description")))).lower()
+        if raw.status == 429:
+            text = f"{self.label} asks us to sign in less often."
+            return RateLimited(text, provider=self.name, retry_after=raw.retry_after or 60.0)
+        verdict = self._verdict_on(error, said) if 400 <= raw.status < 500 else None
+        return verdict or self._no_usable_answer(raw.retry_after)
+
+    def _is_accepted(self, url: str, token: Secret, http: Session) -> bool:
+        """A GET that the token opens. Anything but a yes or a definite no is trouble, not a verdict."""
+        response = ask(http, "GET", url, is_write=False, auth=Bearer(token))
+        if response.status_code == 200 or response.status_code in self._refusals:
+            return response.status_code == 200
+        wait = retry_after(response.headers.get("Retry-After"))
+        raise Transient(f"{self.label} does not answer properly.", provider=self.name, retry_after=wait or 5.0)
+
+    def _no_usable_answer(self, retry_after: float | None = None) -> Transient:
+        text = f"{self.label}'s token endpoint gave no usable answer."
+        return Transient(text, provider=self.name, retry_after=retry_after or 5.0)
+
+    def _client_refused(self) -> PermissionMissing:
+        text = f"{self.label} does not accept this product's client id; an administrator must check the app's set-up."
+        return PermissionMissing(text, provider=self.name, code="client_refused")
 
 
 def is_expected_issuer(server: Server, iss: str | None) -> bool:
     """The callback's `iss` (RFC 9207): must be the server's own if given, and must be given if announced (BI-B15)."""
     if iss is None:
         return not server.announces_iss
+    if "{tenantid}" in server.issuer:  # Microsoft: one issuer per directory
+        pattern = re.escape(server.issuer).replace(re.escape("{tenantid}"), "[0-9a-f-]{36}")
+        return re.fullmatch(pattern, iss) is not None
     return hmac.compare_digest(iss.encode(), server.issuer.encode())
 
 
-def exchange(
-    server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
-) -> TokenSet:
-    """The authorization code for tokens. Raises NeedsReconnect (code refused), PermissionMissing, Transient."""
-    grant: dict[str, str | Secret] = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier}
-    grant["redirect_uri"] = redirect_uri
-    return parse_token_answer(_post(server.token_endpoint, client, grant, http), http.settings.origins)
+def redeem(
+    server: Server, client: Client, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
+) -> RawAnswer:
+    """Present an authorization code, once. Raises Transient only."""
+    fields: dict[str, str | Secret] = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "code_verifier": code_verifier,
+        "redirect_uri": redirect_uri,
+    }
+    return _post(server.token_endpoint, client, fields, http)
 
 
-def refresh(server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:
-    """Ask for a new access token, once. Raises Transient only; what the answer means says `parse_token_answer`."""
-    return _post(server.token_endpoint, client, {"grant_type": "refresh_token", "refresh_token": refresh_token}, http)
-
-
-def revoke(server: Server, token: Secret, http: Session) -> None:
-    """Tell the provider that a token is no longer wanted. A token it does not know (any 4xx) is already gone."""
-    response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}))
-    if response.status_code == 429 or not (200 <= response.status_code < 300 or 400 <= response.status_code < 500):
-        raise Transient("Salesforce could not revoke the connection just now.", provider="salesforce")
-
-
-def parse_token_answer(raw: RawAnswer, origins: Collection[str] = ()) -> TokenSet:
-    """What a token endpoint answered. Whose it is and what it leaves out (V10, V11) is for the vault to weigh.
-
-    Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), HostNotAllowed (V12),
-    RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
-    fields = _json_object(raw.body.reveal())
-    if raw.status != 200 or not isinstance(fields.get("access_token"), str):
-        raise _failure(raw.status, fields)
-    return _token_set(fields, origins)
-
-
-def identity_ids(identity: str, origins: Collection[str] = (), *, login_url: str | None = None) -> tuple[str, str]:
-    """(organization id, user id), 18 characters each, of an identity URL on an allowed host (C11).
-
-    `login_url`: where the person signed in; no other site may name him then."""
-    match = _IDENTITY.fullmatch(identity)
-    if match is None:
-        raise Rejected("Salesforce named no valid identity.", provider="salesforce")
-    hosts.check_identity_base(match["base"], origins, login_url)
-    return ids.record_id(match["org"], "00D"), ids.record_id(match["user"], "005")
+def nonce_of(code_verifier: Secret) -> str:
+    """The OpenID Connect nonce of a sign-in. Derived, so that nobody has to keep a second secret beside the verifier:
+    who knows one cannot compute the other, and both belong to the same browser session."""
+    digest = hmac.digest(code_verifier.reveal().encode(), b"openid nonce v1", hashlib.sha256)
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], http: Session) -> RawAnswer:
@@ -172,79 +316,5 @@ def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], htt
     if client.client_secret:
         form["client_secret"] = client.client_secret
     response = ask(http, "POST", endpoint, auth=SecretForm(form), headers={"Accept": "application/json"})
-    return RawAnswer(response.status_code, Secret(response.content.decode("utf-8", "replace")))
-
-
-def _fetch_metadata(login_url: str, http: Session) -> Mapping[str, Any]:
-    for name in _WELL_KNOWN:
-        response = ask(http, "GET", f"{login_url}/.well-known/{name}", is_write=False)
-        if response.status_code == 200:
-            found = _json_object(response.text)
-            if found:
-                return found
-        elif response.status_code >= 500 or response.status_code == 429:
-            raise Transient("Salesforce's login host does not answer properly.", provider="salesforce")
-    return {}
-
-
-def _server(login_url: str, metadata: Mapping[str, Any], origins: Collection[str]) -> Server:
-    """What metadata announces counts only as far as it speaks of its own host (RFC 8414 section 3.3): a host that
-    called itself by another's name could have that one's answers sent to it."""
-
-    def endpoint(name: str, path: str) -> str:
-        own = f"{login_url}/services/oauth2/{path}"
-        return hosts.endpoint_url(metadata.get(name) or own, own, origins, is_page=path == "authorize")
-
-    names_itself = metadata.get("issuer") == login_url
-    return Server(
-        login_url=login_url,
-        issuer=login_url,
-        authorization_endpoint=endpoint("authorization_endpoint", "authorize"),
-        token_endpoint=endpoint("token_endpoint", "token"),
-        revocation_endpoint=endpoint("revocation_endpoint", "revoke"),
-        announces_iss=names_itself and metadata.get("authorization_response_iss_parameter_supported") is True,
-    )
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _token_set(fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
-    lifetime = fields.get("expires_in")
-    known = isinstance(lifetime, int) and 0 < lifetime < 10**8
-    return TokenSet(
-        access_token=Secret(str(fields["access_token"])),
-        refresh_token=_secret(fields.get("refresh_token")),
-        scopes=tuple(str(fields.get("scope") or "").split()),
-        api_url=hosts.api_url(str(fields.get("instance_url") or ""), origins),
-        expires_at=datetime.now(UTC) + timedelta(seconds=lifetime) if known and lifetime else None,
-        identity=str(fields.get("id") or ""),
-    )
-
-
-def _secret(value: object) -> Secret | None:
-    return Secret(value) if isinstance(value, str) and value else None
-
-
-def _failure(status: int, fields: Mapping[str, Any]) -> ProviderError:
-    error, description = str(fields.get("error") or ""), str(fields.get("error_description") or "").lower()
-    if status == 429:
-        return RateLimited("Salesforce asks us to sign in less often.", provider="salesforce")
-    if not 400 <= status < 500:
-        return Transient("Salesforce's token endpoint gave no usable answer.", provider="salesforce")
-    if error in {"invalid_grant", "inactive_user", "inactive_org"}:
-        return NeedsReconnect(_reason(f"{error} {description}"), provider="salesforce")
-    if error in {"invalid_client", "invalid_client_id", "invalid_client_credentials", "unauthorized_client"}:
-        text = "Salesforce does not accept this product's client id; an administrator must check the app's set-up."
-        return PermissionMissing(text, provider="salesforce")
-    return Transient("Salesforce's token endpoint gave no usable answer.", provider="salesforce")
-
-
-def _reason(description: str) -> str:
-    default = "Salesforce no longer accepts the connection."
-    return next((plain for part, plain in _REASONS if part in description), default)
+    body = Secret(response.content.decode("utf-8", "replace"))
+    return RawAnswer(response.status_code, body, retry_after(response.headers.get("Retry-After")))

@@ -1,45 +1,54 @@
 """Which providers there are, and the adapter of each. Opened by the vault only; checked at import."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from providers import oauth
 from providers.base import Crm
+from providers.google import hosts as google_hosts
+from providers.google import oauth as google_oauth
+from providers.microsoft import hosts as microsoft_hosts
+from providers.microsoft import oauth as microsoft_oauth
+from providers.oauth import OAuth
+from providers.salesforce import hosts as salesforce_hosts
+from providers.salesforce import oauth as salesforce_oauth
 from providers.salesforce import transport
 from providers.salesforce.crm import SalesforceCrm
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What the vault needs to know of a provider. `scopes`: each scope we ask for and, in plain words, why."""
+    """What the vault needs to know of a provider. For `providers.http.Settings`: `host_suffixes`, its own
+    domains, and `operators`, which of an operator's settings name origins of his own."""
 
-    name: str
-    scopes: Mapping[str, str]
-    warm_up: Callable[[], None]
+    oauth: OAuth
+    host_suffixes: tuple[str, ...]
+    warm_up: Callable[[], None] = lambda: None
+    operators: Callable[[Iterable[str]], tuple[str, ...]] = tuple
     crm: Callable[..., Crm] | None = None
 
+    @property
+    def name(self) -> str:
+        return self.oauth.name
 
-_PURPOSES = dict(
-    zip(
-        oauth.SCOPES,
-        (
-            "To know who you are in Salesforce",
-            "To find and change what you may see and change yourself",
-            "To stay connected, and to work in the background for you",
-            "To open a record in Salesforce without another sign-in",
-        ),
-        strict=True,
-    )
-)
 
 ADAPTERS: Mapping[str, Adapter] = {
     "salesforce": Adapter(
-        name="salesforce",
-        scopes=_PURPOSES,
+        oauth=salesforce_oauth.OAUTH,
+        host_suffixes=salesforce_hosts.SUFFIXES,
         warm_up=transport.warm_up,
         crm=SalesforceCrm,
     ),
+    "google": Adapter(
+        oauth=google_oauth.OAUTH,
+        host_suffixes=google_hosts.HOSTS.hosts,
+        operators=google_hosts.HOSTS.operators,
+    ),
+    "microsoft": Adapter(
+        oauth=microsoft_oauth.OAUTH,
+        host_suffixes=microsoft_hosts.HOSTS.hosts,
+        operators=microsoft_hosts.HOSTS.operators,
+    ),
 }
 
-if any(key != each.name or not each.scopes for key, each in ADAPTERS.items()):
+if any(key != each.name or not each.oauth.scopes_for(()) for key, each in ADAPTERS.items()):
     raise RuntimeError("providers.registry contradicts itself")

@@ -48,7 +48,7 @@ def _clear_away() -> None:
 
 
 def prepare_environment() -> None:
-    for name in ("VAULT_KEK", "AUDIT_KEY"):
+    for name in ("VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY"):
         os.environ[name] = base64.b64encode(secrets.token_bytes(32)).decode()
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(64)
     os.environ["PUBLIC_URL"] = "http://localhost:8000"

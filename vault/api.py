@@ -13,10 +13,10 @@ from rest_framework.views import APIView
 
 from organizations.schema import problems
 from organizations.views.access import member_of
-from vault import revocation
+from vault import revocation, standing
 from vault.clients import reconnect_url
 from vault.models import Connection, State
-from vault.scopes import purpose_of
+from vault.standing import Standing
 
 
 class ScopeShape(serializers.Serializer[Any]):
@@ -24,17 +24,31 @@ class ScopeShape(serializers.Serializer[Any]):
     purpose = serializers.CharField()
 
 
+class MissingScopeShape(ScopeShape):
+    """`feature`: what is switched on and needs this; empty where every use does."""
+
+    feature = serializers.CharField(allow_blank=True)
+
+
 class ConnectionShape(serializers.Serializer[Any]):
-    """One grant. `reason` says in plain words why it is not healthy; empty while it is."""
+    """One grant. `reason` says in plain words why it is not healthy, `advice` what to do; both empty while it is.
+
+    Healthy means accepted by the provider within the last day; `proven_at` is when it last was. `account` is your own
+    user name or address there, where we keep it."""
 
     id = serializers.UUIDField()
-    provider = serializers.ChoiceField(["salesforce"])
+    provider = serializers.ChoiceField(standing.PROVIDERS)
+    account = serializers.CharField(allow_blank=True)
     state = serializers.ChoiceField(State.choices)
     reason = serializers.CharField(allow_blank=True)
+    advice = serializers.CharField(allow_blank=True)
     scopes = ScopeShape(many=True)
+    missing_scopes = MissingScopeShape(many=True)
     connected_at = serializers.DateTimeField()
+    proven_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
     last_used_for = serializers.CharField(allow_blank=True)
+    last_use = serializers.CharField(allow_blank=True)
     reconnect_url = serializers.URLField()
 
 
@@ -42,16 +56,22 @@ class ConnectionsShape(serializers.Serializer[Any]):
     connections = ConnectionShape(many=True)
 
 
-def _shape(row: Connection) -> dict[str, Any]:
+def _shape(found: Standing) -> dict[str, Any]:
+    row = found.connection
     return {
         "id": row.pk,
         "provider": row.provider,
-        "state": row.state,
-        "reason": row.reason,
-        "scopes": [{"scope": scope, "purpose": purpose_of(row.provider, scope)} for scope in row.scopes],
+        "account": found.account,
+        "state": found.shown.state,
+        "reason": found.shown.reason,
+        "advice": found.status.advice,
+        "scopes": [scope for scope in found.scopes if scope.is_granted],
+        "missing_scopes": found.missing,
         "connected_at": row.connected_at,
+        "proven_at": found.shown.proven_at,
         "last_used_at": row.last_used_at,
         "last_used_for": row.last_used_for,
+        "last_use": found.last_use,
         "reconnect_url": reconnect_url(row.provider),
     }
 
@@ -59,16 +79,15 @@ def _shape(row: Connection) -> dict[str, Any]:
 class ConnectionsView(APIView):
     @extend_schema(operation_id="connections_list", responses={200: ConnectionsShape, **problems()})
     def get(self, request: Request) -> Response:
-        """Your connections, what each may do, and when it was last used for what."""
-        rows = Connection.objects.filter(member=member_of(request)).exclude(state=State.SHREDDED)
-        shapes = [_shape(row) for row in rows.order_by("-connected_at")]
+        """Your connections: what each may do, what is missing, when it was last proven to work and used for what."""
+        shapes = [_shape(found) for found in standing.of(member_of(request))]
         return Response(ConnectionsShape({"connections": shapes}).data)
 
 
 class ConnectionView(APIView):
     @extend_schema(operation_id="connections_delete", responses={204: None, **problems(404)})
     def delete(self, request: Request, connection_id: UUID) -> Response:
-        """Disconnect: every use is denied at once, and the grant is revoked at its provider."""
+        """Disconnect: every use is denied at once; a provider that can end the grant is asked until it has."""
         member = member_of(request)
         mine = Connection.objects.filter(pk=connection_id, member=member)
         if not mine.exists() or not revocation.disconnect(connection_id, member):

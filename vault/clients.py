@@ -10,7 +10,7 @@ from organizations.models import Member
 from organizations.ramcache import RamCache
 from providers.base import Crm
 from providers.registry import ADAPTERS
-from vault import access, leases, salesforce, states
+from vault import access, consent, leases, salesforce, states
 from vault.errors import ConnectRequired
 from vault.models import Connection
 from vault.tokens import ConnectionTokens
@@ -27,36 +27,45 @@ class ConnectionRef:
     id: UUID
     organization_id: UUID
     member_id: UUID
+    provider: str
     scopes: tuple[str, ...]
 
     @property
     def can_renew(self) -> bool:
-        return "refresh_token" in self.scopes or "offline_access" in self.scopes
+        """Google and Microsoft are connected with lasting access or not at all (vault.mailboxes)."""
+        return self.provider != SALESFORCE or "refresh_token" in self.scopes or "offline_access" in self.scopes
 
 
-_refs: RamCache[UUID, ConnectionRef] = RamCache(maxsize=50_000, ttl=300)
+_refs: RamCache[tuple[UUID, str], ConnectionRef] = RamCache(maxsize=50_000, ttl=300)
 _refs.forget_on("connection", lambda _, ref: ref.id)
 _refs.forget_on("member", lambda _, ref: ref.member_id)
 _refs.forget_on("organization", lambda _, ref: ref.organization_id)
 
 
 def salesforce_connection_of(member: Member) -> ConnectionRef:
-    """The member's live Salesforce grant; no query when warm.
-
-    Raises ConnectRequired when there is none, NeedsReconnect when only connecting again helps."""
-    return _refs.get_or_load(member.pk, lambda: _load_ref(member.pk))
+    """See `connection_of`."""
+    return connection_of(member, SALESFORCE)
 
 
-def _load_ref(member_id: UUID) -> ConnectionRef:
-    row = (
-        Connection.objects.filter(member_id=member_id, provider=SALESFORCE, member__is_active=True)
-        .order_by("-connected_at")
-        .first()
-    )
+def connection_of(member: Member, provider: str, feature: str = "") -> ConnectionRef:
+    """The member's live grant at a provider; no query when warm. `feature` ("email", "calendar"): what it is to be
+    used for, where its scopes must cover that.
+
+    Raises ConnectRequired when there is none, NeedsReconnect when only connecting again helps, PermissionMissing with
+    the code `scope_missing` where a scope was not granted. None of these costs a call."""
+    ref = _refs.get_or_load((member.pk, provider), lambda: _load_ref(member.pk, provider))
+    if feature:
+        consent.require(provider, ref.scopes, feature)
+    return ref
+
+
+def _load_ref(member_id: UUID, provider: str) -> ConnectionRef:
+    rows = Connection.objects.filter(member_id=member_id, provider=provider, member__is_active=True)
+    row = rows.order_by("-connected_at").first()
     if row is None:
-        raise ConnectRequired(SALESFORCE)
+        raise ConnectRequired(provider)
     states.require_usable(row)
-    return ConnectionRef(row.id, row.organization_id, row.member_id, tuple(row.scopes))
+    return ConnectionRef(row.id, row.organization_id, row.member_id, provider, tuple(row.scopes))
 
 
 def crm_for(connection: ConnectionRef, purpose: str) -> Crm:

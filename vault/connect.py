@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from organizations.membership import Arrival, NotWelcome
-from organizations.models import Member
+from organizations.models import Member, Organization
 from providers import oauth
 from providers.base import Identity, Secret
 from providers.errors import (
@@ -27,7 +27,7 @@ from providers.errors import (
     Transient,
 )
 from providers.salesforce.access import ObjectAccess
-from vault import access, grants, pending, registrations, revocation, salesforce, states
+from vault import access, dialects, grants, keys, pending, registrations, revocation, salesforce, states
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
 from vault.models import Connection
@@ -81,13 +81,14 @@ def begin(session: SessionBase, login_text: str, next_path: str, prompt: str = "
         client = registrations.client_at(login_url)
         if client is None:
             raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
-        server = salesforce.server_at(login_url)
+        server = dialects.server_at(salesforce.PROVIDER, login_url)
     except HostNotAllowed:
         raise NotAllowedHere(_NOT_SALESFORCE, advice=_HOST_ADVICE) from None
     except ProviderError as error:
         raise _unavailable(error) from None
     uri = redirect_uri(login_url, announces_iss=server.announces_iss)
-    request = oauth.authorize(server, client, uri, prompt=prompt)
+    dialect = dialects.of(salesforce.PROVIDER)
+    request = dialect.authorize(server, client, uri, scopes=dialect.scopes_for(()), prompt=prompt)
     expected = Expected(login_url, server.issuer, client.client_id, uri, next_path)
     pending.remember(session, request.state, request.code_verifier, expected)
     return request.url
@@ -95,10 +96,11 @@ def begin(session: SessionBase, login_text: str, next_path: str, prompt: str = "
 
 def expect(session: SessionBase, callback: Callback) -> tuple[Expected, Secret]:
     """Use up the state and check that the answer comes from the host we sent the person to (BI-B14, BI-B15)."""
-    expected, verifier = pending.claim(session, callback.state)
-    base = redirect_uri("", announces_iss=True)
+    seen, base = pending.look(session, callback.state), redirect_uri("", announces_iss=True)
     came_to = f"{base}{callback.login_key}/" if callback.login_key else base
-    if came_to != expected.redirect_uri or not oauth.is_expected_issuer(_server(expected), callback.iss):
+    server = _server(seen) if came_to == seen.redirect_uri else None  # first: after its 503 the state stays good
+    expected, verifier = pending.claim(session, callback.state)
+    if server is None or not oauth.is_expected_issuer(server, callback.iss):
         raise NotAllowedHere(_MIXED_UP)
     return expected, verifier
 
@@ -107,10 +109,12 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
     """Exchange the code, learn who this is, store the grant. Raises NotAllowedHere with a sentence for the person."""
     server = _server(expected)
     try:
-        client = registrations.client_of(expected.login_url, expected.client_id)
+        client = registrations.client_of(expected.login_url, expected.client_id, salesforce.PROVIDER)
         if client is None:
             raise NotAllowedHere(_NO_CLIENT, advice=_NO_CLIENT_ADVICE)
-        tokens = salesforce.exchange(client, server, code, verifier, expected.redirect_uri)
+        tokens = dialects.exchange(
+            salesforce.PROVIDER, server, client, code=code, verifier=verifier, redirect_uri=expected.redirect_uri
+        )
     except ProviderError as error:
         raise _refused(error) from None
     return _accept(salesforce.grant_from(tokens, server, expected.client_id), expected, signed_in)
@@ -118,7 +122,7 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
 
 def _server(expected: Expected) -> oauth.Server:
     try:
-        server = salesforce.server_at(expected.login_url)
+        server = dialects.server_at(salesforce.PROVIDER, expected.login_url)
     except ProviderError as error:
         raise _unavailable(error) from None
     if server.issuer != expected.issuer:
@@ -133,6 +137,7 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
         _require_scopes(grant)
         _require_same_person(identity, signed_in)
         seen = salesforce.object_access(grant)
+        _open_keys(identity)
         member, replaced = _store(grant, identity, seen)
     except NotWelcome as error:
         _give_up(grant, NotAllowedHere(error.reason, status=403))
@@ -147,7 +152,7 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
 
 def _give_up(grant: Grant, error: Exception) -> NoReturn:
     with suppress(ProviderError):  # the person still sees the app in Salesforce and may end it there; we hold nothing
-        salesforce.revoke(grant)
+        dialects.revoke(grant, salesforce.PROVIDER)
     raise error from None
 
 
@@ -175,6 +180,14 @@ def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
         )
 
 
+def _open_keys(identity: Identity) -> None:
+    """Before the transaction, since a key service is asked over HTTP; an organization that is new has no key yet.
+    One that is ending gets none any more: `join` will refuse it."""
+    known = Organization.objects.filter(salesforce_org_id=identity.salesforce_org_id, ending_since=None)
+    for organization_id in known.values_list("pk", flat=True):
+        keys.primary_key(organization_id)
+
+
 @transaction.atomic
 def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member, list[UUID]]:
     """Member, connection, sealed grant and what the person may see: all or nothing. Returns the grants to revoke."""
@@ -192,6 +205,7 @@ def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member
         provider=row.provider,
         login_url=row.login_url,
         scopes=list(grant.scopes),
+        fence=row.generation,
         token=grants.fingerprint(grant.access_token),
         replaced=earlier is not None,
     )
@@ -221,7 +235,8 @@ def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
         organization_id=member.organization_id, provider=salesforce.PROVIDER, subject=identity.salesforce_user_id
     )
     row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
-    row.save(update_fields=["member", "login_url", "scopes"])
+    row.client_id = grant.client_id
+    row.save(update_fields=["member", "login_url", "scopes", "client_id"])
     states.mend(row)
     Connection.objects.filter(pk=row.pk).update(connected_at=Now())
     return row
@@ -243,10 +258,10 @@ def _refused(error: ProviderError) -> NotAllowedHere:
     if isinstance(error, (Transient, RateLimited)):
         return _unavailable(error)
     if isinstance(error, NeedsReconnect):
-        return NotAllowedHere(str(error), advice=("Start the sign-in again.",))
+        return NotAllowedHere(str(error), advice=("Start the sign-in again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
         advice = ("Ask your Salesforce administrator for the permission “API Enabled”, then sign in again.",)
-        return NotAllowedHere(str(error), advice=advice, status=403)
+        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
     return NotAllowedHere(str(error))
 
 
@@ -263,12 +278,14 @@ def said_by_salesforce(error: str, description: str) -> NotAllowedHere:
                 "Then sign in here again.",
             ),
             status=403,
+            cause="app_blocked" if "blocked" in text else "app_not_installed",
         )
     if "admin_approved" in text or "not admin approved" in text or "app_access_denied" in text:
         return NotAllowedHere(
             "Your Salesforce administrator has not yet allowed you to use this app.",
             advice=("The administrator adds your profile or a permission set to the app's policies.",),
             status=403,
+            cause="admin_approval",
         )
     if error == "access_denied":
         return NotAllowedHere("You did not allow the access at Salesforce, so nothing was connected.", status=403)

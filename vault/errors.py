@@ -28,12 +28,19 @@ class KeyGone(VaultError):
 class NotAllowedHere(VaultError):
     """Signing in cannot go on; `str(error)` is the sentence the person reads, `status` the HTTP status.
 
-    `retry_after`: seconds, told with a 503."""
+    `retry_after`: seconds, told with a 503. `cause`: a code of causes.py, counted for the operator."""
 
     def __init__(
-        self, sentence: str, *, advice: tuple[str, ...] = (), status: int = 400, retry_after: int = 60
+        self,
+        sentence: str,
+        *,
+        advice: tuple[str, ...] = (),
+        status: int = 400,
+        retry_after: int = 60,
+        cause: str = "",
     ) -> None:
         super().__init__(sentence)
+        self.cause = cause
         self.retry_after = retry_after
         self.advice = advice
         self.status = status

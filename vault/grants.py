@@ -4,13 +4,15 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db.models import F
 
+from organizations import audit
 from providers.base import Secret
-from vault import sealing
+from vault import cipher, clock, keys, sealing
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, Credential
@@ -30,7 +32,8 @@ class Grant:
     revocation_endpoint: str
     api_url: str
     page_url: str
-    identity: str  # the provider's stable id of the person; an answer with another one is quarantined (V11)
+    #: The provider's stable id of the person; an answer with another one is quarantined (V11).
+    identity: str = field(repr=False)
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
     id: UUID = field(default_factory=uuid4)
@@ -88,16 +91,44 @@ def _place(connection: Connection, credential_id: UUID, generation: int) -> Plac
     )
 
 
+@sealing.column(Credential, "sealed")
+def place_of(row: Credential) -> Place:
+    return _place(row.connection, row.id, row.generation)
+
+
 def load(connection: Connection) -> Grant:
-    """Unseal the newest grant. Raises TokenTampered, KeyGone, Credential.DoesNotExist."""
-    credential = Credential.objects.get(connection_id=connection.pk)
-    if credential.generation != connection.generation:
-        raise TokenTampered("A credential is of another generation than its connection.")
+    """Unseal the newest grant, and bring `connection` to its generation: another process may just have renewed.
+
+    Raises TokenTampered, KeyGone, Credential.DoesNotExist; KekUnusable and Transient as the key's provider does."""
+    credential = _read(connection.pk)
+    connection.generation = credential.generation
     data = sealing.unseal(bytes(credential.sealed), _place(connection, credential.id, credential.generation))
     grant = Grant.from_json(data)
     if grant.id != credential.grant_id:
         raise TokenTampered("A credential names another grant than it holds.")
     return grant
+
+
+def open_keys(connection_id: UUID) -> None:
+    """Call before a transaction that opens or stores this connection's grant: a key service is asked over HTTP, and
+    that has no place in one. Raises as `load` does; silent where nothing is stored."""
+    rows = Credential.objects.filter(connection_id=connection_id).values_list("sealed", "connection__organization_id")
+    for blob, organization_id in rows:
+        keys.key_by_id(cipher.key_id_of(bytes(blob)), organization_id)
+        keys.primary_key(organization_id)
+
+
+def _read(connection_id: UUID) -> Credential:
+    """In one statement, hence of one moment: the credential, its connection's generation, and the newest one that the
+    audit log knows of. The log gives away both rows put back together to an earlier state."""
+    fence = audit.newest_fence("connection__organization_id", "connection_id")
+    rows = Credential.objects.annotate(current=F("connection__generation"), fence=fence)
+    credential = rows.get(connection_id=connection_id)
+    if credential.generation != credential.current:
+        raise TokenTampered("A credential is of another generation than its connection.")
+    if credential.fence is not None and credential.fence > credential.current:
+        raise TokenTampered("A connection was put back to an earlier generation than the audit log knows of.")
+    return credential
 
 
 def load_if_any(connection: Connection) -> Grant | None:
@@ -115,18 +146,22 @@ def store(connection: Connection, grant: Grant) -> None:
     credential.generation, credential.grant_id = connection.generation, grant.id
     credential.sealed = sealing.seal(grant.to_json(), _place(connection, credential.id, connection.generation))
     credential.save()
-    connection.save(update_fields=["generation"])
+    connection.renew_at = _due(connection.pk, grant)
+    connection.save(update_fields=["generation", "renew_at"])
 
 
-def reseal(connection: Connection) -> int:
-    """Seal the grant anew under the newest data key, in its place and generation. Call under the row lock."""
-    credential = Credential.objects.filter(connection_id=connection.pk).first()
-    if credential is None:
-        return 0
-    place = _place(connection, credential.id, credential.generation)
-    credential.sealed = sealing.seal(sealing.unseal(bytes(credential.sealed), place), place)
-    credential.save(update_fields=["sealed"])
-    return 1
+#: The part of its announced life after which a token is renewed ahead of need: from here to here, by connection.
+EARLIEST, LATEST = 0.75, 0.85
+
+
+def _due(connection_id: UUID, grant: Grant) -> datetime | None:
+    """When to renew, spread by the connection's id so that those who connected together do not come together."""
+    if grant.expires_at is None:
+        return None
+    spread = int.from_bytes(hashlib.sha256(connection_id.bytes).digest()[:4], "big") / 2**32
+    now = clock.now()
+    left = max((grant.expires_at - now).total_seconds(), 0.0)
+    return now + timedelta(seconds=left * (EARLIEST + (LATEST - EARLIEST) * spread))
 
 
 def fingerprint(token: Secret) -> str:

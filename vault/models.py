@@ -20,19 +20,23 @@ class State(models.TextChoices):
     NEEDS_RECONNECT = "needs_reconnect", "Needs reconnect"
     REVOKING = "revoking", "Revoking"
     SHREDDED = "shredded", "Shredded"
+    SUSPECT = "suspect", "Restored from a backup"
 
 
 class Connection(models.Model):
     """One member's grant at one provider. One row per (organization, provider, subject), many consumers (V15)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="connections")
-    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="connections")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=20)  # "salesforce", "google", "microsoft"
     subject = models.CharField(max_length=255)  # the provider's own id of the person
+    #: Google, Microsoft: the mailbox's address, for its person's own eyes; compared with nothing. Gone with the grant.
+    account = models.CharField(max_length=320, blank=True)
     login_url = models.URLField(max_length=500)  # where the person signed in; refreshes go to the same host (C5)
     state = models.CharField(max_length=20, choices=State.choices, default=State.CONNECTING)
     reason = models.CharField(max_length=200, blank=True)  # why it is not healthy, in plain words
+    cause = models.CharField(max_length=40, blank=True)  # the same as a code, where it is known (causes.py)
     scopes = ArrayField(models.CharField(max_length=120), default=list)  # as granted (C10)
     #: Fencing token of docs/vault.md 5: every stored change of the secret bumps it.
     generation = models.BigIntegerField(default=0)
@@ -45,10 +49,19 @@ class Connection(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_for = models.CharField(max_length=80, blank=True)
+    #: When to renew ahead of need; empty where the provider announces no lifetime (Salesforce).
+    renew_at = models.DateTimeField(null=True, blank=True)
+    #: When to ask the provider whether it still works; empty: a day after the last proof.
+    probe_at = models.DateTimeField(null=True, blank=True)
+    #: The app that it was given to, in clear; what is sent anywhere is decided by the sealed one (dialects.may_revoke).
+    client_id = models.CharField(max_length=512, blank=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "provider", "subject"], name="grant_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["renew_at"], condition=models.Q(renew_at__isnull=False), name="renewal_due")
         ]
 
     def __str__(self) -> str:
@@ -123,10 +136,11 @@ class PendingSignIn(models.Model):
 
 
 class ClientRegistration(models.Model):
-    """An organization's own client id for a login host (an External Client App in the customer's org)."""
+    """An organization's own client id for a login host (an External Client App in the customer's org, or an app that
+    it has registered itself at Google or Microsoft)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, blank=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     provider = models.CharField(max_length=20)
     login_url = models.URLField(max_length=500)
     client_id = models.CharField(max_length=512)
@@ -134,7 +148,15 @@ class ClientRegistration(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["provider", "login_url"], name="one_client_per_login_url")
+            models.UniqueConstraint(
+                fields=["provider", "login_url"],
+                condition=models.Q(organization__isnull=True) | models.Q(provider="salesforce"),
+                name="one_client_per_login_url",
+            ),
+            # Google and Microsoft have one login host for everybody, so there it is one for each organization.
+            models.UniqueConstraint(
+                fields=["provider", "login_url", "organization"], name="one_client_per_organization"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -159,7 +181,7 @@ class DataKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization_id = models.UUIDField(db_index=True)
-    kek_id = models.CharField(max_length=64)
+    kek_id = models.CharField(max_length=64, db_index=True)
     wrapped = models.BinaryField()
     is_primary = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -184,3 +206,73 @@ class KekCanary(models.Model):
 
     def __str__(self) -> str:
         return self.kek_id
+
+
+class LiveProcess(models.Model):
+    """A web or worker process that runs now, and the keys that it can unwrap with (V16). Written by `heartbeat.py`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)  # "web host-a:4711", for the operator's eyes
+    kek_ids = ArrayField(models.CharField(max_length=64), default=list)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)  # both by the database's clock
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Incident(models.Model):
+    """Something about a grant that an administrator should know of (V11, V13, V20). No secret, no address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=20)  # incidents.Kind
+    generation = models.BigIntegerField(default=0)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    #: When the organization's other grants of that provider were put down to be looked at.
+    spread_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Mark(models.Model):
+    """How far a database has come: `counter` rises by one a minute, `epoch` names the installation (V20)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    epoch = models.UUIDField(default=uuid.uuid4)
+    counter = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.epoch} {self.counter}"
+
+
+class DatabaseMark(Mark):
+    """The mark of the database that holds the grants: it is restored along with them. `moved_at` shows that beat and
+    worker are alive, since it is their minutely task that moves it."""
+
+    moved_at = models.DateTimeField(null=True)
+
+
+class KeyStoreMark(Mark):
+    """Its copy in the key store, which is backed up apart. Further on than the original: that was restored."""
+
+
+class RefusedSignIn(models.Model):
+    """How often a provider sent somebody back without a code, and why (causes.py). Nobody is named: the operator is to
+    see that an app is not installed, say, before the first person has got in."""
+
+    provider = models.CharField(max_length=20)
+    cause = models.CharField(max_length=40)
+    count = models.BigIntegerField(default=1)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "cause"], name="refused_sign_in_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.cause}"

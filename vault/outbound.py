@@ -27,7 +27,10 @@ def give_back_database() -> None:
 
 
 class Doorway:
-    """At most `limit` threads of this process inside, and `of_host` for one key."""
+    """At most `limit` threads of this process inside, and `of_host` for one key.
+
+    Who is inside needs no second place: a callback that asks for the host's metadata on its way would otherwise be
+    sent off halfway, its code used up."""
 
     def __init__(self, threads: int) -> None:
         self.limit = max(1, int(threads * SHARE))
@@ -38,14 +41,19 @@ class Doorway:
         """After a fork none of the parent's threads are inside any more."""
         self._lock = threading.Lock()
         self._inside: Counter[str] = Counter()
+        self._mine = threading.local()
 
     @contextmanager
     def place(self, key: str) -> Iterator[bool]:
         """Yields False, and takes no place, when there is none."""
-        taken = self._enter(key)
+        if getattr(self._mine, "is_inside", False):
+            yield True
+            return
+        taken = self._mine.is_inside = self._enter(key)
         try:
             yield taken
         finally:
+            self._mine.is_inside = False
             if taken:
                 self._leave(key)
 

@@ -1,4 +1,4 @@
-"""Sign-ins under way: what must come back from Salesforce, bound to the browser session, usable once (C1, BI-B14)."""
+"""Sign-ins under way: what must come back from the provider, bound to the browser session, usable once (C1, BI-B14)."""
 
 import hashlib
 import json
@@ -22,19 +22,23 @@ _STALE = "This sign-in is too old, was used already, or began in another browser
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What we sent and what must match. `next` is the same-site path to go to afterwards."""
+    """What we sent and what must match. `next` is the same-site path to go to afterwards; `member` is who began,
+    where one must be signed in to begin."""
 
     login_url: str
     issuer: str
     client_id: str
     redirect_uri: str
     next: str
+    provider: str = "salesforce"
+    member: str = ""
 
 
 def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
+@sealing.column(PendingSignIn, "sealed_facts")
 def _place(row: PendingSignIn) -> Place:
     return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts")
 
@@ -53,14 +57,31 @@ def remember(session: SessionBase, state: Secret, code_verifier: Secret, expecte
     row.save()
 
 
+def look(session: SessionBase, state: str) -> Expected:
+    """What belongs to this `state`, which stays good: for what may fail without the person's doing (a provider that
+    does not answer), and comes before `claim`. Raises NotAllowedHere (400)."""
+    return _opened(_found(session, state))[0]
+
+
 def claim(session: SessionBase, state: str) -> tuple[Expected, Secret]:
     """What belongs to this `state`, and its code verifier. Raises NotAllowedHere (400).
 
     The deletion decides between two callbacks at once; a state tried from another browser is not used up."""
+    row = _found(session, state)
+    if not PendingSignIn.objects.filter(pk=row.pk).delete()[0]:
+        raise NotAllowedHere(_STALE)
+    return _opened(row)
+
+
+def _found(session: SessionBase, state: str) -> PendingSignIn:
     mine = PendingSignIn.objects.filter(session_hash=_hash(_binding(session)), started_at__gt=Now() - LIFETIME)
     row = mine.filter(state_hash=_hash(state)).first()
-    if row is None or not PendingSignIn.objects.filter(pk=row.pk).delete()[0]:
+    if row is None:
         raise NotAllowedHere(_STALE)
+    return row
+
+
+def _opened(row: PendingSignIn) -> tuple[Expected, Secret]:
     facts = json.loads(sealing.unseal(bytes(row.sealed_facts), _place(row)))
     return Expected(**{name: facts[name] for name in Expected.__dataclass_fields__}), Secret(facts["code_verifier"])
 

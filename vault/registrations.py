@@ -4,42 +4,51 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
 from organizations import audit
-from organizations.models import Organization
 from providers.base import Secret
 from providers.oauth import Client
 from vault import keys, sealing
 from vault.cipher import Place
 from vault.models import ClientRegistration
 
-PROVIDER = "salesforce"
+#: Its login hosts are the customers' own, so a host names the organization. The others have one host for everybody.
+SALESFORCE = "salesforce"
 
 
-def client_at(login_url: str) -> Client | None:
-    """The client for a new sign-in at this host; None when neither the host nor the operator has one."""
-    row = ClientRegistration.objects.filter(provider=PROVIDER, login_url=login_url).first()
-    return _opened(row) if row else _default()
+def client_at(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> Client | None:
+    """The client for connecting anew: the host's or the organization's own, else the operator's; None without one."""
+    row = _rows(provider, login_url, organization_id).first()
+    return _opened(row) if row else _default(provider)
 
 
-def client_of(login_url: str, client_id: str) -> Client | None:
+def _rows(provider: str, login_url: str, organization_id: UUID | None) -> QuerySet[ClientRegistration]:
+    """What is registered for a host and, but for Salesforce, this organization; its own before everybody's."""
+    rows = ClientRegistration.objects.filter(provider=provider, login_url=login_url)
+    if provider == SALESFORCE:
+        return rows
+    mine = Q(organization=organization_id) if organization_id else Q(organization__isnull=True)
+    return rows.filter(mine | Q(organization__isnull=True)).order_by(F("organization").asc(nulls_last=True))
+
+
+def client_of(login_url: str, client_id: str, provider: str) -> Client | None:
     """The client that an existing grant was given to: a refresh under any other would be refused."""
-    rows = ClientRegistration.objects.filter(provider=PROVIDER, client_id=client_id)
+    rows = ClientRegistration.objects.filter(provider=provider, client_id=client_id)
     row = rows.filter(login_url=login_url).first() or rows.first()
-    default = _default()
+    default = _default(provider)
     if row is None:
         return default if default and default.client_id == client_id else None
     return _opened(row)
 
 
-def _default() -> Client | None:
-    if not settings.SALESFORCE_CLIENT_ID:
-        return None
-    secret = settings.SALESFORCE_CLIENT_SECRET
-    return Client(settings.SALESFORCE_CLIENT_ID, Secret(secret) if secret else None)
+def _default(provider: str) -> Client | None:
+    client_id = getattr(settings, f"{provider.upper()}_CLIENT_ID")
+    secret = getattr(settings, f"{provider.upper()}_CLIENT_SECRET")
+    return Client(client_id, Secret(secret) if secret else None) if client_id else None
 
 
+@sealing.column(ClientRegistration, "sealed_secret")
 def _place(row: ClientRegistration) -> Place:
     """The login URL and client id are part of the place: a secret cannot be pointed at another host by SQL."""
     where = f"{row.provider} {row.login_url} {row.client_id}"
@@ -53,12 +62,18 @@ def _opened(row: ClientRegistration) -> Client:
     return Client(row.client_id, Secret(sealing.unseal(bytes(row.sealed_secret), _place(row)).decode()))
 
 
-def register(login_url: str, client_id: str, secret: Secret | None, organization_id: UUID | None) -> None:
+def register(
+    login_url: str,
+    client_id: str,
+    secret: Secret | None,
+    organization_id: UUID | None,
+    provider: str = SALESFORCE,
+) -> None:
     """Set the client for a login host (already checked by the allow-list), replacing an earlier one."""
     with transaction.atomic():
-        ClientRegistration.objects.filter(provider=PROVIDER, login_url=login_url).delete()
+        _registered(provider, login_url, organization_id).delete()
         row = ClientRegistration(
-            provider=PROVIDER, login_url=login_url, client_id=client_id, organization_id=organization_id
+            provider=provider, login_url=login_url, client_id=client_id, organization_id=organization_id
         )
         if secret:
             row.sealed_secret = sealing.seal(secret.reveal().encode(), _place(row))
@@ -66,20 +81,9 @@ def register(login_url: str, client_id: str, secret: Secret | None, organization
         _record(organization_id, "client.registered", login_url)
 
 
-@transaction.atomic
-def reseal(organization_id: UUID | None) -> int:
-    """Seal an owner's client secrets anew under the newest data key."""
-    owned = Q(organization_id=organization_id) if organization_id else Q(organization__isnull=True)
-    rows = ClientRegistration.objects.select_for_update().filter(owned, sealed_secret__isnull=False)
-    for row in rows:
-        row.sealed_secret = sealing.seal(sealing.unseal(bytes(row.sealed_secret or b""), _place(row)), _place(row))
-        row.save(update_fields=["sealed_secret"])
-    return len(rows)
-
-
-def unregister(login_url: str) -> bool:
+def unregister(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> bool:
     with transaction.atomic():
-        row = ClientRegistration.objects.filter(provider=PROVIDER, login_url=login_url).first()
+        row = _registered(provider, login_url, organization_id).first()
         if row is None:
             return False
         _record(row.organization_id, "client.unregistered", login_url)
@@ -87,8 +91,10 @@ def unregister(login_url: str) -> bool:
     return True
 
 
-def organization_named(salesforce_org_id: str) -> Organization | None:
-    return Organization.objects.filter(salesforce_org_id=salesforce_org_id).first()
+def _registered(provider: str, login_url: str, organization_id: UUID | None) -> QuerySet[ClientRegistration]:
+    """Exactly the one that `register` writes."""
+    rows = ClientRegistration.objects.filter(provider=provider, login_url=login_url)
+    return rows if provider == SALESFORCE else rows.filter(organization=organization_id)
 
 
 def _record(organization_id: UUID | None, action: str, login_url: str) -> None:

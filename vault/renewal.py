@@ -14,13 +14,19 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import answers, grants, salesforce, states
+from providers.http import TOTAL_SECONDS
+from providers.oauth import RawAnswer
+from vault import answers, dialects, grants, incidents, states, suspicion, underway
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
 
-#: Longer than the provider call can take (connect 3 s, read 10 s, total 12 s) and the commit after it.
-LEASE = timedelta(seconds=30)
+#: Longer than the provider call, and than its answer is held in memory while the database does not take it: nobody may
+#: present the same refresh token while we hold its successor (I3).
+LEASE = timedelta(seconds=50)
+_MARGIN = 5.0
+if LEASE.total_seconds() < TOTAL_SECONDS + answers.PATIENCE + _MARGIN:
+    raise AssertionError("a renewal's lease would end before what it protects")
 #: How long a request waits for someone else's renewal before it answers 503.
 DEADLINE = 10.0
 
@@ -51,17 +57,48 @@ def renew(connection_id: UUID, beyond: int) -> None:
 
 
 def _renew(connection_id: UUID, beyond: int) -> None:
+    if suspicion.is_behind():
+        suspicion.look()
     until = time.monotonic() + DEADLINE
+    repeated = False
     while time.monotonic() < until:
-        answers.settle_pending(connection_id)
+        try:
+            if _try(connection_id, beyond):
+                return
+        except Transient as error:
+            if repeated or not _may_repeat(connection_id, error):
+                raise
+            repeated = True
+        else:
+            time.sleep(0.02 + secrets.randbelow(21) / 1_000)
+    raise _still_under_way(connection_id)
+
+
+def _try(connection_id: UUID, beyond: int) -> bool:
+    """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
+    answers.settle_pending(connection_id)
+    grants.open_keys(connection_id)  # without them nothing may be sent: there would be no way to keep the answer
+    with underway.renewals.guarded():
         begun = _begin(connection_id, beyond)
-        if begun is Instead.ALREADY_NEWER:
-            return
         if isinstance(begun, Begun):
             _carry_out(begun)
-            return
-        time.sleep(0.02 + secrets.randbelow(21) / 1_000)
-    raise Transient("The connection to Salesforce is being renewed.", provider="salesforce", retry_after=2.0)
+    return begun is not Instead.SOMEONE_ELSE_DOES
+
+
+def _may_repeat(connection_id: UUID, error: Transient) -> bool:
+    """Whether a call that nobody answered may be made once more at once: not at Salesforce, which takes it for a
+    thief's (V3)."""
+    return error.outcome_unknown and _is_lenient(Connection.objects.get(pk=connection_id))
+
+
+def _is_lenient(row: Connection) -> bool:
+    return dialects.of(row.provider).sends_unknown_again
+
+
+def _still_under_way(connection_id: UUID) -> Transient:
+    provider = Connection.objects.values_list("provider", flat=True).get(pk=connection_id)
+    text = f"The connection to {dialects.label(provider)} is being renewed."
+    return Transient(text, provider=provider, retry_after=2.0)
 
 
 def _holder() -> str:
@@ -80,15 +117,32 @@ def _begin(connection_id: UUID, beyond: int) -> Begun | Instead:
         grant = grants.load(row)
         if grant.refresh_token is not None:
             return Begun(row, _new_attempt(row, grant), grant)
-    states.refuse(connection_id, beyond, "You granted no lasting access, so this connection has run out.")
+    text = "You granted no lasting access, so this connection has run out."
+    states.refuse(connection_id, beyond, text, cause="no_refresh_token")
     return Instead.ALREADY_NEWER
 
 
 def _new_attempt(row: Connection, grant: Grant) -> Attempt:
+    _close_lost(row)
+    return Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation, started_at=Now())
+
+
+def _close_lost(row: Connection) -> None:
     """An older attempt still open has lost its holder: nobody knows whether it reached the provider."""
     open_ones = Attempt.objects.filter(connection=row, ended_at__isnull=True, sealed_answer__isnull=True)
     open_ones.update(ended_at=Now(), outcome=answers.UNKNOWN)
-    return Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation)
+
+
+def give_up_lost(connection_id: UUID) -> None:
+    """The holder of the lease has died, and the access token still works: say early what that may mean (V3)."""
+    with transaction.atomic():
+        lost = Connection.objects.select_for_update().filter(state=State.REFRESHING, lease_until__lt=Now())
+        row = lost.filter(pk=connection_id).first()
+        if row is not None:
+            _close_lost(row)
+            text = "A renewal of this connection was interrupted."
+            states.degrade(row.pk, row.generation, text, may_be_lost=not _is_lenient(row), again=True)
+            Connection.objects.filter(pk=row.pk, renew_at__isnull=False).update(renew_at=Now())  # where it is safe
 
 
 def _why_not(connection_id: UUID, beyond: int) -> Instead:
@@ -98,7 +152,8 @@ def _why_not(connection_id: UUID, beyond: int) -> Instead:
         return Instead.ALREADY_NEWER
     wait = (row.retry_at - row.clock).total_seconds() if row.retry_at else 0.0
     if wait > 0:
-        raise Transient(row.reason or "Salesforce does not answer.", provider=row.provider, retry_after=wait)
+        reason = row.reason or f"{dialects.label(row.provider)} does not answer."
+        raise Transient(reason, provider=row.provider, retry_after=wait)
     return Instead.SOMEONE_ELSE_DOES
 
 
@@ -106,7 +161,7 @@ def _carry_out(begun: Begun) -> None:
     """The provider call, outside any transaction; then keep the answer before looking at it (I2)."""
     seal = answers.sealer(begun.connection, begun.attempt)  # opens the key now: the key store may be away afterwards
     try:
-        answer = salesforce.refresh(begun.grant)
+        answer = dialects.refresh(begun.grant, begun.connection.provider)
     except ProviderError as error:
         _note_failure(begun, error)
         raise
@@ -114,29 +169,54 @@ def _carry_out(begun: Begun) -> None:
         answers.keep(begun.attempt.id, seal(answer.body.reveal().encode()))
         answers.settle(begun.attempt.id)
     else:
-        _note_refusal(begun, salesforce.error_in(answer))
+        _note_refusal(begun, _error_in(answer, begun.connection))
+
+
+def _error_in(answer: RawAnswer, row: Connection) -> ProviderError:
+    """A 5xx may be the word of a gateway that gave up waiting while the provider behind it rotated (RFC 9110, 15.6.3
+    and 15.6.5; proxies say 503 too), so where re-use is punished it counts like no answer at all. Not so 429, which
+    is said instead of an answer (RFC 6585, 4)."""
+    error = dialects.error_in(answer, row.provider)
+    if isinstance(error, Transient) and answer.status >= 500 and not _is_lenient(row):
+        error.outcome_unknown = True
+    return error
 
 
 def _note_failure(begun: Begun, error: ProviderError) -> None:
     """Passing trouble: back off, never dead (V9). What is unknown is remembered: it says what invalid_grant means."""
     lost = isinstance(error, Transient) and error.outcome_unknown
-    wait = error.retry_after if isinstance(error, RateLimited) else None
+    lenient = _is_lenient(begun.connection)
+    asked = error.retry_after if isinstance(error, (RateLimited, Transient)) else 0.0
+    at = (begun.connection.pk, begun.attempt.generation)
     with transaction.atomic():
         answers.close(begun.attempt, answers.UNKNOWN if lost else answers.FAILED)
-        states.degrade(begun.connection.pk, begun.attempt.generation, str(error), wait, may_be_lost=lost)
+        states.degrade(
+            *at, str(error), asked, cause=error.code, may_be_lost=lost and not lenient, again=lost and lenient
+        )
 
 
 def _note_refusal(begun: Begun, error: ProviderError) -> None:
     if not isinstance(error, NeedsReconnect):
         _note_failure(begun, error)
         raise error
-    reason = _rotation_lost(begun) or str(error)
-    answers.close(begun.attempt, answers.REFUSED)
-    states.refuse(begun.connection.pk, begun.attempt.generation, reason)
+    reason, incident = _rotation_lost(begun, str(error))
+    at = (begun.connection.pk, begun.attempt.generation)
+    with transaction.atomic():  # a refused attempt whose connection is not would have its token presented again
+        verdict = states.condemn(*at, reason, cause=error.code, incident=incident)
+        answers.close(begun.attempt, answers.REFUSED)
+    if verdict is not None:
+        raise verdict
 
 
-def _rotation_lost(begun: Begun) -> str:
+def _rotation_lost(begun: Begun, said: str) -> tuple[str, str]:
+    """What an unknown renewal before this refusal says about it, and the kind of incident that it is (V13, V20)."""
+    named = dialects.label(begun.connection.provider)
     earlier = Attempt.objects.filter(connection=begun.connection, generation=begun.attempt.generation)
-    if not earlier.filter(grant_id=begun.grant.id, outcome=answers.UNKNOWN).exists():
-        return ""
-    return "A renewal was interrupted, and Salesforce has ended the connection for safety."
+    outcomes = set(earlier.filter(grant_id=begun.grant.id).values_list("outcome", flat=True))
+    if answers.RESTORED in outcomes:
+        text = f"Our database was restored from a backup, and {named} does not accept what it held."
+        return text, incidents.RESTORED
+    if answers.UNKNOWN not in outcomes:
+        return said, ""
+    lost = f"A renewal was interrupted, and {named} has ended the connection for safety."
+    return said if _is_lenient(begun.connection) else lost, incidents.REUSE

@@ -1,6 +1,9 @@
 """Ends grants: denied here first, then at the provider until it confirms, then wiped (docs/vault.md 7, C17)."""
 
+import contextlib
 from datetime import timedelta
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -10,18 +13,43 @@ from django.db.models.functions import Now
 from organizations import audit, epochs, membership
 from organizations.models import Member
 from providers.errors import ProviderError
-from vault import grants, outbound, salesforce, sealing, states
+from vault import dialects, grants, outbound, sealing, states
 from vault.cipher import Place
-from vault.errors import KeyGone, TokenTampered
+from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.grants import Grant
 from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, State
 
 _CLAIM = timedelta(minutes=1)
+_ENDED = (State.REVOKING, State.SHREDDED)
+#: What the audit log says of a grant whose end was confirmed, could not be asked for (`dialects.may_revoke`: it is
+#: wiped here, and the person withdraws his consent there), or that did not open.
+CONFIRMED, NOT_OFFERED, UNREADABLE = "ok", "not_offered", "unreadable"
+STILL_USED = "still_used"  # its end would be that of the grant which has replaced it (dialects.may_revoke)
+REVOKED = "grant.revoked"
+_ELSEWHERE = "elsewhere"  # finished by another process, which alone knows how
 _LONGEST_WAIT = timedelta(hours=6)
+
+
+class Ending(StrEnum):
+    """What became of a connection that was to be ended, so that nobody is told more than has happened. NOTHING is
+    falsy."""
+
+    CONFIRMED = "confirmed"  # the provider has ended the grant
+    WAITING = "waiting"  # it has not confirmed that yet; we go on asking
+    KEPT = "kept"  # wiped here; another connection lives by the same consent
+    NOT_OFFERED = "not_offered"  # wiped here; there only the person can end it
+    UNREADABLE = "unreadable"  # it did not open any more, so the provider could not be told
+    OVER = "over"  # the connection held no grant any more
+    NOTHING = ""  # there was no connection
 
 
 def _place(row: DiscardedGrant, connection: Connection) -> Place:
     return Place(connection.organization_id, "vault_discardedgrant", row.id, "sealed", connection.provider)
+
+
+@sealing.column(DiscardedGrant, "sealed")
+def place_of(row: DiscardedGrant) -> Place:
+    return _place(row, row.connection)
 
 
 def discard(connection: Connection, grant: Grant) -> UUID:
@@ -32,42 +60,55 @@ def discard(connection: Connection, grant: Grant) -> UUID:
     return row.id
 
 
-def reseal(connection: Connection) -> int:
-    """Seal this connection's discarded grants anew under the newest data key. Call under the connection's lock."""
-    rows = list(DiscardedGrant.objects.select_for_update().filter(connection=connection))
-    for row in rows:
-        row.sealed = sealing.seal(sealing.unseal(bytes(row.sealed), _place(row, connection)), _place(row, connection))
-        row.save(update_fields=["sealed"])
-    return len(rows)
+_ENDINGS = {
+    CONFIRMED: Ending.CONFIRMED,
+    STILL_USED: Ending.KEPT,
+    NOT_OFFERED: Ending.NOT_OFFERED,
+    KeyGone.__name__: Ending.UNREADABLE,
+    TokenTampered.__name__: Ending.UNREADABLE,
+}
 
 
-def disconnect(connection_id: UUID, actor: Member | str) -> bool:
-    """Deny every use from this commit on, then end the grant at the provider. False when nothing was connected.
+def disconnect(connection_id: UUID, actor: Member | str) -> Ending:
+    """Deny every use from this commit on, then end the grant at the provider; returns what became of it.
 
     When the provider does not answer, `vault.tasks.finish_revocations` goes on trying."""
-    discarded = _deny(connection_id, actor)
+    had_one = Credential.objects.filter(connection_id=connection_id).exists()
+    discarded = put_down(connection_id, actor)
     if discarded is None:
-        return False
-    for discarded_id in discarded:
-        finish(discarded_id)
-    return True
+        return Ending.NOTHING
+    if not discarded:
+        return Ending.UNREADABLE if had_one else Ending.OVER
+    results = [_result(discarded_id) for discarded_id in discarded]
+    return _ENDINGS.get(results[-1], Ending.WAITING)
 
 
-def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
+def put_down(connection_id: UUID, actor: Member | str, *, unopened: bool = False) -> list[UUID] | None:
+    """Deny every use from this commit on. Returns the grants to `finish`; None when nothing was connected.
+
+    Raises Transient and KekUnusable where the keys cannot be had: a grant that nobody can open could not be ended.
+    `unopened`: it is given up then, wiped here as UNREADABLE without its provider's knowing."""
+    if not unopened:
+        with contextlib.suppress(KeyGone, TokenTampered):
+            grants.open_keys(connection_id)
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
-        if row is None or row.state in (State.REVOKING, State.SHREDDED):
+        if row is None or (row.state in _ENDED and not Credential.objects.filter(connection=row).exists()):
             return None
-        grant = grants.load_if_any(row)
+        grant = None if unopened else grants.load_if_any(row)
         states.release(row)
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
-        row.state, row.reason = (State.REVOKING if grant else State.SHREDDED), ""
+        row.state = State.REVOKING if grant else State.SHREDDED
+        row.reason = row.cause = row.account = ""
         row.save()
-        Credential.objects.filter(connection=row).delete()
+        sealed, _ = Credential.objects.filter(connection=row).delete()
         ObjectAccess.objects.filter(connection=row).delete()
         discarded = [discard(row, grant)] if grant else []
-        membership.unconfirm(row.member_id)
-        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, provider=row.provider)
+        if row.provider == dialects.SIGNS_IN:
+            membership.unconfirm(row.member_id)
+        result = "ok" if grant or not sealed else UNREADABLE
+        facts: dict[str, Any] = {"provider": row.provider, "fence": row.generation}
+        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, result, **facts)
         epochs.bump("connection", row.pk)
         epochs.bump("cards", row.pk)
     return discarded
@@ -75,25 +116,48 @@ def _deny(connection_id: UUID, actor: Member | str) -> list[UUID] | None:
 
 def finish(discarded_id: UUID) -> bool:
     """Revoke one discarded grant at its provider and wipe it. False when it has to be tried again later."""
+    return bool(_result(discarded_id))
+
+
+def _result(discarded_id: UUID) -> str:
+    """As the audit log tells it (CONFIRMED ...); "" when it has to be tried again later."""
     with outbound.sign_ins.place("revocation") as taken:
-        return taken and _finish(discarded_id)
+        return _finish(discarded_id) if taken else ""
 
 
-def _finish(discarded_id: UUID) -> bool:
+def _finish(discarded_id: UUID) -> str:
     due = DiscardedGrant.objects.filter(pk=discarded_id, retry_at__lte=Now())
     if not due.update(retry_at=Now() + _CLAIM):  # another process is at it
-        return False
-    row = DiscardedGrant.objects.select_related("connection").get(pk=discarded_id)
+        return ""
+    row = DiscardedGrant.objects.select_related("connection").filter(pk=discarded_id).first()
+    if row is None:  # another process has just finished it
+        return _ELSEWHERE
     try:
-        salesforce.revoke(Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection))))
+        result = _end_at_provider(row)
     except (TokenTampered, KeyGone) as error:
-        _wipe(row, type(error).__name__)  # nobody can read it any more, so nobody can revoke it either
-        return True
-    except ProviderError:
+        result = type(error).__name__  # nobody can read it any more, so nobody can revoke it either
+    except (ProviderError, KekUnusable):
         _try_later(row)
-        return False
-    _wipe(row, "ok")
-    return True
+        return ""
+    _wipe(row, result)
+    return result
+
+
+def _end_at_provider(row: DiscardedGrant) -> str:
+    provider = row.connection.provider
+    if not dialects.of(provider).revokes:
+        return NOT_OFFERED
+    grant = Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection)))
+    if not dialects.may_revoke(provider, row.connection.subject, grant.client_id):
+        return STILL_USED
+    dialects.revoke(grant, provider)
+    return CONFIRMED
+
+
+def at_once(discarded_id: UUID) -> bool:
+    """As `finish`, but without waiting for its turn: somebody stands by until it is done."""
+    DiscardedGrant.objects.filter(pk=discarded_id).update(retry_at=Now())
+    return finish(discarded_id)
 
 
 def _try_later(row: DiscardedGrant) -> None:
@@ -104,9 +168,11 @@ def _try_later(row: DiscardedGrant) -> None:
 
 def _wipe(row: DiscardedGrant, result: str) -> None:
     with transaction.atomic():
-        connection = Connection.objects.select_for_update().get(pk=row.connection_id)
-        row.delete()
-        audit.record(connection.organization_id, "task:revocation", "grant.revoked", connection.pk, result)
+        connection = Connection.objects.select_for_update().filter(pk=row.connection_id).first()
+        if connection is None or not DiscardedGrant.objects.filter(pk=row.pk).delete()[0]:
+            return  # another process was faster
+        about = {"provider": connection.provider}
+        audit.record(connection.organization_id, "task:revocation", REVOKED, connection.pk, result, **about)
         if not DiscardedGrant.objects.filter(connection=connection).exists():
             Connection.objects.filter(pk=connection.pk, state=State.REVOKING).update(state=State.SHREDDED)
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Model
 
 KEY_STORE = "keys"
-_KEPT_APART = frozenset({"datakey", "kekcanary"})
+_KEPT_APART = frozenset({"datakey", "kekcanary", "keystoremark"})
 
 
 def _is_kept_apart(app_label: str, model_name: str | None) -> bool:
@@ -18,7 +18,7 @@ def _lives_apart(model: Model | type[Model]) -> bool:
 
 
 class KeyStoreRouter:
-    """Sends DataKey and KekCanary to the `keys` database, and no other model there."""
+    """Sends DataKey, KekCanary and KeyStoreMark to the `keys` database, and no other model there."""
 
     def db_for_read(self, model: type[Model], **_hints: Any) -> str | None:
         return KEY_STORE if _lives_apart(model) else None

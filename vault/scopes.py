@@ -2,15 +2,10 @@
 
 from collections.abc import Mapping
 
-from providers.registry import ADAPTERS
-
-_OTHER = "Granted by the provider, not used by us"
+from vault import dialects
 
 
 def purposes(provider: str) -> Mapping[str, str]:
-    """Scope -> why we ask for it."""
-    return ADAPTERS[provider].scopes
-
-
-def purpose_of(provider: str, scope: str) -> str:
-    return purposes(provider).get("refresh_token" if scope == "offline_access" else scope, _OTHER)
+    """Scope of every connection -> why we ask for it."""
+    spoken = dialects.of(provider)
+    return {scope: spoken.purpose_of(scope) for scope in spoken.scopes_for(())}

@@ -28,15 +28,21 @@ def write(attempt_id: UUID, blob: bytes) -> None:
 
 
 def waiting() -> Iterator[tuple[UUID, bytes]]:
-    """Each answer that a crash or an outage left here."""
+    """Each answer that a crash or an outage left here, but for those that another process of this host takes over
+    meanwhile."""
     try:
         names = sorted(path.name for path in folder().iterdir())
     except FileNotFoundError:
         return
     for name in names:
         attempt_id = _attempt_of(name)
-        if attempt_id:
-            yield attempt_id, _path(attempt_id).read_bytes()
+        if attempt_id is None:
+            continue
+        try:
+            blob = _path(attempt_id).read_bytes()
+        except FileNotFoundError:
+            continue
+        yield attempt_id, blob
 
 
 def remove(attempt_id: UUID) -> None:

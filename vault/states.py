@@ -10,21 +10,22 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from providers.errors import NeedsReconnect
+from vault import dialects, incidents
 from vault.errors import ConnectRequired
 from vault.models import Connection, State
 
 log = logging.getLogger("sidebar.vault")
 
 #: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
-USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED)
+USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
-_DEFAULT_REASON = "Salesforce no longer accepts this connection."
 
 
 def require_usable(row: Connection) -> None:
     """Raises NeedsReconnect when only the person can mend it, ConnectRequired when there is nothing to mend."""
     if row.state == State.NEEDS_RECONNECT:
-        raise NeedsReconnect(row.reason or _DEFAULT_REASON, provider=row.provider)
+        reason = row.reason or f"{dialects.label(row.provider)} no longer accepts this connection."
+        raise NeedsReconnect(reason, provider=row.provider)
     if row.state not in USABLE:
         raise ConnectRequired(row.provider)
 
@@ -36,22 +37,38 @@ def release(row: Connection) -> None:
 def mend(row: Connection) -> None:
     """The provider has just accepted this grant. Saves; call under the row lock."""
     release(row)
-    row.state, row.reason, row.failures, row.retry_at = State.HEALTHY, "", 0, None
-    row.save(update_fields=["state", "reason", "failures", "retry_at", "lease_by", "lease_until"])
+    row.state, row.reason, row.cause = State.HEALTHY, "", ""
+    row.failures, row.retry_at, row.probe_at = 0, None, None
+    row.save(update_fields=["state", "reason", "cause", "failures", "retry_at", "probe_at", "lease_by", "lease_until"])
     Connection.objects.filter(pk=row.pk).update(last_success_at=Now())
-    membership.confirm(row.member_id)
+    if row.provider == dialects.SIGNS_IN:
+        membership.confirm(row.member_id)
 
 
-def degrade(connection_id: UUID, generation: int, reason: str, wait: float | None, *, may_be_lost: bool) -> None:
-    """Passing trouble: wait longer each time, at most five minutes, and never give up (I6)."""
+def degrade(
+    connection_id: UUID,
+    generation: int,
+    reason: str,
+    asked: float = 0.0,
+    *,
+    cause: str = "",
+    may_be_lost: bool = False,
+    again: bool = False,
+) -> None:
+    """Passing trouble: wait longer each time, at most five minutes, and never give up (I6).
+
+    `cause`: ProviderError.code. `asked`: seconds that the provider wants us to wait at least.
+    `again`: the first time there is no wait at all."""
     row = Connection.objects.select_for_update().get(pk=connection_id)
     if row.generation != generation or row.state not in USABLE:
         return
-    seconds = wait if wait is not None else min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10))
+    doubling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10))
+    seconds = 0.0 if again and not row.failures else max(doubling, asked)
     told = f"{reason} You may have to connect again." if may_be_lost else reason
     Connection.objects.filter(pk=connection_id).update(
         state=State.DEGRADED,
         reason=told[:200],
+        cause=cause,
         failures=F("failures") + (1 if row.failures < 1_000 else 0),
         retry_at=Now() + timedelta(seconds=seconds),
         lease_by="",
@@ -60,22 +77,38 @@ def degrade(connection_id: UUID, generation: int, reason: str, wait: float | Non
     audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", generation=generation)
 
 
-def refuse(connection_id: UUID, generation: int, reason: str, *, result: str = "refused") -> None:
-    """The provider's definite verdict on the newest grant: only connecting again helps. Raises NeedsReconnect.
-
-    Returns without a word when the grant has moved on meanwhile: the verdict is about an older token then (V8)."""
+def refuse(
+    connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
+) -> None:
+    """`condemn` in a transaction of its own. Raises NeedsReconnect after its commit, unless the grant has moved on."""
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection_id)
-        if row.generation != generation or row.state not in USABLE:
-            return
-        release(row)
-        row.state, row.reason = State.NEEDS_RECONNECT, reason[:200]
-        row.save(update_fields=["state", "reason", "lease_by", "lease_until"])
+        error = condemn(connection_id, generation, reason, cause=cause, result=result, incident=incident)
+    if error is not None:
+        raise error
+
+
+def condemn(
+    connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
+) -> NeedsReconnect | None:
+    """The provider's definite verdict on the newest grant: only connecting again helps.
+
+    In the caller's transaction; returns what to raise after its commit. `incident`: the kind to record, where it is
+    more than one person's business. None, and nothing done, when the grant has moved on meanwhile: the verdict is
+    about an older token then (V8)."""
+    row = Connection.objects.select_for_update().get(pk=connection_id)
+    if row.generation != generation or row.state not in USABLE:
+        return None
+    release(row)
+    row.state, row.reason, row.cause = State.NEEDS_RECONNECT, reason[:200], cause
+    row.save(update_fields=["state", "reason", "cause", "lease_by", "lease_until"])
+    if row.provider == dialects.SIGNS_IN:
         membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
-        audit.record(
-            row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
-        )
-        epochs.bump("connection", row.pk)
-        epochs.bump("cards", row.pk)
-    log.warning("connection %s needs its person to connect again", row.pk)
-    raise NeedsReconnect(row.reason, provider=row.provider)
+    audit.record(
+        row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
+    )
+    if incident:
+        incidents.record(incident, row.organization_id, row)
+    epochs.bump("connection", row.pk)
+    epochs.bump("cards", row.pk)
+    transaction.on_commit(lambda: log.warning("connection %s needs its person to connect again", row.pk))
+    return NeedsReconnect(row.reason, provider=row.provider)

@@ -4,13 +4,19 @@ from uuid import UUID
 
 from celery import shared_task
 
-from vault import upkeep
+from vault import clock, incidents, probe, suspicion, turns, upkeep
 
 
 @shared_task(ignore_result=True)
 def finish_revocations() -> None:
-    """Try again to end discarded grants at their providers."""
+    """Try again to end discarded grants at their providers, and those of people who were sent away."""
     upkeep.finish_revocations()
+
+
+@shared_task(ignore_result=True)
+def end_grants_of(member_id: str) -> None:
+    """End what a member has connected whose access was ended."""
+    upkeep.end_grants_of(UUID(member_id))
 
 
 @shared_task(ignore_result=True)
@@ -41,3 +47,30 @@ def keep_grants_alive() -> None:
 @shared_task(ignore_result=True)
 def keep_grant_alive(connection_id: str) -> None:
     upkeep.keep_alive(UUID(connection_id))
+
+
+@shared_task(ignore_result=True)
+def look_after_grants() -> None:
+    """Choose what is to be renewed ahead of need and what is to be proven; each grant is a task of its own."""
+    incidents.spread()
+    for connection_id, generation in turns.to_renew():
+        renew_grant.delay(str(connection_id), generation)
+    for connection_id in turns.to_prove():
+        prove_grant.delay(str(connection_id))
+
+
+@shared_task(ignore_result=True)
+def renew_grant(connection_id: str, generation: int) -> None:
+    upkeep.renew_ahead(UUID(connection_id), generation)
+
+
+@shared_task(ignore_result=True)
+def prove_grant(connection_id: str) -> None:
+    probe.probe(UUID(connection_id))
+
+
+@shared_task(ignore_result=True)
+def keep_marks() -> None:
+    """Let the marks rise that show a restored database, and say it when this machine's clock is off."""
+    suspicion.look()
+    clock.warn()

@@ -1,12 +1,15 @@
 """Hands out the access token of one connection; renews it when the provider refuses it. Nobody else reads one."""
 
+from datetime import datetime
+from math import inf
 from uuid import UUID
 
+from django.db.models import F
 from django.db.models.functions import Now
 
 from providers.base import Access, Secret
 from providers.errors import NeedsReconnect
-from vault import answers, grants, leases, outbound, renewal, states
+from vault import answers, dialects, grants, leases, outbound, renewal, states
 from vault.errors import ConnectRequired
 from vault.flights import Flights
 from vault.grants import Grant
@@ -14,7 +17,11 @@ from vault.leases import Lease
 from vault.models import Connection
 
 _ROUNDS = 3
+#: Seconds of life below which a token is not handed out any more: it would run out on its way.
+_TOO_SHORT = 10.0
 _reads: Flights[tuple[UUID, str], Lease] = Flights(renewal.DEADLINE)
+#: A thousand callers whose token was refused must not each ask the database what has become of it.
+_newer: Flights[tuple[UUID, str, str], Lease] = Flights(renewal.DEADLINE)
 
 
 class ConnectionTokens:
@@ -23,20 +30,26 @@ class ConnectionTokens:
     def __init__(self, connection_id: UUID, purpose: str) -> None:
         self._connection_id = connection_id
         self._purpose = purpose
+        #: Of the grant whose token `access` has last handed out: what a refusal of it is about.
+        self.generation: int | None = None
 
     def access(self, *, rejected: Secret | None = None) -> Access:
         """A usable token and its API host; no query while a lease is held.
 
         Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
-        access = self.lease(rejected).access
+        lease = self.lease(rejected)
         outbound.give_back_database()
-        return access
+        self.generation = lease.generation
+        return lease.access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
         held = leases.held(self._connection_id, self._purpose, rejected)
         if held is not None:
             return held
-        return self._lease() if rejected is None else self._lease_newer_than(rejected)
+        if rejected is None:
+            return self._lease()
+        key = (self._connection_id, self._purpose, grants.fingerprint(rejected))
+        return _newer.run(key, lambda: self._lease_newer_than(rejected))
 
     def _lease(self) -> Lease:
         """Threads that miss at once share one look-up and one audit row."""
@@ -45,10 +58,10 @@ class ConnectionTokens:
 
     def _read(self) -> Lease:
         row, grant = _usable(self._connection_id)
-        if grant.expires_at is not None and _has_run_out(row, grant):
+        if _seconds_left(row, grant) <= _TOO_SHORT:
             renewal.renew(row.pk, beyond=row.generation)
             row, grant = _usable(self._connection_id)
-        return leases.write(row, grant, self._purpose)
+        return leases.write(row, grant, self._purpose, _seconds_left(row, grant))
 
     def _lease_newer_than(self, rejected: Secret) -> Lease:
         """Renew only if the refused token is still the newest: someone may have renewed while we were using it."""
@@ -61,20 +74,33 @@ class ConnectionTokens:
             lease = self._lease()
             if not grants.same(lease.access.token, rejected):  # else a look-up was under way since before the renewal
                 return lease
-        raise NeedsReconnect("Salesforce refuses even a fresh token of this connection.", provider="salesforce")
+        raise self._refuses_fresh(rejected)
+
+    def _refuses_fresh(self, rejected: Secret) -> NeedsReconnect:
+        """Renewing brings the very token that is refused. So that refusal is about the newest grant too, unless it has
+        just been changed."""
+        row, grant = _usable(self._connection_id)
+        if grants.same(grant.access_token, rejected):
+            self.generation = row.generation
+        text = f"{dialects.label(row.provider)} refuses even a fresh token of this connection."
+        return NeedsReconnect(text, provider=row.provider)
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     """The row and its unsealed grant. Settles first what a crash has left behind."""
     answers.settle_pending(connection_id)
-    row = Connection.objects.annotate(clock=Now()).filter(pk=connection_id).first()
+    row = Connection.objects.annotate(clock=Now(), is_his=F("member__is_active")).filter(pk=connection_id).first()
     if row is None:
-        raise ConnectRequired("salesforce")
+        raise ConnectRequired("salesforce")  # rows go only with their organization: signing in is what is left
     states.require_usable(row)
+    if not getattr(row, "is_his"):  # noqa: B009  annotated above; sent away, and offboarding.py comes in a moment (I7)
+        raise ConnectRequired(row.provider)
     return row, grants.load(row)
 
 
-def _has_run_out(row: Connection, grant: Grant) -> bool:
-    """By the database's clock: a host whose own is wrong must not renew for nothing (V22)."""
-    clock = getattr(row, "clock")  # noqa: B009  annotated above
-    return grant.expires_at is not None and grant.expires_at <= clock
+def _seconds_left(row: Connection, grant: Grant) -> float:
+    """By the database's clock: a host whose own is wrong must neither renew for nothing nor use up a token (V22).
+
+    Infinite where the provider announces no end."""
+    clock: datetime = getattr(row, "clock")  # noqa: B009  annotated above
+    return inf if grant.expires_at is None else (grant.expires_at - clock).total_seconds()

@@ -6,14 +6,27 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from organizations import membership
 from providers.errors import ProviderError
-from vault import access, answers, connect, grants, keys, pending, renewal, revocation, salesforce, states
+from vault import (
+    access,
+    answers,
+    connect,
+    grants,
+    offboarding,
+    pending,
+    proof,
+    renewal,
+    revocation,
+    salesforce,
+    suspicion,
+    turns,
+)
 from vault.errors import VaultError
-from vault.models import Attempt, ClientRegistration, Connection, ObjectAccess
+from vault.models import Attempt, Connection, ObjectAccess
 from vault.tokens import ConnectionTokens
 
 T = TypeVar("T")
@@ -27,7 +40,15 @@ _RENEW_EVERY = timedelta(days=7)
 _KEEP_ATTEMPTS = timedelta(days=30)
 
 
+def end_grants_of(member_id: UUID) -> None:
+    for connection_id in offboarding.left_of(member_id):
+        _passing(offboarding.end, connection_id)
+
+
 def finish_revocations() -> None:
+    """First what a lost message, a crash or a key service that was away has left of people who were sent away."""
+    for connection_id in offboarding.left_of_all(BATCH):
+        _passing(offboarding.end, connection_id)
     for discarded_id in revocation.due_ids()[:BATCH]:
         revocation.finish(discarded_id)
 
@@ -38,7 +59,8 @@ def sweep() -> None:
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
         _passing(answers.settle_pending, connection_id)
-    Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True).delete()
+    old = Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True)
+    old.exclude(generation=F("connection__generation")).delete()  # those say whether a renewal ahead of need is safe
 
 
 def due_for_access() -> list[UUID]:
@@ -48,12 +70,7 @@ def due_for_access() -> list[UUID]:
 
 def _due_for_access() -> QuerySet[Connection]:
     fresh = ObjectAccess.objects.filter(connection=OuterRef("pk"), fetched_at__gt=Now() - _ACCESS_EVERY)
-    return _in_use().filter(~Exists(fresh), provider=salesforce.PROVIDER)
-
-
-def _in_use() -> QuerySet[Connection]:
-    """Nobody works in the name of a person whom an administrator has switched off."""
-    return Connection.objects.filter(state__in=states.USABLE, member__is_active=True)
+    return turns.in_use().filter(~Exists(fresh), provider=salesforce.PROVIDER)
 
 
 def refresh_access(connection_id: UUID) -> None:
@@ -72,6 +89,7 @@ def _refresh_access(row: Connection) -> None:
     row.refresh_from_db(fields=["generation", "state"])
     identity = salesforce.identify(grants.load(row).renewed(access_token=found.token))
     membership.refresh_profile(row.member, connect.arrival_of(identity))
+    proof.note(row.pk)
 
 
 def due_for_renewal() -> list[UUID]:
@@ -82,7 +100,7 @@ def due_for_renewal() -> list[UUID]:
 def _due_for_renewal() -> QuerySet[Connection]:
     since = Now() - _RENEW_EVERY
     renewed = Attempt.objects.filter(connection=OuterRef("pk"), outcome=answers.RENEWED, ended_at__gt=since)
-    return _in_use().filter(
+    return turns.in_use().filter(
         ~Exists(renewed), connected_at__lt=since, scopes__overlap=["refresh_token", "offline_access"]
     )
 
@@ -90,13 +108,16 @@ def _due_for_renewal() -> QuerySet[Connection]:
 def keep_alive(connection_id: UUID) -> None:
     """Renew ahead of need, where it is still due; never while an earlier renewal's outcome is unknown: its re-use
     would end the grant (V3)."""
-    row = _due_for_renewal().filter(pk=connection_id).first()
-    if row is not None and not _is_doubtful(row):
+    row = suspicion.may_renew_ahead(_due_for_renewal()).filter(pk=connection_id).first()
+    if row is not None:
         _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
-def _is_doubtful(row: Connection) -> bool:
-    return Attempt.objects.filter(connection=row, generation=row.generation, outcome=answers.UNKNOWN).exists()
+def renew_ahead(connection_id: UUID, generation: int) -> None:
+    """Renew before the access token runs out, unless somebody has done so meanwhile."""
+    row = suspicion.may_renew_ahead(turns.in_use()).filter(pk=connection_id, generation=generation).first()
+    if row is not None:
+        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
 def _passing(work: Callable[[T], None], subject: T) -> None:
@@ -105,13 +126,3 @@ def _passing(work: Callable[[T], None], subject: T) -> None:
         work(subject)
     except (ProviderError, VaultError) as error:
         log.info("upkeep of a connection put off: %s", type(error).__name__)
-
-
-def erase(organization_id: UUID) -> int:
-    """Everything of the vault that belongs to an organization: ended at the providers, deleted, its keys shredded."""
-    rows = list(Connection.objects.filter(organization_id=organization_id).values_list("pk", flat=True))
-    for connection_id in rows:
-        revocation.disconnect(connection_id, "operator")
-    Connection.objects.filter(pk__in=rows).delete()
-    registered, _ = ClientRegistration.objects.filter(organization_id=organization_id).delete()
-    return len(rows) + registered + keys.shred(organization_id)

@@ -15,15 +15,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from organizations.models import Member
 from providers.base import Secret
-from vault import connect, outbound, revocation, salesforce
+from vault import connect, farewell, outbound, refused, salesforce
+from vault.clients import reconnect_url
 from vault.errors import NotAllowedHere
-from vault.models import Connection
 from vault.scopes import purposes
 
 BACKEND = "organizations.authentication.MemberBackend"
 #: A code or state that is longer was not made by Salesforce or us.
 LONGEST = 2_000
-_NO_PASSWORDS = "Never send a password here: you type it at Salesforce only."
+_NO_PASSWORDS = "Never send a password here: you type it at its own provider only."
 View = Callable[..., HttpResponseBase]
 
 
@@ -56,24 +56,27 @@ def takes_no_password(view: View) -> View:
 
 
 def _refusal(request: HttpRequest, refusal: NotAllowedHere) -> HttpResponse:
+    provider = request.resolver_match.kwargs.get("provider") if request.resolver_match else None
     context = {
+        "again": reconnect_url(provider or salesforce.PROVIDER),
         "sentence": str(refusal),
         "advice": refusal.advice,
-        "may_sign_out": refusal.status == 409,
+        "may_sign_out": refusal.status == 409 and provider is None,
     }
+    refused.note(provider or salesforce.PROVIDER, refusal.cause)
     response = render(request, "vault/refused.html", context, status=refusal.status)
     if refusal.status == 503:
         response.headers["Retry-After"] = str(refusal.retry_after)
     return response
 
 
-def _next_path(request: HttpRequest) -> str:
+def next_path(request: HttpRequest, otherwise: str = "") -> str:
     """A path of our own, or the default page: never another site, whatever a browser would make of it."""
     path = str(request.POST.get("next") or request.GET.get("next") or "")
     is_plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 4_000
     if is_plain and url_has_allowed_host_and_scheme(path, allowed_hosts=None):
         return path
-    return settings.LOGIN_REDIRECT_URL
+    return otherwise or settings.LOGIN_REDIRECT_URL
 
 
 def _prompt(request: HttpRequest) -> str:
@@ -81,7 +84,7 @@ def _prompt(request: HttpRequest) -> str:
     return "login" if "login" in (request.POST.get("prompt"), request.GET.get("prompt")) else ""
 
 
-def _signed_in(request: HttpRequest) -> Member | None:
+def signed_in(request: HttpRequest) -> Member | None:
     return request.user if isinstance(request.user, Member) else None
 
 
@@ -93,7 +96,7 @@ def choose(request: HttpRequest) -> HttpResponseBase:
         text = str(request.POST.get("login") or "")
         typed = str(request.POST.get("address") or "")
         address = typed if text == "other" else text
-        url = connect.begin(request.session, address, _next_path(request), _prompt(request))
+        url = connect.begin(request.session, address, next_path(request), _prompt(request))
         return HttpResponseRedirect(url)
     chosen = str(request.GET.get("login") or "")
     choices = salesforce.login_choices()
@@ -101,10 +104,10 @@ def choose(request: HttpRequest) -> HttpResponseBase:
         "choices": choices.items(),
         "chosen": chosen if chosen in choices else ("other" if chosen else next(iter(choices))),
         "address": "" if chosen in choices else chosen[:300],
-        "next": _next_path(request),
+        "next": next_path(request),
         "prompt": _prompt(request),
         "purposes": purposes(salesforce.PROVIDER).items(),
-        "member": _signed_in(request),
+        "member": signed_in(request),
         "here": request.get_full_path(),
     }
     return render(request, "vault/connect.html", context)
@@ -126,7 +129,7 @@ def callback(request: HttpRequest, login_key: str | None = None) -> HttpResponse
             raise connect.said_by_salesforce(given["error"], given["error_description"] or "")
         if not code:
             raise NotAllowedHere("Salesforce's answer holds no code. Please start again.")
-        done = connect.complete(expected, verifier, code, _signed_in(request))
+        done = connect.complete(expected, verifier, code, signed_in(request))
     login(request, done.member, backend=BACKEND)  # a new session id: one fixed by someone else is worth nothing
     return HttpResponseRedirect(done.next)
 
@@ -134,14 +137,13 @@ def callback(request: HttpRequest, login_key: str | None = None) -> HttpResponse
 @takes_no_password
 @require_POST
 def disconnect(request: HttpRequest) -> HttpResponseBase:
-    """End the signed-in person's grant, here and at Salesforce; that ends this browser session too."""
-    member = _signed_in(request)
+    """End the signed-in person's grant, here and, once it answers, at Salesforce; this browser session ends too."""
+    member = signed_in(request)
     if member is None:
         raise NotAllowedHere("You are not signed in.", status=403)
-    for connection_id in Connection.objects.filter(member=member, provider="salesforce").values_list("id", flat=True):
-        revocation.disconnect(connection_id, member)
+    told = farewell.disconnect(member, salesforce.PROVIDER)
     logout(request)
-    return render(request, "vault/disconnected.html")
+    return render(request, "vault/disconnected.html", {"told": told})
 
 
 @takes_no_password
@@ -149,5 +151,5 @@ def disconnect(request: HttpRequest) -> HttpResponseBase:
 def sign_out(request: HttpRequest) -> HttpResponseBase:
     """End this browser session only; the grant stays."""
     logout(request)
-    next_path = _next_path(request)
-    return HttpResponseRedirect(next_path if next_path.startswith("/connect/") else "/connect/salesforce/?prompt=login")
+    path = next_path(request)
+    return HttpResponseRedirect(path if path.startswith("/connect/") else "/connect/salesforce/?prompt=login")

@@ -15,8 +15,10 @@ T = TypeVar("T")
 def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: NeedsReconnect) -> None:
     """Even a token that was renewed a moment ago is refused: stop calling until the person connects again.
 
-    Where the renewal itself was refused the state says so already, and the lease cannot be had."""
-    states.refuse(connection_id, tokens.lease().generation, str(error))
+    Says so of the generation that these calls were made with, and asks for no other: the person may have connected
+    again meanwhile (I6, V8). Where the renewal itself was refused the state says so already."""
+    if tokens.generation is not None:
+        states.refuse(connection_id, tokens.generation, str(error), cause=error.code)
 
 
 class Watched:

@@ -1,13 +1,10 @@
-"""What runs besides the servers: the web process, the worker, the simulated Salesforce, and their environment."""
+"""What runs besides the servers: the web process, the worker, and migrations before them."""
 
 import hashlib
 import http.client
-import json
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from config import env
@@ -17,6 +14,8 @@ from config.embedded.processes import Program
 ROOT = Path(__file__).resolve().parents[2]
 WEB_WORKERS = 2
 WORKER_THREADS = 4
+#: Seconds for a renewal under way to be stored (vault.underway, docs/vault.md V24); who is idle ends at once.
+DRAIN = 17
 
 
 def migrations(log: Path, environment: Mapping[str, str]) -> list[Program]:
@@ -52,12 +51,13 @@ def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -
             *("--interface", "wsgi", "--http", "1", "--no-ws"),
             *("--host", ports.LOOPBACK, "--port", str(port)),
             *("--workers", str(WEB_WORKERS), "--blocking-threads", env.read("BLOCKING_THREADS", env.BLOCKING_THREADS)),
-            *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "2"),
+            *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", str(DRAIN)),
         ],
         log=log / "web.log",
         is_ready=lambda: _answers(port, host, "/healthz"),
         environment=environment,
         directory=ROOT,
+        stop_within=DRAIN + 1,
     )
 
 
@@ -76,69 +76,8 @@ def worker(state: Path, log: Path, environment: Mapping[str, str]) -> Program:
         is_ready=lambda: _says(path, begins, b" ready."),
         environment=environment,
         directory=ROOT,
-        stop_within=3,  # tasks are acknowledged late and due work is in PostgreSQL: a slow one is not lost
+        stop_within=DRAIN + 1,  # for a renewal; anything else is acknowledged late and due in PostgreSQL: not lost
     )
-
-
-def salesforce(directory: Path, first_port: int, log: Path) -> Program:
-    orgs = directory / "orgs.json"
-    directory.mkdir(parents=True, exist_ok=True)
-    return Program(
-        name="simulated Salesforce",
-        command=[
-            *(sys.executable, "-m", "simulators.salesforce"),
-            *("--directory", str(directory), "--ports-from", str(first_port)),
-        ],
-        log=log / "salesforce.log",
-        before=lambda: orgs.unlink(missing_ok=True),
-        is_ready=orgs.exists,
-        environment=_without_secrets(),
-        directory=ROOT,
-        stop_within=2,
-    )
-
-
-def salesforce_settings(facts: Mapping[str, Any]) -> dict[str, str]:
-    """The settings that point the product at the simulated orgs."""
-    first = facts["orgs"][0]
-    return {
-        "SALESFORCE_ORIGINS": " ".join(sorted(set(_origins(facts)))),
-        "SALESFORCE_LOGINS": ", ".join(_logins(facts)),
-        "SALESFORCE_CLIENT_ID": first["client_id"],
-        "SALESFORCE_CLIENT_SECRET": first["client_secret"],
-        "OUTBOUND_CA_BUNDLE": facts["ca"],
-    }
-
-
-def _logins(facts: Mapping[str, Any]) -> Iterator[str]:
-    """`Label=address` of every door of the simulated Salesforce, the one that lets most people in first."""
-    for host in facts.get("login_hosts", ()):
-        yield f"{host['name']} (simulated)={host['login_url']}"
-    for site in (org["site"] for org in facts["orgs"] if org.get("site")):
-        yield f"{site['name']} (simulated site)={site['login_url']}"
-
-
-def read_orgs(directory: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads((directory / "orgs.json").read_text())
-    return facts
-
-
-def _origins(facts: object) -> Iterator[str]:
-    """Every origin named anywhere in orgs.json: org, login host, site."""
-    if isinstance(facts, str) and facts.startswith(("https://", "http://")):
-        parts = urlsplit(facts)
-        yield f"{parts.scheme}://{parts.netloc}"
-    elif isinstance(facts, dict):
-        for value in facts.values():
-            yield from _origins(value)
-    elif isinstance(facts, list):
-        for value in facts:
-            yield from _origins(value)
-
-
-def _without_secrets() -> dict[str, str]:
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "PYTHONPATH")
-    return {name: os.environ[name] for name in kept if name in os.environ}
 
 
 def _answers(port: int, host: str, path: str) -> bool:

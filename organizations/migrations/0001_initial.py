@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=255)),
                 ("is_sandbox", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("ending_since", models.DateTimeField(editable=False, null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -231,6 +232,13 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("organization_id", "sequence"), name="audit_sequence_once")
                 ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("facts__has_key", "fence")),
+                        fields=["target", "-sequence"],
+                        name="audit_newest_fence",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -371,5 +379,40 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("organization", "member", "key"), name="policy_value_once", nulls_distinct=False
             ),
+        ),
+        migrations.CreateModel(
+            name="Destruction",
+            fields=[
+                ("organization_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("salesforce_org_id", models.CharField(max_length=18)),
+                ("begun_at", models.DateTimeField()),
+                ("found", models.JSONField(null=True)),
+                ("names", models.JSONField(default=list)),
+                ("withdrawn", models.JSONField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Device",
+            fields=[
+                ("family", models.UUIDField(primary_key=True, serialize=False)),
+                ("system", models.CharField(blank=True, max_length=40)),
+                ("signed_in_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ("last_used_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL,
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="devices", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
         ),
     ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from oauth2_provider.models import get_access_token_model, get_grant_model, get_refresh_token_model
 
 from organizations import epochs
-from organizations.models import Member, UsedCode
+from organizations.models import Device, Member, UsedCode
 
 #: However often it was rotated; the toolkit's own expiry slides along with each rotation (ASVS 10.4.8).
 LIFETIME = timedelta(days=30)
@@ -18,6 +18,7 @@ LIFETIME = timedelta(days=30)
 def revoke(family: UUID, member_id: object) -> None:
     """Kill every token of a family, in every process."""
     with transaction.atomic():
+        Device.objects.filter(family=family).delete()  # waits for a renewal under way, whose tokens would outlive this
         get_refresh_token_model().revoke_family(family)
         epochs.bump("token", member_id)
 
@@ -25,12 +26,18 @@ def revoke(family: UUID, member_id: object) -> None:
 def revoke_all_of(member: Member) -> None:
     """Kill every token and open code of a member, in every process."""
     with transaction.atomic():
+        get_grant_model().objects.filter(user=member).delete()  # first, as waiting for a code that is being redeemed
+        Device.objects.filter(member=member).delete()
         now = timezone.now()
         live = get_refresh_token_model().objects.filter(user=member, revoked=None)
         live.update(revoked=now, updated=now)
         get_access_token_model().objects.filter(user=member).delete()
-        get_grant_model().objects.filter(user=member).delete()
         epochs.bump("token", member.pk)
+
+
+def lock(family: UUID) -> None:
+    """One at a time, in this transaction: whoever renews, and whoever ends. Taken before any token's row."""
+    Device.objects.select_for_update().filter(family=family).first()
 
 
 def is_alive(family: UUID) -> bool:

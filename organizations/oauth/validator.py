@@ -16,7 +16,7 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidScopeError
 
-from organizations import audit
+from organizations import audit, devices
 from organizations.authentication import may_enter
 from organizations.models import Application, UsedCode
 from organizations.oauth import families
@@ -117,6 +117,7 @@ class Validator(OAuth2Validator):
         request.stored_grant.delete()
         UsedCode.objects.create(digest=digest_of(code), member=request.user, family=request.token_family)
         families.forget_dead(request.user)
+        devices.begin(request.token_family, request.user, request.client, request.headers.get("HTTP_USER_AGENT") or "")
         audit.record(
             request.user.organization_id, request.user, "token.issued", request.client.client_id, scopes=request.scopes
         )
@@ -129,12 +130,16 @@ class Validator(OAuth2Validator):
         """Good for one rotation. Of two requests at once one wins and the other is refused; one that comes
         later shows that two hold the token, and the family dies (RFC 9700 4.14.2)."""
         rows = get_refresh_token_model().objects.filter(token_checksum=digest_of(refresh_token), application=client)
-        before = rows.values_list("revoked", flat=True).first()
+        before = rows.values_list("revoked", "token_family").first()
+        if before is None:
+            return False
+        was_spent, family = before
+        families.lock(family)
         token = rows.select_for_update(of=("self",)).select_related("access_token", "user__organization").first()
         if token is None:
             return False
         if token.revoked is not None:
-            if before is not None:
+            if was_spent:
                 self._notice_reuse(token)
             return False
         if token.access_token is None or families.is_too_old(token.token_family) or not may_enter(token.user):
@@ -170,6 +175,7 @@ class Validator(OAuth2Validator):
     def _create_refresh_token(self, request: Any, refresh_token_code: str, access_token: Any, previous: Any) -> Any:
         created = super()._create_refresh_token(request, refresh_token_code, access_token, previous)
         request.token_family = created.token_family
+        devices.note_use(created.token_family)
         return created
 
     def revoke_token(self, token: str, token_type_hint: str, request: Any, *args: Any, **kwargs: Any) -> None:

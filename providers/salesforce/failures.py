@@ -77,7 +77,7 @@ def failure_of(status: int, body: object, *, is_write: bool, retry_after: str = 
 def _refusal(status: int, codes: set[str], details: tuple[Detail, ...]) -> ProviderError:
     if codes & _SWITCHED_OFF:
         text = "API access is switched off for you in Salesforce (edition, profile or user)."
-        return PermissionMissing(text, provider=PROVIDER, details=details)
+        return PermissionMissing(text, provider=PROVIDER, details=details, code="api_disabled")
     if codes & _GONE or (status == 404 and not codes):
         return NotFound("Salesforce has no such record, or you may not see it.", provider=PROVIDER, details=details)
     if codes & _FORBIDDEN or _is_bare(status, codes) or any(map(_is_about_rights, details)):

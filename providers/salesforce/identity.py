@@ -8,9 +8,9 @@ from typing import Any
 from providers.base import Access, Identity, Priority, TokenSet
 from providers.errors import Rejected
 from providers.http import Session
-from providers.oauth import identity_ids
 from providers.salesforce import failures, hosts, soql
 from providers.salesforce.budget import ApiBudget
+from providers.salesforce.oauth import identity_ids
 from providers.salesforce.transport import FixedToken, Wire
 
 _USER = (

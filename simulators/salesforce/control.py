@@ -3,41 +3,45 @@
 from dataclasses import asdict
 from typing import Any
 
-from simulators.salesforce.faults import Fault
+from simulators.front import Result, add_faults, calls_since
+from simulators.oauth.modes import Mode
 from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
 
-Result = tuple[int, Any]
 
-
-def handle(host: Host, method: str, path: list[str], query: dict[str, str], body: Any) -> Result:
+def handle(host: Host, method: str, path: list[str], query: dict[str, str], body: dict[str, Any]) -> Result:
     """`path` is what follows /_sim."""
-    body = body if isinstance(body, dict) else {}
     what = "/".join(path[:1])
-    try:
-        if method == "GET":
-            return _read(host, what, query)
-        return _write(host, what, path[1:], body)
-    except (ValueError, TypeError, KeyError) as error:
-        return 400, {"error": str(error)}
+    if method == "GET":
+        return _read(host, what, query)
+    return _write(host, what, path[1:], body)
 
 
 def _read(host: Host, what: str, query: dict[str, str]) -> Result:
     if what == "calls":
-        since = float(query.get("since", 0))
-        calls = [call for call in host.calls if call["time"] > since]
-        return 200, {"calls": calls, "counted": sum(call["counted"] for call in calls)}
+        return calls_since(host.calls, query)
     if what == "faults":
         return 200, {"faults": [asdict(fault) for fault in host.faults.waiting]}
     if what == "state":
-        return 200, {"orgs": [_state(org, query.get("object")) for org in host.orgs]} | (
-            _state(host.org, query.get("object")) if host.org else {}
-        )
+        own = _state(host.org, query.get("object")) if host.org else {}
+        reports = [report for org in host.orgs for report in org.grants.reuse_reports]
+        states = [_state(org, query.get("object")) for org in host.orgs]
+        return 200, {"orgs": states, **own, "reuse_reports": reports}
     if what == "limits" and host.org:
         return 200, asdict(host.org.limits)
-    return 404, {"error": "GET calls, faults, state or limits"}
+    if what == "ledger":
+        return 200, _ledger(host)
+    if what == "oauth":
+        return 200, asdict(host.orgs[0].mode)
+    return 404, {"error": "GET calls, faults, ledger, state, limits or oauth"}
+
+
+def _ledger(host: Host) -> dict[str, Any]:
+    """Of all orgs of the host: refresh tokens presented, uses of access tokens, living grants; digests only."""
+    parts = [org.ledger.as_json(org.grants.living()) for org in host.orgs]
+    return {name: [entry for part in parts for entry in part[name]] for name in ("refreshes", "uses", "grants")}
 
 
 def _state(org: Org, only: str | None) -> dict[str, Any]:
@@ -56,12 +60,23 @@ def _state(org: Org, only: str | None) -> dict[str, Any]:
         }
         for g in org.grants.grants.values()
     ]
-    return {"org": org.key, "organization_id": org.id, "records": tables, "users": users, "grants": grants}
+    return {
+        "org": org.key,
+        "organization_id": org.id,
+        "records": tables,
+        "users": users,
+        "grants": grants,
+    }
 
 
 def _write(host: Host, what: str, rest: list[str], body: dict[str, Any]) -> Result:
     if what == "faults":
-        return _add_faults(host, body)
+        return add_faults(host.faults, body)
+    if what == "oauth":
+        changed = [org.mode.change(body) for org in host.orgs]
+        return 200, changed[0]
+    if what == "clock":
+        return 200, host.clock.change({"skew": body["skew"]})
     if what == "reset":
         return _reset(host, body)
     if what == "metadata":
@@ -79,24 +94,23 @@ def _write(host: Host, what: str, rest: list[str], body: dict[str, Any]) -> Resu
     return 404, {"error": "POST faults, reset, metadata, limits, apps, users/<key> or tokens/expire"}
 
 
-def _add_faults(host: Host, body: dict[str, Any]) -> Result:
-    entries = body.get("faults", [body]) if body else []
-    host.faults.waiting.extend(Fault.from_json(entry) for entry in entries)
-    return 201, {"waiting": len(host.faults.waiting)}
-
-
 def _reset(host: Host, body: dict[str, Any]) -> Result:
     """Records, users, limits, faults and the log as at the start. Grants stay unless `grants` is true."""
     wanted = set(body.get("only", ("records", "calls", "faults", "limits")))
     if "calls" in wanted:
         host.calls.clear()
+        for org in host.orgs:
+            org.ledger.clear()
     if "faults" in wanted:
         host.faults.waiting.clear()
+    host.clock.reset()
     for org in host.orgs if host.org else []:
         if "limits" in wanted:
             org.limits.used, org.limits.maximum, org.limits.idle_seconds = 0, org.plan.daily_calls, 7200.0
         if "records" in wanted:
             org.restore()
+        org.mode = Mode(rotate=True, reuse_kills_family=True)
+        org.grants.reuse_reports.clear()
         if body.get("grants"):
             for grant in list(org.grants.grants.values()):
                 org.grants.revoke(grant)

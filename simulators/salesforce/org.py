@@ -2,11 +2,14 @@
 
 import copy
 import secrets
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulators.salesforce.faults import Faults
+from simulators.clock import Clock
+from simulators.faults import Faults
+from simulators.front import Calls, new_calls
+from simulators.ledger import Ledger
+from simulators.oauth.modes import Mode
 from simulators.salesforce.ids import make_id
 from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.oauth.grants import Grants
@@ -17,8 +20,6 @@ from simulators.salesforce.seed_people import PeopleSeed
 from simulators.salesforce.staff import OrgPlan
 from simulators.salesforce.store import Store
 from simulators.salesforce.system_records import fill_system_records
-
-_CALLS_KEPT = 50_000
 
 
 @dataclass
@@ -44,10 +45,12 @@ class Org:
         self.api_url = self.pages_url = self.login_url = ""  # set when the ports are known
         self.site = Site(plan.site) if plan.site else None
         self.apps = {app.client_id: app for app in apps}
-        self.grants = Grants()
+        self.grants, self.ledger = Grants(), Ledger()
         self.limits = Limits(maximum=plan.daily_calls)
+        self.clock = Clock()
+        self.mode = Mode(rotate=True, reuse_kills_family=True)
         self.faults = Faults()
-        self.calls: deque[dict[str, Any]] = deque(maxlen=_CALLS_KEPT)
+        self.calls = new_calls()
         self.announces_issuer = True
         self.single_access: dict[str, tuple[str, str, float]] = {}  # otp -> user id, start page, deadline
         self.sessions: dict[str, str] = {}  # browser session -> user id
@@ -140,5 +143,6 @@ class LoginHost:
     api_url: str = ""
     pages_url: str = ""
     announces_issuer: bool = True
+    clock: Clock = field(default_factory=Clock)
     faults: Faults = field(default_factory=Faults)
-    calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    calls: Calls = field(default_factory=new_calls)

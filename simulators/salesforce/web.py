@@ -1,70 +1,43 @@
-"""The ASGI application of one host: paths to handlers, faults, latency, the log of calls."""
+"""The ASGI application of one host: paths to handlers, and what of a call the log may say."""
 
-import asyncio
 import gzip
-import time
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
 
+from simulators.front import Form, Front, Result, form_of, json_response
 from simulators.salesforce import control
 from simulators.salesforce.errors import ApiError, no_session
-from simulators.salesforce.faults import Fault
 from simulators.salesforce.oauth import answers, flow, identity, soap
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
 from simulators.salesforce.rest.call import Answer, Call
 from simulators.salesforce.rest.routes import VERSIONS, dispatch, versions
+from simulators.salesforce.witness import Witness
 
-_JSON = "application/json;charset=UTF-8"
 _DATA = "/services/data"
 _WORTH_COMPRESSING = 2048
-Form = dict[str, str]
 
 
-def json_response(
-    body: Any, status: int = 200, headers: dict[str, str] | None = None, pretty: bool = False
-) -> Response:
-    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if pretty else 0)
-    content = b"" if body is None or status == 204 else orjson.dumps(body, option=option)
-    return Response(content, status, headers, media_type=None if status == 204 else _JSON)
-
-
-class Web:
+class Web(Front):
     """`pages` is the plain-http face (login, consent, records); the other is the API over TLS."""
 
     def __init__(self, host: Host, pages: bool, latency: float = 0.0) -> None:
-        self.host, self.pages, self.latency = host, pages, latency
+        super().__init__(host.faults, host.calls, latency, host.clock)
+        self.host, self.pages = host, pages
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        body = await request.body()
-        if scope["path"].startswith("/_sim"):
-            await self._control(request, query, body)(scope, receive, send)
-            return
-        exchange = Exchange(self.host, request, query, body, self.pages)
-        fault = self.host.faults.next_for(request.method, scope["path"], exchange.user_names())
-        response = _canned(fault) if fault and fault.status is not None else exchange.answer()
-        exchange.note(response.status_code)
+    def control(self, method: str, path: list[str], query: Form, body: Any) -> Result:
+        return control.handle(self.host, method, path, query, body)
+
+    def exchange(self, request: Request, query: Form, body: bytes) -> "Exchange":
+        return Exchange(self.host, request, query, body, self.pages)
+
+    def finish(self, response: Response, request: Request) -> None:
         _compress(response, request)
-        await asyncio.sleep(self.latency + (fault.delay if fault else 0.0))
-        await _deliver(response, fault, scope, receive, send)
-
-    def _control(self, request: Request, query: Form, body: bytes) -> Response:
-        try:
-            parsed = orjson.loads(body) if body else {}
-        except orjson.JSONDecodeError:
-            return json_response({"error": "the body is not JSON"}, 400)
-        pieces = [piece for piece in request.url.path.split("/") if piece][1:]
-        status, answer = control.handle(self.host, request.method, pieces, query, parsed)
-        return json_response(answer, status, pretty=True)
 
 
 def _compress(response: Response, request: Request) -> None:
@@ -76,31 +49,6 @@ def _compress(response: Response, request: Request) -> None:
         response.headers["Vary"] = "Accept-Encoding"
 
 
-def _canned(fault: Fault) -> Response:
-    if isinstance(fault.body, str):
-        return Response(fault.body, fault.status or 500, fault.headers, media_type="text/html")
-    response = json_response(fault.body, fault.status or 500)
-    response.headers.update(fault.headers)
-    return response
-
-
-async def _deliver(response: Response, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
-    """As it is; slowly; or only its first bytes, after which the connection breaks off."""
-    if fault is None or (fault.cut_after is None and not fault.bytes_per_second):
-        await response(scope, receive, send)
-        return
-    body = bytes(response.body)
-    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    part = body if fault.cut_after is None else body[: fault.cut_after]
-    step = max(1, int((fault.bytes_per_second or 0) / 4)) if fault.bytes_per_second else len(part) or 1
-    for start in range(0, len(part), step):
-        await send({"type": "http.response.body", "body": part[start : start + step], "more_body": True})
-        if fault.bytes_per_second:
-            await asyncio.sleep(step / fault.bytes_per_second)
-    if fault.cut_after is None:
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
 class Exchange:
     """One request to a host and what becomes of it."""
 
@@ -108,30 +56,19 @@ class Exchange:
         self.host, self.request, self.query, self.body, self.pages = host, request, query, body, pages
         self.path: str = request.scope["path"]
         self.counted = False
+        self.delay = 0.0
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         self.bearer = token.strip() if kind.lower() in ("bearer", "oauth") else ""
         self.whose = answers.grant_of(host, self.bearer) if self.bearer else None
+        self.witness = Witness(self)
 
     def user_names(self) -> set[str]:
         user = self.whose[1] if self.whose else None
         return {user.key, user.username.lower()} if user else set()
 
-    def note(self, status: int) -> None:
-        """Into the log of calls: never the query, the body or a token."""
+    def facts(self) -> dict[str, Any]:
         org, user = (self.whose[0].key, self.whose[1].key) if self.whose else ("", "")
-        now = time.time()
-        self.host.calls.append(
-            {
-                "at": datetime.fromtimestamp(now, UTC).isoformat(),
-                "time": now,
-                "method": self.request.method,
-                "path": self.path,
-                "org": org or self.host.key,
-                "user": user,
-                "counted": self.counted,
-                "status": status,
-            }
-        )
+        return {"org": org or self.host.key, "user": user, "counted": self.counted}
 
     def answer(self) -> Response:
         path = self.path.rstrip("/") or "/"
@@ -148,12 +85,9 @@ class Exchange:
 
     # -- OAuth and pages ----------------------------------------------------------------------------------------
 
-    def _form(self) -> Form:
+    def form(self) -> Form:
         """Query and urlencoded body together, as Salesforce takes them."""
-        form = dict(self.query)
-        if "urlencoded" in self.request.headers.get("content-type", ""):
-            form |= dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
-        return form
+        return form_of(self.request, self.query, self.body)
 
     def _below_prefix(self, path: str) -> Response:
         if path == "/.well-known/openid-configuration":
@@ -164,7 +98,7 @@ class Exchange:
             pieces = path.split("/")[2:]
             if len(pieces) != 2:
                 return PlainTextResponse("Not_Found", 404)
-            bearer = self.bearer or self._form().get("oauth_token", "")
+            bearer = self.bearer or self.form().get("oauth_token", "")
             return _result(identity.identity(self.host, pieces[0], pieces[1], bearer, self.query.get("version", "")))
         if not self.pages:
             if path.startswith(("/.well-known/", "/services/")):
@@ -174,7 +108,7 @@ class Exchange:
         return self._page(path)
 
     def _oauth(self, name: str) -> Response:
-        host, form = self.host, self._form()
+        host, form = self.host, self.form()
         authorization = self.request.headers.get("authorization", "")
         post = self.request.method == "POST"
         if name == "authorize":
@@ -186,6 +120,7 @@ class Exchange:
         if name in ("token", "introspect", "singleaccess") and not post:
             return _result(answers.oauth_error("invalid_request", "must use HTTP POST"))
         if name == "token":
+            self.delay = host.orgs[0].mode.delay
             return _result(answers.token(host, form, authorization))
         if name == "introspect":
             return _result(answers.introspect(host, form, authorization))
@@ -194,7 +129,7 @@ class Exchange:
         return PlainTextResponse("URL No Longer Exists", 404)
 
     def _page(self, path: str) -> Response:
-        host, form, sid = self.host, self._form(), self.request.cookies.get(self.host.cookie)
+        host, form, sid = self.host, self.form(), self.request.cookies.get(self.host.cookie)
         post = self.request.method == "POST"
         if path == "/login":
             return flow.log_in(host, form) if post else flow.login_page(host, form)

@@ -10,12 +10,15 @@ pytestmark = pytest.mark.browser
 SCHEMES = ("light", "dark")
 PAGES = (
     "/dashboard/",
-    "/dashboard/connection/",
+    "/dashboard/connections/",
+    "/dashboard/connections/everybody/",
     "/dashboard/policy/",
     "/dashboard/members/",
     "/dashboard/audit/",
     "/dashboard/cookies/",
     "/connect/salesforce/",
+    "/connect/google/",
+    "/connect/microsoft/",
     "/problems/needs-reconnect",
     "/addins/outlook/callback/",
     "/no-such-page",

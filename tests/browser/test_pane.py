@@ -253,8 +253,9 @@ def test_a_lost_connection_is_mended_from_the_pane(browser: Browser, stack: Stac
 
 def disconnect_on_the_dashboard(client: MailClient) -> None:
     page = client.context.new_page()
-    page.goto(client.public_url + "/dashboard/connection/")
-    page.get_by_role("button", name="Disconnect").click()
+    page.goto(client.public_url + "/dashboard/connections/")
+    page.get_by_role("link", name="Disconnect Salesforce").click()
+    page.get_by_role("button", name="Disconnect Salesforce").click()
     expect(page.get_by_role("heading", name="Disconnected")).to_be_visible()
     page.close()
 

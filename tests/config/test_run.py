@@ -82,7 +82,11 @@ def _published(stack: running.Stack) -> None:
         found = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
     assert found
     assert found[0] > 10
-    assert stack.facts["orgs"][0]["api_url"].startswith("https://localhost:")
+    for provider in (stack.facts["orgs"][0], stack.facts["google"], stack.facts["microsoft"]):
+        assert provider["api_url"].startswith("https://localhost:")
+        assert requests.get(f"{provider['api_url']}/_sim/calls", verify=stack.ca).status_code == 200
+        bundle = stack.facts["environment"]["OUTBOUND_CA_BUNDLE"]
+        assert requests.get(f"{provider['api_url']}/_sim/calls", verify=bundle).status_code == 200
 
 
 def _second_run_in_the_same_folder_is_refused(stack: running.Stack) -> None:

@@ -1,5 +1,6 @@
-"""The simulated Salesforce for clients that are not ours."""
+"""The simulated providers for clients that are not ours."""
 
+from tests.simulators.mail_providers import google, google_process, microsoft, microsoft_process
 from tests.simulators.running import salesforce, salesforce_process
 
-__all__ = ["salesforce", "salesforce_process"]
+__all__ = ["google", "google_process", "microsoft", "microsoft_process", "salesforce", "salesforce_process"]

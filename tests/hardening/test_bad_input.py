@@ -64,6 +64,13 @@ def _api(path: str) -> Callable[[AddIn, str], requests.Response]:
     return lambda caller, text: caller.call("GET", path + quote(text, safe=""))
 
 
+def _own_page(path: str) -> Callable[[AddIn, str], requests.Response]:
+    """A page as the browser of somebody who is signed in asks for it."""
+    return lambda caller, text: caller.browser.session.get(
+        caller.url + path + quote(text, safe=""), allow_redirects=False, timeout=30
+    )
+
+
 PLACES = (
     Place("addresses", _json("POST", "sidebar/people/", lambda text: {"addresses": [JANE, text]})),
     Place("prefetch", _json("POST", "sidebar/prefetch/", lambda text: {"addresses": [text]})),
@@ -94,6 +101,9 @@ PLACES = (
     Place("next", _page("/connect/salesforce/?next=")),
     Place("state", _page("/connect/salesforce/callback/?code=x&state=")),
     Place("error", _page("/connect/salesforce/callback/?error_description=x&error=")),
+    Place("mailbox's next", _own_page("/connect/google/?next=")),
+    Place("mailbox's state", _own_page("/connect/google/callback/?code=x&state=")),
+    Place("mailbox's error", _own_page("/connect/microsoft/callback/?error_description=x&error=")),
     Place("mail", _page("/mail/")),
     Place("problem", _page("/problems/")),
     Place("path", _page("/")),

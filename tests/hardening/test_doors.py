@@ -92,7 +92,9 @@ def test_every_page_for_somebody_signed_in(stack: Stack) -> None:
 def test_a_form_of_another_site_changes_nothing(stack: Stack) -> None:
     """BI-G1, through the running product: a stranger's page posts with the person's cookies."""
     browser = sign_in_anew(stack, "globex", "charlie").browser.session
-    for path in ("/dashboard/policy/change/", "/dashboard/sign-out/", "/connect/salesforce/disconnect/"):
+    doors_that_end = ("sign-out/", "connections/sign-out-device/", "connections/sign-out-everywhere/", "policy/change/")
+    ending = [f"/dashboard/{door}" for door in doors_that_end]
+    for path in (*ending, "/connect/salesforce/disconnect/", "/connect/google/", "/connect/google/disconnect/"):
         for origin in ("https://evil.example", "null"):
             answer = browser.post(stack.public_url + path, data={"key": "search.ttl"}, headers={"Origin": origin})
             assert answer.status_code == 403

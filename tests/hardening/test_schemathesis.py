@@ -17,8 +17,8 @@ from tests.running import Stack
 
 SEEDS = (1, 2, 3, 4, 5)
 EXAMPLES = 300 if os.environ.get("FULL") else 20
-#: Ends what all other calls need: the grant, or the caller's own role. Fuzzed last, and by themselves.
-ENDINGS = "connections_list", "connections_delete", "members_list", "members_change"
+#: Ends what all other calls need: the grant, the caller's tokens or his own role. Fuzzed last, and by themselves.
+ENDINGS = ("connections_list", "connections_delete", "members_list", "members_change", "devices_list", "devices_delete")
 #: Who the sandbox's records are asked for.
 PEOPLE = ["jane.doe@northwind.example", "priya.raman@kestrel-labs.example", "sofia.rossi@rossi-vini.example"]
 

@@ -17,6 +17,9 @@ from tests.journeys.people import AddIn, origin_of
 PEOPLE = ["jane.doe@northwind.example", "liam.oconnor@northwind.example", "sofia.rossi@rossi-vini.example"]
 PEOPLE += ["priya.raman@kestrel-labs.example", "zoe.vanderberg@northwind.example", "t.lukasiewicz@northwind.example"]
 PROBES = 1_000
+LISTS = ("domains/", "invitations/", "members/", "connections/", "me/devices/")
+#: Random ids; the first two are of what is the person's own.
+PERSONAL = ("connection_id", "device_id", "member_id")
 
 
 class Operation(NamedTuple):
@@ -33,7 +36,8 @@ def operations(alice: AddIn) -> list[Operation]:
     """From the OpenAPI description, so that a new call cannot be forgotten."""
     described = alice.call("GET", "schema/").json()["paths"]
     found = list(_operations(described))
-    assert {operation.kind for operation in found} == {"connection_id", "domain_id", "invitation_id", "member_id", "id"}
+    kinds = {"connection_id", "device_id", "domain_id", "invitation_id", "member_id", "id"}
+    assert {operation.kind for operation in found} == kinds
     return found
 
 
@@ -55,6 +59,7 @@ def ids(alice: AddIn, charlie: AddIn) -> dict[str, list[str]]:
         assert alice.call("POST", "invitations/", json={"username": f"somebody@{name}"}).status_code == 201
     listed = {
         "connection_id": alice.call("GET", "connections/").json()["connections"],
+        "device_id": alice.call("GET", "me/devices/").json()["devices"],
         "domain_id": alice.call("GET", "domains/").json()[:20],
         "invitation_id": alice.call("GET", "invitations/").json()[:20],
         "member_id": alice.call("GET", "members/").json(),
@@ -73,7 +78,7 @@ def _records(alice: AddIn) -> set[str]:
 
 def made_up(kind: str, real: str) -> str:
     """An id of the same kind that nobody has."""
-    if kind in ("connection_id", "member_id"):
+    if kind in PERSONAL:
         return str(uuid4())
     if kind in ("domain_id", "invitation_id"):
         return str(random.randrange(10**8, 2 * 10**9))
@@ -111,7 +116,7 @@ def test_a_strangers_ids_are_worth_nothing(
     operations: list[Operation], ids: dict[str, list[str]], alice: AddIn, charlie: AddIn
 ) -> None:
     """Charlie, administrator of another organization: 404, as for an id that nobody has."""
-    before = {path: alice.call("GET", path).json() for path in ("domains/", "invitations/", "members/", "connections/")}
+    before = {path: alice.call("GET", path).json() for path in LISTS}
     probes = 0
     while probes < PROBES:
         for operation in operations:
@@ -136,24 +141,26 @@ def test_a_strangers_ids_are_worth_nothing(
 def test_a_colleague_without_the_role_learns_nothing(
     operations: list[Operation], ids: dict[str, list[str]], bob: AddIn
 ) -> None:
-    """Bob, a user of the same organization: another's connection does not exist, and the rest is not his business,
-    whether or not the id exists. Records are Salesforce's to judge, and it judges by his own grant."""
+    """Bob, a user of the same organization: another's connection or device does not exist, and the rest is not his
+    business, whether or not the id exists. Records are Salesforce's to judge, and it judges by his own grant."""
     own = {row["id"] for row in bob.call("GET", "connections/").json()["connections"]}
     for operation in (operation for operation in operations if operation.kind != "id"):
         for real in set(ids[operation.kind]) - own:
             his, nobodys = ask(bob, operation, real), ask(bob, operation, made_up(operation.kind, real))
             assert his is not None
             assert nobodys is not None
-            assert his.status_code == (404 if operation.kind == "connection_id" else 403), operation
+            assert his.status_code == (404 if operation.kind in PERSONAL[:2] else 403), operation
             assert shape(his) == shape(nobodys), operation
 
 
-@pytest.mark.parametrize("path", ["audit/", "members/", "invitations/", "domains/", "connections/", "me/", "policy/"])
+@pytest.mark.parametrize(
+    "path", ["audit/", "members/", "invitations/", "domains/", "connections/", "me/", "me/devices/", "policy/"]
+)
 def test_no_list_holds_anything_of_another_organization(
     path: str, ids: dict[str, list[str]], alice: AddIn, charlie: AddIn
 ) -> None:
     text = charlie.call("GET", path).text
-    known = {key for kind, keys in ids.items() for key in keys if kind in ("connection_id", "member_id")}
+    known = {key for kind, keys in ids.items() for key in keys if kind in PERSONAL}
     assert not [key for key in known if key in text]
     assert "acme" not in text.lower()
 

@@ -56,6 +56,10 @@ def leave_traces(stack: Stack, alice: AddIn, canary: str) -> None:
     leave_traces_as_a_stranger(stack.public_url, canary)
     browser = sign_in_anew(stack, "acme", "bob")
     browser.token(grant_type="refresh_token", refresh_token=browser.tokens["refresh_token"])
+    for provider in ("google", "microsoft"):
+        answer = {"state": canary, "code": canary, "error": canary, "error_description": canary, "iss": canary}
+        for path in (f"connect/{provider}/callback/", f"connect/{provider}/"):
+            browser.browser.session.get(f"{stack.public_url}/{path}", params=answer, timeout=30)
 
 
 def leave_traces_as_a_stranger(url: str, canary: str) -> None:

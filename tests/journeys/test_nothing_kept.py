@@ -1,27 +1,19 @@
 """C57, C59: what the sidebar shows is on no disk, in no table, queue or log. Looked for in the raw files themselves."""
 
-import base64
 import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 import redis
 
+from tests.faults.shapes import shapes_of
 from tests.journeys.people import AddIn, Salesforce
 from tests.running import Stack
 
 JANE = "jane.doe@northwind.example"
 CHUNK = 1 << 20
-
-
-def shapes_of(canary: str) -> list[bytes]:
-    """As it is, in hex, UTF-16, URL form, and base64 at each of the three alignments."""
-    raw = canary.encode()
-    shifted = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, raw.hex().encode(), canary.encode("utf-16-le"), quote(canary, safe="").encode(), *shifted]
 
 
 def test_a_canary_is_nowhere_after_a_thousand_look_ups(stack: Stack, alice: AddIn, acme: Salesforce) -> None:

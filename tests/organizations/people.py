@@ -9,13 +9,14 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
 
 from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, set_token_value
 
 from organizations.membership import Arrival, join
-from organizations.models import Application, Member
+from organizations.models import Application, Member, Organization
 from organizations.oauth.applications import ensure_first_party
 from organizations.oauth.tokens import new_access_token
 
@@ -70,6 +71,11 @@ def browser(**kwargs: Any) -> Client:
 
 def everybody() -> tuple[Member, Member, Member]:
     return join(ALICE), join(BOB), join(CHARLIE)
+
+
+def organization() -> UUID:
+    """The id of an organization of which nothing else is known."""
+    return Organization.objects.create(salesforce_org_id=f"00D{secrets.token_hex(6)}AAA", name="Some").pk
 
 
 def add_in(*redirects: str) -> None:

@@ -13,6 +13,8 @@ pytestmark = pytest.mark.django_db
 
 EVERY = [
     ("get", "me/"),
+    ("get", "me/devices/"),
+    ("delete", f"me/devices/{uuid.uuid4()}/"),
     ("get", "policy/"),
     ("patch", "policy/"),
     ("get", "members/"),
@@ -25,6 +27,11 @@ EVERY = [
     ("delete", "domains/1/"),
     ("get", "audit/"),
 ]
+
+
+def is_for_everybody(path: str) -> bool:
+    """What each may ask about himself, and read of the organization."""
+    return path in ("policy/", "domains/") or path.startswith("me/")
 
 
 def problem(response: Any, status: int, slug: str) -> dict[str, Any]:
@@ -40,9 +47,7 @@ def test_nobody_gets_in_without_a_token(method: str, path: str, everybody: Any) 
     problem(getattr(people.browser(), method)(f"/api/v1/{path}"), 401, "not-authenticated")
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [entry for entry in EVERY if entry[1] not in ("me/", "policy/", "domains/")]
-)
+@pytest.mark.parametrize(("method", "path"), [entry for entry in EVERY if not is_for_everybody(entry[1])])
 def test_a_user_may_not(method: str, path: str, bob: Member) -> None:
     problem(people.api(bob).call(method, path, {}), 403, "forbidden")
 
@@ -54,7 +59,7 @@ def test_no_role_has_powers_while_salesforce_does_not_vouch_for_the_person(alice
     membership.unconfirm(alice.pk)
     membership.unconfirm(bob.pk)
     for method, path in EVERY:
-        if path not in ("me/", "policy/", "domains/") or (method, path) == ("post", "domains/"):
+        if not is_for_everybody(path) or (method, path) == ("post", "domains/"):
             problem(apis[0].call(method, path, {}), 403, "forbidden")
     for method, path in (("get", "members/"), ("post", "invitations/")):
         problem(apis[1].call(method, path, {}), 403, "forbidden")

@@ -35,6 +35,8 @@ def test_good_settings() -> None:
         ({"SECRET_KEY": LONG, "AUDIT_KEY": LONG}, "E003"),
         ({"VAULT_KEK": LONG, "AUDIT_KEY": LONG}, "E003"),
         ({"SECRET_KEY": LONG, "VAULT_KEK": LONG}, "E003"),
+        ({"SIGNING_KEY": LONG}, "E008"),
+        ({"SIGNING_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, "E008"),
         ({"SIGN_UP": "everybody"}, "E004"),
         ({"SIGN_UP": ""}, "E004"),
         ({"PUBLIC_URL": "localhost:8000"}, "E005"),
@@ -68,7 +70,7 @@ def test_the_openapi_has_no_warning_and_is_valid() -> None:
     assert not GENERATOR_STATS
     validate_schema(schema)  # type: ignore[no-untyped-call]
     operations = {(method, path) for path, item in schema["paths"].items() for method in item}
-    assert len(operations) == 12
+    assert len(operations) == 14
     assert schema["paths"]["/api/v1/me/"]["get"]["security"] == [{"bearer": ["sidebar"]}]
     change = schema["components"]["schemas"]["PatchedMemberChangeRequest"]
     assert change["additionalProperties"] is False

@@ -10,6 +10,7 @@ from providers.salesforce.access import ObjectAccess, ObjectRights
 from providers.salesforce.budget import ApiBudget
 from providers.salesforce.crm import SalesforceCrm
 from providers.salesforce.hosts import SUFFIXES
+from providers.salesforce.oauth import OAUTH, SCOPES
 from providers.salesforce.transport import Wire
 from tests.simulators.running import REDIRECT_URI, Running
 
@@ -48,8 +49,8 @@ class Tokens:
         if self.current.refresh_token is None:
             raise NeedsReconnect("no refresh token")
         self.renewals += 1
-        raw = oauth.refresh(self._server, self._client, self.current.refresh_token, self._session)
-        new = oauth.parse_token_answer(raw, self._session.settings.origins)
+        raw = OAUTH.refresh(self._server, self._client, self.current.refresh_token, self._session)
+        new = OAUTH.parse(raw, self._session.settings.origins)
         self.current = replace(new, refresh_token=new.refresh_token or self.current.refresh_token)
 
 
@@ -100,12 +101,12 @@ def sign_in(
     """The authorization code flow by our own client code; the simulator's helper only plays the browser."""
     facts = salesforce.org(org)
     client = oauth.Client(facts["client_id"], Secret(facts["client_secret"]))
-    server = oauth.discover(at or facts["api_url"], session)
-    asked = oauth.authorize(server, client, REDIRECT_URI, scopes=scopes.split() or oauth.SCOPES)
+    server = OAUTH.server(at or facts["api_url"], session)
+    asked = OAUTH.authorize(server, client, REDIRECT_URI, scopes=scopes.split() or SCOPES)
     arrived = salesforce.walk(asked.url, user, org, REDIRECT_URI)
     answer = dict(pair.split("=", 1) for pair in arrived.partition("?")[2].split("&"))
     assert answer["state"] == asked.state.reveal()
-    tokens = oauth.exchange(
+    tokens = OAUTH.exchange(
         server,
         client,
         code=Secret(answer["code"]),

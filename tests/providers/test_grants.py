@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from providers import oauth
 from providers.base import Priority
 from providers.errors import NeedsReconnect, NotFound, PermissionMissing, RateLimited, Rejected, Transient
 from providers.salesforce import hosts, identity
 from providers.salesforce.budget import ApiBudget
 from providers.salesforce.crm import SalesforceCrm
+from providers.salesforce.oauth import OAUTH
 from tests.providers.simulated import (
     JANE,
     VERSION,
@@ -48,9 +48,9 @@ def test_disconnecting_revokes(salesforce: Running) -> None:
     erin = someone(salesforce, "erin")
     refresh_token = erin.tokens.current.refresh_token
     assert refresh_token is not None
-    server = oauth.discover(salesforce.org()["api_url"], erin.session)
-    oauth.revoke(server, refresh_token, erin.session)
-    oauth.revoke(server, refresh_token, erin.session)
+    server = OAUTH.server(salesforce.org()["api_url"], erin.session)
+    OAUTH.revoke(server, refresh_token, erin.session)
+    OAUTH.revoke(server, refresh_token, erin.session)
     with pytest.raises(NeedsReconnect):
         erin.crm.find_people([JANE])
 
@@ -189,7 +189,7 @@ def test_a_user_without_the_api_right_is_told_plainly(salesforce: Running) -> No
 def test_pages_of_the_simulated_org(salesforce: Running) -> None:
     session = session_for(salesforce)
     facts = salesforce.org()
-    server = oauth.discover(facts["api_url"], session)
+    server = OAUTH.server(facts["api_url"], session)
     assert (
         hosts.page_url(facts["api_url"], server.authorization_endpoint, session.settings.origins) == facts["pages_url"]
     )

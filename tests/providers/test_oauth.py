@@ -25,9 +25,11 @@ from providers.errors import (
     Rejected,
     Transient,
 )
+from providers.salesforce import oauth as salesforce
 from tests.providers.faulty import Faulty, Handler
 
 ORG, USER = "00D000000000001EAA", "005000000000001AAA"
+SF = salesforce.OAUTH
 CLIENT = oauth.Client("3MVG9-client", Secret("canary-client-secret"))
 
 
@@ -61,7 +63,10 @@ def raw(status: int, body: Any) -> oauth.RawAnswer:
 
 def test_authorize_asks_exactly_four_scopes_with_s256(server: Faulty) -> None:
     """C10: the scopes, and nothing more; PKCE S256; a fresh state each time."""
-    requests = [oauth.authorize(standard(server), CLIENT, "https://us.example/callback") for _ in range(2)]
+    requests = [
+        SF.authorize(standard(server), CLIENT, "https://us.example/callback", scopes=salesforce.SCOPES)
+        for _ in range(2)
+    ]
     sent = parse_qs(urlsplit(requests[0].url).query)
     assert sent["scope"] == ["id api refresh_token web"]
     assert sent["response_type"] == ["code"]
@@ -77,7 +82,7 @@ def test_authorize_asks_exactly_four_scopes_with_s256(server: Faulty) -> None:
 
 def test_exchange(server: Faulty, session: http.Session) -> None:
     server.behave = lambda handler: handler.answer(200, token_body(server))
-    tokens = oauth.exchange(
+    tokens = SF.exchange(
         standard(server),
         CLIENT,
         code=Secret("code"),
@@ -96,16 +101,16 @@ def test_exchange(server: Faulty, session: http.Session) -> None:
     }
     assert "?" not in server.seen[0].path
     assert tokens.access_token.reveal() == "canary-access"
-    assert tokens.scopes == oauth.SCOPES
-    assert (tokens.api_url, tokens.expires_at) == (server.url, None)
-    assert oauth.identity_ids(tokens.identity, session.settings.origins) == (ORG, USER)
+    assert tokens.scopes == salesforce.SCOPES
+    assert (tokens.api_url, tokens.lifetime) == (server.url, None)
+    assert salesforce.identity_ids(tokens.identity, session.settings.origins) == (ORG, USER)
     assert "canary" not in repr(tokens)
 
 
 def test_refresh_hands_over_the_raw_answer(server: Faulty, session: http.Session) -> None:
     """docs/vault.md 6: sealed before it is parsed, whatever it is."""
     server.behave = lambda handler: handler.answer(418, b"<html>nonsense")
-    answer = oauth.refresh(standard(server), CLIENT, Secret("old"), session)
+    answer = SF.refresh(standard(server), CLIENT, Secret("old"), session)
     assert (answer.status, answer.body.reveal()) == (418, "<html>nonsense")
     assert parse_qs(server.seen[0].body.decode())["refresh_token"] == ["old"]
     assert len(server.seen) == 1
@@ -115,7 +120,7 @@ def test_refresh_hands_over_the_raw_answer(server: Faulty, session: http.Session
 def test_what_an_answer_leaves_out_is_not_made_up(server: Faulty) -> None:
     """V10, V11: the vault fills in and compares (vault/answers.py), so it must see what is missing."""
     body = token_body(server, refresh_token=None, scope=None, id=None)
-    tokens = oauth.parse_token_answer(raw(200, body), {server.url})
+    tokens = SF.parse(raw(200, body), {server.url})
     assert (tokens.refresh_token, tokens.scopes, tokens.identity) == (None, (), "")
 
 
@@ -134,7 +139,7 @@ def test_what_an_answer_leaves_out_is_not_made_up(server: Faulty) -> None:
 def test_a_foreign_instance_url_is_refused(server: Faulty, url: str | None) -> None:
     """V12."""
     with pytest.raises(HostNotAllowed):
-        oauth.parse_token_answer(raw(200, token_body(server, instance_url=url)), {server.url})
+        SF.parse(raw(200, token_body(server, instance_url=url)), {server.url})
 
 
 def refused(error: str, description: str = "canary@example.org") -> dict[str, str]:
@@ -167,17 +172,34 @@ def refused(error: str, description: str = "canary@example.org") -> dict[str, st
 def test_verdicts(status: int, body: Any, expected: type[ProviderError]) -> None:
     """I6, V9: only invalid_grant is a verdict; the provider's words are not echoed."""
     with pytest.raises(expected) as failure:
-        oauth.parse_token_answer(raw(status, body))
+        SF.parse(raw(status, body), ())
     assert type(failure.value) is expected
     assert "canary" not in str(failure.value)
     assert "invalid_grant" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("error", "description", "code"),
+    [
+        ("invalid_client", "External client app is not installed in this org", "app_not_installed"),
+        ("invalid_grant", "app must be installed into org", "app_not_installed"),
+        ("invalid_app_access", "user is not admin approved to access this app", "admin_approval"),
+        ("invalid_grant", "user is not admin approved to access this app", "admin_approval"),
+        ("OAUTH_APP_BLOCKED", "this app is blocked by admin", "app_blocked"),
+    ],
+)
+def test_what_is_wrong_with_the_app_ends_no_grant(error: str, description: str, code: str) -> None:
+    """I6: an administrator mends it, and the refresh token is as good as before. Seen: forcedotcom/cli issue 3482."""
+    with pytest.raises(PermissionMissing) as failure:
+        SF.parse(raw(400, refused(error, description)), ())
+    assert failure.value.code == code
+
+
 def test_reasons_are_plain() -> None:
     with pytest.raises(NeedsReconnect, match="revoked or has expired"):
-        oauth.parse_token_answer(raw(400, refused("invalid_grant", "expired access/refresh token")))
+        SF.parse(raw(400, refused("invalid_grant", "expired access/refresh token")), ())
     with pytest.raises(NeedsReconnect, match="start again"):
-        oauth.parse_token_answer(raw(400, refused("invalid_grant", "expired authorization code")))
+        SF.parse(raw(400, refused("invalid_grant", "expired authorization code")), ())
 
 
 @pytest.mark.parametrize(
@@ -186,21 +208,21 @@ def test_reasons_are_plain() -> None:
 def test_identity_urls_that_are_none(path: str) -> None:
     """C11."""
     with pytest.raises((Rejected, NotFound)):
-        oauth.identity_ids(f"https://login.salesforce.com{path}")
+        salesforce.identity_ids(f"https://login.salesforce.com{path}")
     with pytest.raises((Rejected, HostNotAllowed)):
-        oauth.identity_ids(f"https://evil.example/id/{ORG}/{USER}")
+        salesforce.identity_ids(f"https://evil.example/id/{ORG}/{USER}")
 
 
 def test_a_site_names_nobody_but_its_own_people() -> None:
     """C11."""
     identity = f"https://acme.my.site.com/partners/id/{ORG}/{USER}"
     for login in ("https://acme.my.site.com/partners", "https://acme.my.site.com", None):
-        assert oauth.identity_ids(identity, login_url=login) == (ORG, USER)
+        assert salesforce.identity_ids(identity, login_url=login) == (ORG, USER)
     for login in ("https://other.my.site.com", "https://login.salesforce.com", "https://acme.my.site.com.evil.example"):
         with pytest.raises(HostNotAllowed):
-            oauth.identity_ids(identity, login_url=login)
+            salesforce.identity_ids(identity, login_url=login)
     with pytest.raises(HostNotAllowed):
-        oauth.identity_ids(f"https://evil.lightning.force.com/id/{ORG}/{USER}")
+        salesforce.identity_ids(f"https://evil.lightning.force.com/id/{ORG}/{USER}")
 
 
 def metadata(server: Faulty, **changes: Any) -> dict[str, Any]:
@@ -213,8 +235,8 @@ def test_discovery_is_kept(server: Faulty, session: http.Session) -> None:
     server.behave = lambda handler: handler.answer(
         200, metadata(server, authorization_response_iss_parameter_supported=True)
     )
-    found = oauth.discover(server.url, session)
-    assert oauth.discover(server.url, session) is found
+    found = SF.server(server.url, session)
+    assert SF.server(server.url, session) is found
     assert [seen.path for seen in server.seen] == ["/.well-known/openid-configuration"]
     assert found.announces_iss
 
@@ -226,7 +248,7 @@ def test_discovery_falls_back(server: Faulty, session: http.Session) -> None:
         handler.answer(404, {})
 
     server.behave = behave
-    found = oauth.discover(f"{server.url}/partners", session)
+    found = SF.server(f"{server.url}/partners", session)
     assert found.token_endpoint == f"{server.url}/partners/services/oauth2/token"
     assert found.authorization_endpoint == f"{server.url}/partners/services/oauth2/authorize"
     assert [seen.path for seen in server.seen] == [
@@ -238,9 +260,9 @@ def test_discovery_falls_back(server: Faulty, session: http.Session) -> None:
 def test_discovery_does_not_keep_a_fault(server: Faulty, session: http.Session) -> None:
     server.behave = lambda handler: handler.answer(503, {})
     with pytest.raises(Transient):
-        oauth.discover(server.url, session)
+        SF.server(server.url, session)
     server.behave = lambda handler: handler.answer(200, metadata(server))
-    assert oauth.discover(server.url, session).issuer == server.url
+    assert SF.server(server.url, session).issuer == server.url
 
 
 @pytest.mark.parametrize(
@@ -265,7 +287,7 @@ def test_metadata_cannot_lead_away(server: Faulty, session: http.Session, change
     """BI-I: an endpoint off the login host."""
     server.behave = lambda handler: handler.answer(200, metadata(server, **changes))
     with pytest.raises(HostNotAllowed):
-        oauth.discover(server.url, session)
+        SF.server(server.url, session)
 
 
 EVIL = "https://evil.my.site.com"
@@ -273,7 +295,7 @@ EVIL = "https://evil.my.site.com"
 
 def of_a_site(login_url: str = EVIL, *, origins: frozenset[str] = frozenset(), **announced: Any) -> oauth.Server:
     """What is made of metadata that the owner of an Experience Cloud site may write himself."""
-    return oauth._server(login_url, announced, origins)
+    return salesforce.server_of(login_url, announced, origins)
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "revocation_endpoint"])
@@ -349,7 +371,7 @@ def test_many_who_ask_at_once_cost_one_fetch(server: Faulty, session: http.Sessi
     server.behave = behave
     with ThreadPoolExecutor(16) as pool:
         texts = [server.url, f"{server.url}/", server.url.upper().replace("HTTPS", "https")]
-        found = list(pool.map(lambda number: oauth.discover(texts[number % 3], session), range(48)))
+        found = list(pool.map(lambda number: SF.server(texts[number % 3], session), range(48)))
     assert len(server.seen) == 1
     assert all(each is found[0] for each in found)
 
@@ -365,7 +387,7 @@ def test_many_who_ask_a_broken_host_share_its_failure(server: Faulty, session: h
     def ask(_: int) -> type[Exception] | None:
         start.wait()
         try:
-            oauth.discover(server.url, session)
+            SF.server(server.url, session)
         except Transient as error:
             return type(error)
         return None
@@ -378,7 +400,7 @@ def test_many_who_ask_a_broken_host_share_its_failure(server: Faulty, session: h
 def test_what_is_kept_of_hosts_is_bounded(server: Faulty, session: http.Session) -> None:
     server.behave = lambda handler: handler.answer(404, {})
     for number in range(oauth.MOST_LOGIN_URLS + 3):
-        oauth._metadata.get((f"https://localhost/{number}", frozenset()), lambda: standard(server))
+        oauth._metadata.get(("salesforce", f"https://localhost/{number}", frozenset()), lambda: standard(server))
     assert len(oauth._metadata) == oauth.MOST_LOGIN_URLS
 
 
@@ -398,7 +420,7 @@ def test_issuer_of_the_callback(server: Faulty) -> None:
 def test_revoke(server: Faulty, session: http.Session, status: int) -> None:
     """C17: a token the provider does not know is already gone. Never in the URL."""
     server.behave = lambda handler: handler.answer(status, {})
-    oauth.revoke(standard(server), Secret("canary"), session)
+    SF.revoke(standard(server), Secret("canary"), session)
     assert server.seen[0].path == "/services/oauth2/revoke"
     assert server.seen[0].body == b"token=canary"
 
@@ -407,13 +429,13 @@ def test_revoke(server: Faulty, session: http.Session, status: int) -> None:
 def test_revoke_can_fail(server: Faulty, session: http.Session, status: int) -> None:
     server.behave = lambda handler: handler.answer(status, {})
     with pytest.raises(Transient):
-        oauth.revoke(standard(server), Secret("canary"), session)
+        SF.revoke(standard(server), Secret("canary"), session)
 
 
 def test_a_lost_answer_is_an_unknown_outcome(server: Faulty, session: http.Session) -> None:
     """V4: one request, and the caller learns that nobody knows."""
     server.behave = lambda _: time.sleep(2)
     with pytest.raises(Transient) as failure:
-        oauth.refresh(standard(server), CLIENT, Secret("canary"), session)
+        SF.refresh(standard(server), CLIENT, Secret("canary"), session)
     assert failure.value.outcome_unknown
     assert len(server.seen) == 1

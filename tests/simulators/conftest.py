@@ -11,9 +11,10 @@ from simulators.salesforce.rest.call import Answer, Call
 from simulators.salesforce.rest.queries import run
 from simulators.salesforce.rest.routes import dispatch
 from simulators.salesforce.staff import ACME, GLOBEX
+from tests.simulators.mail_providers import google, google_process, microsoft, microsoft_process
 from tests.simulators.running import salesforce, salesforce_process
 
-__all__ = ["salesforce", "salesforce_process"]
+__all__ = ["google", "google_process", "microsoft", "microsoft_process", "salesforce", "salesforce_process"]
 
 
 class InProcess:

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from organizations import epochs
 from organizations.models import Member
 from providers.base import Secret
+from tests.faults.oracle import judged, oracle
 from tests.organizations import people
 from tests.providers.faulty import faulty
 from tests.vault.rotating import USER, Rotating
 from vault import access, clients, grants, keys, leases
 from vault.grants import Grant
 from vault.models import Connection, State
+
+__all__ = ["judged", "oracle"]  # fixtures: the fault tests are judged by the oracle
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +36,13 @@ def _forget() -> None:
     leases._noted.clear()
     clients._refs.clear()
     access._recent.clear()
+
+
+@pytest.fixture(autouse=True)
+def by_the_oracle(request: pytest.FixtureRequest) -> None:
+    """Whoever works with the rotating provider is judged at the end."""
+    if "provider" in request.fixturenames:
+        request.getfixturevalue("judged")
 
 
 @pytest.fixture
@@ -87,6 +98,7 @@ def alice(provider: Rotating, transactional_db: None) -> Connected:
         subject=USER,
         login_url=url,
         state=State.HEALTHY,
+        last_success_at=timezone.now(),
         scopes=list(grant.scopes),
     )
     grants.store(row, grant)

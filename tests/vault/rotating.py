@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+from simulators.ledger import Ledger, Refresh, digest
 from tests.providers.faulty import Faulty, Handler, Seen
 
 ORG, USER = "00D000000000001EAA", "005000000000001AAA"
+GRANT = "the grant"
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Rotating:
     changes: dict[str, Any] = field(default_factory=dict)
     revoked: list[str] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    _spent: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -47,8 +51,10 @@ class Rotating:
     def _behave(self, handler: Handler) -> None:
         seen = self.server.seen[-1]
         if seen.path == "/services/oauth2/userinfo":
-            is_good = self.alive and seen.headers.get("Authorization") == f"Bearer {self.access_token}"
-            handler.answer(200 if is_good else 403, {"user_id": USER})
+            bearer = seen.headers.get("Authorization", "").removeprefix("Bearer ")
+            status = 200 if self.alive and bearer == self.access_token else 403
+            self.ledger.used(seen.path, status, GRANT, USER, bearer)
+            handler.answer(status, {"user_id": USER})
         elif seen.path == "/services/oauth2/revoke":
             self._revoke(handler, _field(seen, "token"))
         elif seen.path == "/services/oauth2/token":
@@ -58,20 +64,35 @@ class Rotating:
 
     def _revoke(self, handler: Handler, token: str) -> None:
         self.revoked.append(token)
+        self.ledger.used("/services/oauth2/revoke", 200, GRANT, USER, token)
         self.alive = self.alive and token != self.refresh_token
         handler.answer(200, {})
 
     def _refresh(self, handler: Handler, seen: Seen) -> None:
         with self._lock:
             self.refreshes += 1
-            refused = self._refusal(_field(seen, "refresh_token"))
+            presented = _field(seen, "refresh_token")
+            entry = self.ledger.presented(presented, GRANT, USER)
+            refused = self._refusal(presented)
             body = refused or self._rotate()
+            self._note(entry, presented, body)
         time.sleep(self.delay)
         self.meanwhile()
         if self.instead and not refused:
             self.instead(handler)
         else:
             handler.answer(400 if refused else 200, body)
+        entry.ended, entry.delivered = time.time(), not self.instead
+
+    def _note(self, entry: Refresh, presented: str, body: dict[str, Any]) -> None:
+        """Into the ledger; a behaviour that a test has put in place of rotation answers without a token."""
+        refused = "reuse" if presented in self._spent else "refused"
+        entry.outcome = "renewed" if body.get("access_token") else refused if "error" in body else "fault"
+        entry.issued = digest(self.refresh_token) if self.alive else ""
+
+    def living(self) -> list[dict[str, str]]:
+        """For the ledger: the grant, while a refresh token renews it."""
+        return [{"grant": GRANT, "subject": USER, "refresh": digest(self.refresh_token)}] if self.alive else []
 
     def _refusal(self, presented: str) -> dict[str, str]:
         if presented != self.refresh_token:
@@ -85,6 +106,7 @@ class Rotating:
         self.access_token = f"at{self.refreshes}.{secrets.token_hex(24)}"
         body: dict[str, Any] = {"access_token": self.access_token, "instance_url": self.server.url, "id": self.identity}
         if self.rotates:
+            self._spent.append(self.refresh_token)
             self.refresh_token = f"rt{self.refreshes}.{secrets.token_hex(24)}"
             body["refresh_token"] = self.refresh_token
         self.issued += [self.refresh_token, self.access_token]

@@ -32,6 +32,20 @@ def test_what_is_sealed_opens_in_its_place() -> None:
     assert len(blob) == 4 + 16 + 12 + len(SECRET) + 16
 
 
+def test_the_shortest_value_is_one_of_ours() -> None:
+    """Header and tag alone; a byte less is refused before any key is looked for."""
+    key, where = new_key(), place()
+    blob = seal(b"", where, key)
+    assert unseal(blob, where, key) == b""
+    with pytest.raises(TokenTampered):
+        key_id_of(blob[:-1])
+
+
+def test_each_part_is_told_with_its_length() -> None:
+    """Four bytes of length, then the part, and nothing in between: what is sealed must open after an upgrade, too."""
+    assert length_prefixed([b"ab", b"", b"c"]) == b"\0\0\0\2ab\0\0\0\0\0\0\0\1c"
+
+
 def test_sealing_twice_gives_different_blobs() -> None:
     key, where = new_key(), place()
     assert len({seal(SECRET, where, key)[20:32] for _ in range(2_000)}) == 2_000
@@ -128,3 +142,43 @@ def test_the_cipher_is_aes_256_gcm_as_published() -> None:
         )
         == plain
     )
+
+
+MANY = 10_000
+
+
+def test_any_two_of_ten_thousand_swapped_are_refused() -> None:
+    """C21, I5: each blob offered at another's place in turn: 100% of 10,000."""
+    key = new_key()
+    places = [place() for _ in range(MANY)]
+    blobs = [seal(b"a token", where, key) for where in places]
+    others = [(index + random.randint(1, MANY - 1)) % MANY for index in range(MANY)]
+    assert sum(_is_refused(blobs[other], where, key) for other, where in zip(others, places, strict=True)) == MANY
+
+
+def test_any_byte_flipped_in_ten_thousand_is_refused() -> None:
+    """C21, V19: any byte, any change: 100% of 10,000."""
+    key, where, refused = new_key(), place(), 0
+    for _ in range(MANY):
+        damaged = bytearray(seal(SECRET, where, key))
+        damaged[random.randrange(len(damaged))] ^= random.randint(1, 255)
+        refused += _is_refused(bytes(damaged), where, key)
+    assert refused == MANY
+
+
+def test_an_older_generation_put_back_is_refused() -> None:
+    """I5, I3: 100% of 10,000, whichever earlier generation it is."""
+    key, refused = new_key(), 0
+    for _ in range(MANY):
+        where = replace(place(), generation=random.randint(2, 1_000_000))
+        older = replace(where, generation=random.randint(0, where.generation - 1))
+        refused += _is_refused(seal(b"a token", older, key), where, key)
+    assert refused == MANY
+
+
+def _is_refused(blob: bytes, where: Place, key: SealingKey) -> bool:
+    try:
+        unseal(blob, where, key)
+    except TokenTampered:
+        return True
+    return False

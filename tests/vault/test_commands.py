@@ -13,11 +13,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from organizations.registries import Level, doctor_checks
+from organizations.models import Member
 from providers.base import Secret
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import cipher, connect, grants, keys, registrations, revocation, rotation
+from vault import cipher, connect, grants, keys, mailboxes, registrations, revocation, rotation
 from vault.models import ClientRegistration, Credential, DataKey, DiscardedGrant
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -75,7 +75,7 @@ def test_everything_is_sealed_anew_and_the_old_key_goes_when_rested(alice: Conne
 def test_a_key_that_is_still_named_is_kept(alice: Connected) -> None:
     """A kill between the new key and the last row loses nothing: the next run goes on."""
     before = key_of_credential()
-    keys.replace_primary(alice.member.organization_id)
+    rotation.new_data_keys()
     DataKey.objects.using("keys").update(created_at=timezone.now() - timedelta(hours=2))
     assert rotation.retire() == 0
     assert grants.load(alice.again()).access_token.reveal() == alice.grant.access_token.reveal()
@@ -102,28 +102,45 @@ def test_an_organizations_own_app_is_stored_sealed(
     assert "There was none" in run("salesforce_app", "--login-url", url, "--remove")
 
 
+@pytest.mark.parametrize("name", ["google", "microsoft"])
+def test_an_organizations_own_mail_app_is_its_members_alone(alice: Connected, tmp_path: Path, name: str) -> None:
+    """Charlie's organization has none of it."""
+    file, where = tmp_path / "secret", mailboxes.login_url(name)
+    file.write_text("from-a-file\n")
+    org = alice.member.organization
+    named = ("--provider", name, "--organization", org.salesforce_org_id)
+    out = run("mail_app", *named, "--client-id", "own", "--secret-file", str(file))
+    assert f"/connect/{name}/callback/" in out
+    assert "from-a-file" not in out
+    client = registrations.client_at(where, name, org.pk)
+    assert client is not None
+    assert client.client_secret is not None
+    assert (client.client_id, client.client_secret.reveal()) == ("own", "from-a-file")
+    charlie = Member.objects.get(name="Charlie Chen")
+    assert registrations.client_at(where, name, charlie.organization_id) is None
+    assert "Removed" in run("mail_app", *named, "--remove")
+    assert registrations.client_at(where, name, org.pk) is None
+    with pytest.raises(CommandError, match="Name the --organization"):
+        run("mail_app", "--provider", name, "--client-id", "own", "--public")
+
+
+def test_an_organization_is_named_in_each_way_that_operators_know(alice: Connected) -> None:
+    """By our id, and by 15 or 18 characters of Salesforce's; who is unknown is told what helps with that command."""
+    org = alice.member.organization
+    where = mailboxes.login_url("google")
+    for text in (str(org.pk), org.salesforce_org_id, org.salesforce_org_id[:15]):
+        run("mail_app", "--provider", "google", "--organization", text, "--client-id", text, "--public")
+        client = registrations.client_at(where, "google", org.pk)
+        assert client is not None
+        assert client.client_id == text
+    unknown = ("--organization", "00D000000000999", "--client-id", "own", "--public")
+    with pytest.raises(CommandError, match="one of its people signs in with Salesforce first") as refused:
+        run("mail_app", "--provider", "google", *unknown)
+    assert "leave" not in str(refused.value)
+    with pytest.raises(CommandError, match="leave --organization out"):
+        run("salesforce_app", "--login-url", "https://acme.my.salesforce.com", *unknown)
+
+
 def test_the_command_refuses_what_is_no_login_host(alice: Connected) -> None:
     with pytest.raises(CommandError, match="not a Salesforce login address"):
         run("salesforce_app", "--login-url", "https://evil.example", "--client-id", "own", "--public")
-
-
-def test_the_doctor_finds_the_key_the_app_and_the_connections(alice: Connected, settings: Settings) -> None:
-    def findings() -> dict[str, list[Level]]:
-        return {name: [f.level for f in check()] for name, check in doctor_checks if name.startswith("vault.")}
-
-    keys.verify_kek()
-    healthy = findings()
-    assert healthy == {
-        "vault.key": [Level.OK],
-        "vault.salesforce_app": [Level.OK],
-        "vault.connections": [Level.OK],
-    }
-    settings.VAULT_KEK, settings.SALESFORCE_CLIENT_ID = base64.b64encode(os.urandom(32)).decode(), ""
-    alice.connection.state = "needs_reconnect"
-    alice.connection.save()
-    ill = findings()
-    assert ill == {
-        "vault.key": [Level.ERROR],
-        "vault.salesforce_app": [Level.ERROR],
-        "vault.connections": [Level.WARNING],
-    }

@@ -4,17 +4,18 @@ import time
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 
 from organizations import epochs
-from organizations.models import AuditEntry, Member
+from organizations.models import AuditEntry, Member, Organization
 from providers.base import Secret
 from providers.errors import NeedsReconnect
 from tests.organizations import people
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from tests.vault.test_doors import HOST
-from vault import clients, grants, keys, leases, registrations, revocation, states, upkeep
+from vault import clients, erasing, grants, keys, leases, registrations, revocation, states, upkeep
 from vault.cipher import key_id_of
 from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
@@ -33,7 +34,8 @@ def add_in() -> None:
 
 
 def test_the_owner_sees_what_is_connected(alice: Connected, add_in: None) -> None:
-    """C10: state, scopes with their purpose, last use; no token, no host of a token."""
+    """C10: state, account, scopes with their purpose, last proof, last use; no token, no host of a token."""
+    Connection.objects.update(last_success_at=Now(), last_used_at=Now(), last_used_for="sidebar.lookup")
     answer = people.api(alice.member).call("get", "connections/")
     assert answer.status_code == 200
     (shape,) = answer.json()["connections"]
@@ -41,6 +43,10 @@ def test_the_owner_sees_what_is_connected(alice: Connected, add_in: None) -> Non
     assert (shape["provider"], shape["state"], shape["reason"]) == ("salesforce", "healthy", "")
     assert [each["scope"] for each in shape["scopes"]] == ["id", "api", "refresh_token", "web"]
     assert all(each["purpose"] for each in shape["scopes"])
+    assert (shape["account"], shape["missing_scopes"], shape["advice"]) == (alice.member.username, [], "")
+    assert shape["proven_at"] == shape["last_used_at"]
+    assert (shape["last_used_for"], shape["last_use"]) == ("sidebar.lookup", "Looking up the people of a message")
+    assert alice.connection.subject not in answer.content.decode()
     assert shape["reconnect_url"] == "http://localhost:8000/connect/salesforce/"
 
 
@@ -117,7 +123,7 @@ def test_a_refusal_ends_sessions_and_powers_until_salesforce_agrees_again(
     assert api.call("get", "me/").status_code == 200
     refused = Member.objects.get(pk=alice.member.pk)
     own_page = people.sign_in(refused)  # however he got in
-    assert own_page.get("/dashboard/connection/", headers=HOST).status_code == 200
+    assert own_page.get("/dashboard/connections/", headers=HOST).status_code == 200
     assert own_page.get("/dashboard/audit/", headers=HOST).status_code == 403
     with transaction.atomic():
         states.mend(alice.again())
@@ -155,17 +161,23 @@ def test_erasing_an_organization_leaves_nothing_to_open(alice: Connected, provid
     blob = bytes(Credential.objects.get().sealed)
     organization_id = alice.member.organization_id
     registrations.register("https://acme.my.salesforce.com", "own", Secret("own-secret"), organization_id)
-    assert upkeep.erase(organization_id) >= 3
+    Organization.objects.update(ending_since=Now())
+    (told,) = erasing.withdraw(organization_id, 0)
+    assert (told.provider, told.confirmed, told.unconfirmed, told.not_offered) == ("salesforce", 1, 0, 0)
+    assert erasing.count(organization_id)["data keys"] == 1
+    erasing.erase(organization_id)
     assert provider.revoked == [provider.refresh_token]
     assert not Connection.objects.exists()
     assert not ClientRegistration.objects.exists()
     assert not DataKey.objects.using("keys").filter(organization_id=organization_id).exists()
-    assert upkeep.erase(organization_id) == 0
+    assert set(erasing.count(organization_id).values()) == {0}
+    erasing.erase(organization_id)
     assert len(blob) > 100
     with pytest.raises(KeyGone):
         keys.key_by_id(key_id_of(blob), organization_id)
 
 
+@pytest.mark.oracle(finds=["I5"])
 def test_a_registered_secret_is_sealed_and_bound_to_its_host(alice: Connected, provider: Rotating) -> None:
     """An organization's own client id; its secret opens for no other host or client id."""
     url = "https://acme.my.salesforce.com"

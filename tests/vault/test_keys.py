@@ -3,26 +3,26 @@
 import base64
 import os
 import threading
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.core.checks import run_checks
 from django.db import connections
+from django.db.models.functions import Now
 from pytest_django import Settings
 
-from organizations.models import Organization
+from organizations.models import Epoch, Organization
 from providers.base import Secret
-from vault import keys, registrations, sealing
+from tests.organizations import people
+from tests.vault.keyrings import new_kek
+from vault import kek, keys, registrations, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
-from vault.kek import LocalKeyring
-from vault.models import DataKey, KekCanary
+from vault.kek import Keyring
+from vault.models import ClientRegistration, Connection, Credential, DataKey, KekCanary
 
 both = pytest.mark.django_db(databases=["default", "keys"])
-
-
-def new_kek() -> str:
-    return base64.b64encode(os.urandom(32)).decode()
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def cold() -> None:
 
 
 def a_place() -> Place:
-    return Place(uuid4(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
+    return Place(people.organization(), "vault_credential", uuid4(), "sealed", "salesforce", 1)
 
 
 @both
@@ -53,13 +53,14 @@ def test_data_keys_live_in_the_key_store_only() -> None:
     assert set(connections["keys"].introspection.table_names()) <= {
         "vault_datakey",
         "vault_kekcanary",
+        "vault_keystoremark",
         "django_migrations",
     }
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 def test_twenty_threads_make_one_key() -> None:
-    organization_id, found = uuid4(), []
+    organization_id, found = people.organization(), []
 
     def make() -> None:
         try:
@@ -89,6 +90,154 @@ def test_a_shredded_key_opens_nothing_any_more() -> None:
 
 
 @both
+@pytest.mark.parametrize("how", ["being destroyed", "gone"])
+def test_no_new_key_outlives_its_organization(how: str) -> None:
+    """C37: what comes in late for one that is destroyed seals nothing; a key it still has opens until it is deleted."""
+    mine = people.organization()
+    key = keys.primary_key(mine)
+    rows = Organization.objects.filter(pk=mine)
+    rows.update(ending_since=Now()) if how == "being destroyed" else rows.delete()
+    keys.forget_all()
+    assert keys.primary_key(mine).id == key.id
+    keys.shred(mine)
+    with pytest.raises(KeyGone, match="no new key is made"):
+        keys.primary_key(mine)
+    assert not DataKey.objects.using("keys").filter(organization_id=mine).exists()
+
+
+@both
+def test_shredding_is_told_to_every_process_and_spares_the_others() -> None:
+    """V18: also where nothing is left to delete, since an earlier call may have ended between the two."""
+    mine, other = people.organization(), people.organization()
+    spared = keys.primary_key(other)
+    ended = keys.primary_key(mine)
+    for count in (1, 0):
+        Epoch.objects.all().delete()
+        assert keys.shred(mine) == count
+        assert list(Epoch.objects.values_list("kind", "key")) == [("organization", str(mine))]
+    assert keys._primary.get(mine) is None
+    assert keys._primary.get(other) is spared
+    assert keys.primary_key(mine).id != ended.id
+    assert DataKey.objects.using("keys").get(organization_id=other).id == spared.id
+
+
+@both
+def test_forgetting_is_for_this_process_only() -> None:
+    mine, other = people.organization(), people.organization()
+    ids = {each: keys.primary_key(each).id for each in (mine, other)}
+    for each in (mine, other):
+        keys.key_by_id(ids[each], each)
+    keys.forget(mine)
+    kept = [(keys._primary.get(each), keys._by_id.get(ids[each])) for each in (mine, other)]
+    assert kept[0] == (None, None)
+    assert None not in kept[1]
+    keys.forget_all()
+    assert keys._primary.get(other) is None
+    assert keys.primary_key(mine).id == ids[mine]
+
+
+@both
+def test_what_an_earlier_release_has_stored_opens(settings: Settings) -> None:
+    """The format, by hand: magic, nonce, AES-256-GCM with the purpose and the ids, each preceded by its length."""
+    raw, data_key, key_id, owner = os.urandom(32), os.urandom(32), uuid4(), UUID(int=0)
+    settings.VAULT_KEK = base64.b64encode(raw).decode()
+
+    def wrapped(content: bytes, *parts: bytes) -> bytes:
+        nonce, aad = os.urandom(12), b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return b"SK\x01" + nonce + AESGCM(raw).encrypt(nonce, content, aad)
+
+    canary = wrapped(b"the canary sings under the right key", b"sv1-canary", b"default")
+    KekCanary.objects.using("keys").create(kek_id="default", wrapped=canary)
+    row = {"id": key_id, "organization_id": owner, "kek_id": "default"}
+    DataKey.objects.using("keys").create(**row, wrapped=wrapped(data_key, b"sv1-dek", key_id.bytes, owner.bytes))
+    keys.verify_kek()
+    key = keys.primary_key(keys.INSTANCE)
+    assert (key.id, key.organization_id) == (key_id, owner)
+    assert AESGCM(data_key).decrypt(b"n" * 12, key.aead.encrypt(b"n" * 12, b"secret", b"aad"), b"aad") == b"secret"
+    assert KekCanary.objects.using("keys").count() == 1
+
+
+@both
+def test_a_sealed_credential_alone_forbids_a_new_key(settings: Settings) -> None:
+    """V17; an app without a secret does not: nothing of it is sealed."""
+    registrations.register("https://acme.my.salesforce.com", "id", None, None)
+    keys.verify_kek()
+    assert ClientRegistration.objects.get().sealed_secret is None
+    alice = people.everybody()[0]
+    row = Connection.objects.create(organization=alice.organization, member=alice, provider="google", subject="1")
+    Credential.objects.create(connection=row, sealed=b"x")
+    KekCanary.objects.using("keys").all().delete()
+    with pytest.raises(KekUnusable, match="Sealed rows exist"):
+        keys.verify_kek()
+
+
+@both
+def test_wrapped_data_keys_alone_forbid_a_new_key(settings: Settings) -> None:
+    keys.primary_key(people.organization())
+    with pytest.raises(KekUnusable, match="Sealed rows exist"):
+        keys.verify_kek()
+    assert not KekCanary.objects.using("keys").exists()
+
+
+@both
+def test_the_primary_key_is_the_one_that_seals() -> None:
+    """Also beside older ones, whose rotation is not over; where there are only such, one is made."""
+    owner = people.organization()
+    keys.new_row(owner, "default").save(using="keys")
+    DataKey.objects.using("keys").update(is_primary=False)
+    made = DataKey.objects.using("keys").get(id=keys.primary_key(owner).id)
+    assert made.is_primary
+    keys.forget_all()
+    made.delete()
+    rows = {name: keys.new_row(owner, "default") for name in "abcdefg"}
+    assert {(row.organization_id, row.kek_id, row.is_primary) for row in rows.values()} == {(owner, "default", True)}
+    for name, row in rows.items():
+        row.is_primary = name == "d"
+        row.save(using="keys")
+    assert keys.primary_key(owner).id == rows["d"].id
+
+
+class Counting(Keyring):
+    """A keyring that remembers under which keys it was asked to open something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.asked: list[str] = []
+
+    def unwrap(self, wrapped: bytes, aad: bytes, kek_id: str) -> bytes:
+        self.asked.append(kek_id)
+        return super().unwrap(wrapped, aad, kek_id)
+
+
+@both
+def test_a_key_is_proven_once_and_a_wrong_one_named(settings: Settings) -> None:
+    """V16: what a process may say of its keys."""
+    old, new = new_kek(), new_kek()
+    settings.VAULT_KEK = f"new:{new},old:{old}"
+    keys.verify_kek()
+    ring = Counting(f"new:{new},old:{old}")
+    assert keys.prove(ring, set()) == (("new", "old"), {"new", "old"}, "")
+    ring.asked.clear()
+    assert keys.prove(ring, {"new", "gone"}) == (("new", "old"), {"new", "old"}, "")
+    assert set(ring.asked) == {"old"}
+    wrong = "The key named 'old' in VAULT_KEK is not the one that was used."
+    assert keys.prove(Keyring(f"old:{new_kek()},new:{new}"), set()) == (("new",), {"new"}, wrong)
+    assert keys.prove(Keyring(f"new:{new},unseen:{old}"), set()) == (("new", "unseen"), {"new"}, "")
+    keys.primary_key(people.organization())
+    trouble = "Data keys are wrapped under 'new', which VAULT_KEK does not hold."
+    assert keys.prove(Keyring(f"old:{old}"), set()) == (("old",), {"old"}, trouble)
+
+
+@both
+def test_a_canary_of_other_words_is_the_wrong_key(settings: Settings) -> None:
+    ring = kek.current()
+    aad = keys._canary_aad("default")
+    KekCanary.objects.using("keys").create(kek_id="default", wrapped=ring.wrap(b"another song", aad, "default"))
+    with pytest.raises(KekUnusable, match="The key named 'default' in VAULT_KEK is not the one that was used"):
+        keys.verify_kek()
+
+
+@both
 def test_another_organizations_key_is_never_used() -> None:
     where, other = a_place(), a_place()
     keys.primary_key(other.organization_id)
@@ -113,7 +262,7 @@ def test_a_wrapped_key_moved_to_another_row_does_not_open() -> None:
 @both
 def test_swapped_rows_are_refused() -> None:
     """C21: any two ciphertexts of 300 rows swapped, all rejected, in one organization too."""
-    organization_id = uuid4()
+    organization_id = people.organization()
     places = [Place(organization_id, "vault_credential", uuid4(), "sealed", "salesforce", 1) for _ in range(300)]
     blobs = [sealing.seal(b"secret", where) for where in places]
     refused = 0
@@ -189,6 +338,10 @@ def test_a_second_key_is_taken_in_and_the_first_must_stay_while_used(settings: S
         (f"{'k' * 65}:{new_kek()}", "too long"),
         (f"a:{new_kek()},a:{new_kek()}", "twice"),
         (f"a:{new_kek()},", "0 bytes"),
+        (f"a\x07:{new_kek()}", "not printable"),
+        (f"schlüssel:{new_kek()}", "not printable"),
+        (f"{new_kek()[:20]}!{new_kek()[20:]}", "not base64"),
+        (base64.b64encode(bytes(range(7)) * 4 + bytes(4)).decode(), "sample"),
     ],
 )
 def test_a_missing_or_malformed_key_fails_the_start_up_check(text: str, says: str, settings: Settings) -> None:
@@ -198,11 +351,3 @@ def test_a_missing_or_malformed_key_fails_the_start_up_check(text: str, says: st
     assert len(messages) == 1
     assert says in messages[0]
     assert not any(len(part) > 12 and part in messages[0] for part in text.replace(",", ":").split(":"))
-
-
-def test_a_keyring_names_its_keys() -> None:
-    ring = LocalKeyring(f"new:{new_kek()},old:{new_kek()}")
-    assert ring.current_id() == "new"
-    assert ring.ids() == ("new", "old")
-    with pytest.raises(KekUnusable):
-        ring.unwrap(ring.wrap(b"k" * 32, b"aad"), b"aad", "old")

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -75,12 +75,35 @@ def borrowed() -> int:
     return int(stats["pool_size"] - stats["pool_available"])
 
 
+@contextmanager
+def others_inside(doorway: Doorway, *keys: str) -> Iterator[None]:
+    """So many other threads wait for their providers."""
+    go_on, arrived = threading.Event(), threading.Barrier(len(keys) + 1)
+
+    def wait(key: str) -> None:
+        with doorway.waiting(key):
+            arrived.wait(10)
+            go_on.wait(30)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        waiting = [pool.submit(wait, key) for key in keys]
+        try:
+            arrived.wait(10)
+            yield
+        finally:
+            go_on.set()
+            for future in waiting:
+                future.result()
+
+
+def full(doorway: Doorway) -> list[str]:
+    return [f"https://{number}.example" for number in range(doorway.limit)]
+
+
 def test_a_login_host_that_is_known_needs_no_place(provider: Rotating) -> None:
     oauth._metadata.clear()
     begin(Client(headers=HOST), provider.server.url)
-    with ExitStack() as held:
-        for number in range(outbound.sign_ins.limit):
-            held.enter_context(outbound.sign_ins.waiting(f"https://{number}.example"))
+    with others_inside(outbound.sign_ins, *full(outbound.sign_ins)):
         begin(Client(headers=HOST), provider.server.url)
 
 
@@ -90,22 +113,44 @@ def test_a_callback_over_the_limit_may_come_again(provider: Rotating) -> None:
     sent = begin(browser, provider.server.url)
     address = sent["redirect_uri"].removeprefix("http://localhost:8000")
     answer = {"state": sent["state"], "error": "access_denied"}
-    with ExitStack() as held:
-        for number in range(outbound.sign_ins.limit):
-            held.enter_context(outbound.sign_ins.waiting(f"https://{number}.example"))
+    with others_inside(outbound.sign_ins, *full(outbound.sign_ins)):
         assert browser.get(address, answer).status_code == 503
     assert browser.get(address, answer).status_code == 403
 
 
 def test_one_host_leaves_places_for_others() -> None:
     doorway = Doorway(64)
-    with ExitStack() as held:
-        for _ in range(6):
-            held.enter_context(doorway.waiting("slow"))
+    with others_inside(doorway, *["slow"] * 6):
         with pytest.raises(NotAllowedHere), doorway.waiting("slow"):
             pass
-        held.enter_context(doorway.waiting("one"))
-        held.enter_context(doorway.waiting("two"))
-        with doorway.place("three") as taken:
+        with others_inside(doorway, "one", "two"), doorway.place("three") as taken:
             assert not taken
     assert not doorway._inside
+
+
+def test_who_is_inside_needs_no_second_place() -> None:
+    """The host's metadata is asked for, and a replaced grant revoked, by a callback that has its place already."""
+    doorway = Doorway(8)
+    assert doorway.limit == 1
+    with doorway.waiting("google"):
+        with doorway.waiting("https://accounts.example"), doorway.place("revocation") as taken:
+            assert taken
+        assert doorway._inside == {"google": 1}
+    assert not doorway._inside
+    with others_inside(doorway, "google"), pytest.raises(NotAllowedHere), doorway.waiting("google"):
+        pass
+
+
+def test_metadata_that_cannot_be_had_uses_no_state_up(provider: Rotating) -> None:
+    """Another process than the one where the sign-in began, or an hour later: the same address works again."""
+    browser = Client(headers=HOST)
+    sent = begin(browser, provider.server.url)
+    address = sent["redirect_uri"].removeprefix("http://localhost:8000")
+    answer = {"state": sent["state"], "error": "access_denied"}
+    oauth._metadata.clear()
+    usual = provider.server.behave
+    provider.server.behave = lambda handler: handler.answer(503, {})
+    assert browser.get(address, answer).status_code == 503
+    provider.server.behave = usual
+    assert browser.get(address, answer).status_code == 403
+    assert browser.get(address, answer).status_code == 400

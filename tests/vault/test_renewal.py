@@ -12,14 +12,17 @@ from django.utils import timezone
 
 from organizations.models import AuditEntry
 from providers.base import Access, Secret
-from providers.errors import NeedsReconnect, Transient
+from providers.errors import NeedsReconnect, RateLimited, Transient
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut, page
-from vault import answers, clients, grants, renewal, upkeep
-from vault.models import Attempt, Connection, Credential, State
+from vault import answers, clients, grants, incidents, renewal, upkeep
+from vault.models import Attempt, Connection, Credential, Incident, State
 from vault.tokens import ConnectionTokens
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "keys"], transaction=True),
+    pytest.mark.usefixtures("judged"),
+]
 
 
 def tokens(alice: Connected, purpose: str = "test") -> ConnectionTokens:
@@ -85,6 +88,7 @@ def test_twenty_threads_with_a_refused_token_make_one_call(alice: Connected, pro
 
 def test_an_error_is_shared_by_all_who_wait(alice: Connected, provider: Rotating) -> None:
     provider.delay = 0.2
+    provider._rotate = dict  # type: ignore[method-assign]
     provider.instead = lambda handler: handler.answer(503, {})
     old = tokens(alice).access().token
     found = at_once(20, lambda: tokens(alice).access(rejected=old))
@@ -173,6 +177,7 @@ def test_an_html_page_with_status_200_is_no_answer(alice: Connected, provider: R
     assert Attempt.objects.get().sealed_answer is None
 
 
+@pytest.mark.oracle(reuses=1)
 def test_a_lost_answer_is_tried_once_more_and_then_final(alice: Connected, provider: Rotating) -> None:
     """V3, V4: rotated there, never stored here. The re-use is refused, and only then the grant is dead."""
     old = tokens(alice).access().token
@@ -192,6 +197,60 @@ def test_a_lost_answer_is_tried_once_more_and_then_final(alice: Connected, provi
         tokens(alice).access(rejected=old)
     assert provider.refreshes == 2
     assert alice.again().state == State.NEEDS_RECONNECT
+
+
+@pytest.mark.oracle(reuses=1)
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_gateways_answer_may_hide_a_rotation(alice: Connected, provider: Rotating, status: int) -> None:
+    """V9, V4, I6: Salesforce has rotated behind it. Not dead, never asked without need, and the refusal says why."""
+    old = tokens(alice).access().token
+    provider.instead = lambda handler: handler.answer(status, {"error": "bad gateway"}, {"Retry-After": "7"})
+    with pytest.raises(Transient) as lost:
+        tokens(alice).access(rejected=old)
+    assert (lost.value.outcome_unknown, lost.value.retry_after) == (True, 7.0)
+    row = alice.again()
+    assert (row.state, Attempt.objects.get().outcome) == (State.DEGRADED, answers.UNKNOWN)
+    assert "connect again" in row.reason
+    Connection.objects.update(connected_at="2020-01-01T00:00:00Z", retry_at=None)
+    upkeep.keep_alive(row.pk)
+    assert provider.refreshes == 1
+    with pytest.raises(NeedsReconnect, match="interrupted"):
+        tokens(alice).access(rejected=old)
+    assert Incident.objects.get().kind == incidents.REUSE
+
+
+def test_maintenance_stops_no_renewal_for_good(alice: Connected, provider: Rotating) -> None:
+    """V9: 503 with Retry-After, said before anything was done. Who needs a token is renewed, and so is the idle."""
+    old = tokens(alice).access().token
+    rotate, provider._rotate = provider._rotate, dict  # type: ignore[method-assign]
+    provider.instead = lambda handler: handler.answer(503, {}, {"Retry-After": "7"})
+    for _ in range(2):
+        with pytest.raises(Transient):
+            tokens(alice).access(rejected=old)
+        retry_now(alice.connection.pk)
+    provider.instead, provider._rotate = None, rotate  # type: ignore[method-assign]
+    assert tokens(alice).access(rejected=old).token.reveal() == provider.access_token
+    assert (alice.again().state, alice.again().reason) == (State.HEALTHY, "")
+    Attempt.objects.filter(outcome=answers.RENEWED).update(ended_at="2020-01-02T00:00:00Z")
+    Connection.objects.update(connected_at="2020-01-01T00:00:00Z")
+    upkeep.keep_alive(alice.connection.pk)
+    assert provider.refreshes == 4
+
+
+def test_being_asked_to_wait_is_no_unknown_outcome(alice: Connected, provider: Rotating) -> None:
+    """V9: 429 stands instead of an answer; a refusal after it is a plain one."""
+    old = tokens(alice).access().token
+    provider._rotate = dict  # type: ignore[method-assign]
+    provider.instead = lambda handler: handler.answer(429, {})
+    with pytest.raises(RateLimited):
+        tokens(alice).access(rejected=old)
+    assert Attempt.objects.get().outcome == answers.FAILED
+    assert "connect again" not in alice.again().reason
+    retry_now(alice.connection.pk)
+    provider.alive = False
+    with pytest.raises(NeedsReconnect, match="revoked or has expired"):
+        tokens(alice).access(rejected=old)
+    assert not Incident.objects.exists()
 
 
 def test_a_request_that_never_arrived_is_tried_again(alice: Connected, provider: Rotating) -> None:

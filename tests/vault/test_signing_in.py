@@ -39,7 +39,7 @@ def sim(salesforce_process: Running, settings: Settings) -> Iterator[Running]:  
 
 def come_back(sim: Running, browser: Client, user: str, org: str, login: str, allow: bool = True) -> Any:
     """Begin at `login`, sign in and consent at Salesforce, and follow the redirect back to us."""
-    sent = begin(browser, login, next="/dashboard/connection/")
+    sent = begin(browser, login, next="/dashboard/connections/")
     arrived = sim.walk(sent["url"], user, org, sent["redirect_uri"], allow)
     return browser.get(arrived.removeprefix("http://localhost:8000"))
 
@@ -50,7 +50,7 @@ def sign_in(
     browser = Client(headers=HOST)
     answer = come_back(sim, browser, user, org, login or sim.org(org)["api_url"])
     assert answer.status_code == 302, sentence(answer)
-    assert answer["Location"] == "/dashboard/connection/"
+    assert answer["Location"] == "/dashboard/connections/"
     return browser, Connection.objects.get(member_id=browser.session["_auth_user_id"])
 
 
@@ -344,7 +344,7 @@ def test_disconnecting_ends_the_grant_at_salesforce(sim: Running) -> None:
     assert not ObjectAccess.objects.exists()
     row.refresh_from_db()
     assert row.state == State.SHREDDED
-    assert browser.get("/dashboard/connection/").status_code != 200 or "_auth_user_id" not in browser.session
+    assert browser.get("/dashboard/connections/").status_code != 200 or "_auth_user_id" not in browser.session
 
 
 def test_the_daily_refresh_notices_other_rights_and_another_name(sim: Running) -> None:

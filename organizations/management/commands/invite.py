@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from organizations import invitations
+from organizations import invitations, named
 from organizations.models import Organization, Role
 
 
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", help="Salesforce username, such as jane@acme.example")
-        parser.add_argument("--organization", default="", help="Salesforce org id (18 characters)")
+        parser.add_argument("--organization", default="", help="our id of it, or its Salesforce org id")
         parser.add_argument("--role", default=Role.USER.value, choices=[role.value for role in Role][1:])
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -24,10 +24,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         self.stdout.write(f"Invited for {invitations.LIFETIME.days} days. The person signs in at Salesforce as usual.")
 
-    def _organization(self, salesforce_org_id: str) -> Organization | None:
-        if not salesforce_org_id:
+    def _organization(self, text: str) -> Organization | None:
+        if not text:
             return None
-        found = Organization.objects.filter(salesforce_org_id=salesforce_org_id).first()
+        found = named.organization(text)
         if found is None:
-            raise CommandError("There is no organization with this Salesforce org id.")
+            raise CommandError("There is no organization with this id.")
         return found

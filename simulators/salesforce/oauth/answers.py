@@ -8,14 +8,13 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulators.front import Form, Result
+from simulators.oauth.proofs import verifies
 from simulators.salesforce.oauth.apps import SCOPES, App
 from simulators.salesforce.oauth.grants import Code, Grant
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
-
-Form = dict[str, str]
-Result = tuple[int, Any]
 
 
 def metadata(host: Host) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def _exchange(host: Host, form: Form, app: App) -> Result:
             return oauth_error("invalid_grant", "invalid authorization code")
         if code.redirect_uri != form.get("redirect_uri"):
             return oauth_error("redirect_uri_mismatch", "redirect_uri must match configuration")
-        if not _verifies(code.challenge, form.get("code_verifier")):
+        if code.challenge and not verifies(code.challenge, form.get("code_verifier", "")):
             return oauth_error("invalid_grant", "invalid code verifier")
         user = org.by_id[code.user_id]
         if not user.active:
@@ -92,13 +91,6 @@ def _exchange(host: Host, form: Form, app: App) -> Result:
         access, refresh = org.grants.open(code, org.id, app.most_grants)
         return 200, _answer(host, org, user, app, code.scopes, access, refresh)
     return oauth_error("invalid_grant", "expired authorization code")
-
-
-def _verifies(challenge: str | None, verifier: str | None) -> bool:
-    if challenge is None:
-        return True
-    hashed = base64.urlsafe_b64encode(hashlib.sha256((verifier or "").encode()).digest()).rstrip(b"=").decode()
-    return hmac.compare_digest(hashed, challenge)
 
 
 def _by_password(host: Host, form: Form, app: App) -> Result:
@@ -121,7 +113,7 @@ def _renew(host: Host, form: Form, app: App) -> Result:
             return oauth_error("invalid_grant", "expired access/refresh token")
         if known and not org.by_id[known.user_id].active:
             return oauth_error("inactive_user", "user is inactive")
-        renewed = org.grants.renew(text, org.id, app.rotates)
+        renewed = org.grants.renew(text, org.id, app.rotates and org.mode.rotate, org.mode.reuse_kills_family)
         if renewed:
             grant, access, refresh = renewed
             return 200, _answer(host, org, org.by_id[grant.user_id], app, grant.scopes, access, refresh)

@@ -5,6 +5,7 @@ from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from simulators.oauth.html import message
 from simulators.salesforce.oauth import html
 from simulators.salesforce.oauth.grants import Code
 from simulators.salesforce.oauth.hosts import Host, Pending
@@ -114,7 +115,7 @@ def _grant(host: Host, key: str, org: Org, user: User) -> Response:
 def login_page(host: Host, form: Form) -> Response:
     pending = host.held(form.get("request", ""))
     if form.get("request") and pending is None:
-        return HTMLResponse(html.message("This request has expired", "Please start again from the app."), 400)
+        return HTMLResponse(message("This request has expired", "Please start again from the app."), 400)
     hint = form.get("un") or (pending.login_hint if pending else "")
     return HTMLResponse(html.login(host, _carried(form), "", hint))
 
@@ -161,7 +162,7 @@ def consent_page(host: Host, form: Form, sid: str | None) -> Response:
     pending, signed_in = host.held(key), host.signed_in(sid)
     app = host.app(pending.client_id) if pending else None
     if pending is None or signed_in is None or app is None:
-        return HTMLResponse(html.message("This request has expired", "Please start again from the app."), 400)
+        return HTMLResponse(message("This request has expired", "Please start again from the app."), 400)
     return HTMLResponse(html.consent(host, key, app, pending.scopes, *signed_in))
 
 
@@ -170,7 +171,7 @@ def decide(host: Host, form: Form, sid: str | None) -> Response:
     key = form.get("request", "")
     pending, signed_in = host.held(key), host.signed_in(sid)
     if pending is None or signed_in is None:
-        return HTMLResponse(html.message("This request has expired", "Please start again from the app."), 400)
+        return HTMLResponse(message("This request has expired", "Please start again from the app."), 400)
     if form.get("decision") != "allow":
         return _finish(host, key, error="access_denied", error_description="end-user denied authorization")
     org, user = signed_in
@@ -183,7 +184,7 @@ def front_door(host: Host, form: Form) -> Response:
     org = host.org
     entry = org.single_access.pop(form.get("otp", ""), None) if org else None
     if org is None or entry is None or entry[2] < time.time():
-        return HTMLResponse(html.message("This link has been used or has expired", "Open the record again."), 403)
+        return HTMLResponse(message("This link has been used or has expired", "Open the record again."), 403)
     response = RedirectResponse(entry[1], 302)
     keep_session(host, response, host.open_session(org, org.by_id[entry[0]]))
     return response
@@ -198,12 +199,12 @@ def record_page(host: Host, path: str, sid: str | None) -> Response:
     access = org.access_of(user)
     row = next((found for piece in path.split("/") if (found := org.store.get(_id(piece)))), None)
     if row is None and path.strip("/") in ("", "lightning", "lightning/page/home", "home/home.jsp"):
-        return HTMLResponse(html.message(f"Welcome, {user.first}", f"You are signed in to {org.name}."))
+        return HTMLResponse(message(f"Welcome, {user.first}", f"You are signed in to {org.name}."))
     kind = org.store.schema.of_id(row["Id"]) if row else None
     if row is None or kind is None or row.get("IsDeleted"):
-        return HTMLResponse(html.message("This record does not exist", "It may have been deleted."), 404)
+        return HTMLResponse(message("This record does not exist", "It may have been deleted."), 404)
     if not access.reads(kind) or not access.sees(kind, row):
-        return HTMLResponse(html.message("Insufficient Privileges", "Ask your administrator for access."), 403)
+        return HTMLResponse(message("Insufficient Privileges", "Ask your administrator for access."), 403)
     return HTMLResponse(html.record(kind, row, access, org))
 
 

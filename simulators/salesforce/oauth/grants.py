@@ -1,6 +1,5 @@
 """Codes, access and refresh tokens of an org. Tokens are kept as hashes only; idle access tokens die."""
 
-import hashlib
 import json
 import secrets
 import time
@@ -8,9 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+from simulators.ledger import digest
+from simulators.oauth.reuse import ReuseReports
 
 
 @dataclass
@@ -46,6 +44,7 @@ class Grants:
         self.codes: dict[str, Code] = {}
         self.approvals: dict[tuple[str, str], set[str]] = {}
         self.file: Path | None = None
+        self.reuse_reports = ReuseReports()
         self._by_token: dict[str, Grant] = {}
 
     # -- codes --------------------------------------------------------------------------------------------------
@@ -87,17 +86,20 @@ class Grants:
         self._by_token[digest(token)] = grant
         return token
 
-    def renew(self, token: str, org_id: str, rotates: bool) -> tuple[Grant, str, str | None] | None:
-        """A fresh access token, and with rotation a fresh refresh token. A spent one kills the whole grant."""
+    def renew(self, token: str, org_id: str, rotates: bool, kills: bool) -> tuple[Grant, str, str | None] | None:
+        """A fresh access token, and with rotation a fresh refresh token. A spent one is reported, and with `kills`
+        ends the whole grant."""
         grant = self._by_token.get(digest(token))
         if grant is None or digest(token) in grant.access:
             return None
         if digest(token) != grant.refresh:
-            self.revoke(grant)
-            return None
+            self.reuse_reports.add(token, grant.user_id, grant.client_id, grant.id, kills)
+            if kills:
+                self.revoke(grant)
+                return None
         refresh = None
         if rotates:
-            grant.spent = [*grant.spent[-50:], digest(token)]
+            grant.spent = [*grant.spent[-50:], *([grant.refresh] if grant.refresh else [])]
             refresh = self._new_refresh(grant)
         return grant, self.new_access(grant, org_id), refresh
 
@@ -118,6 +120,14 @@ class Grants:
         grant = self._by_token.get(digest(token))
         living = grant and (digest(token) == grant.refresh or digest(token) in grant.access)
         return grant if living else None
+
+    def whose(self, token: str) -> Grant | None:
+        """The grant of any token it ever had, spent ones too, as long as it lives."""
+        return self._by_token.get(digest(token))
+
+    def living(self) -> list[dict[str, str]]:
+        """For the ledger: every grant that can be renewed."""
+        return [{"grant": g.id, "subject": g.user_id, "refresh": g.refresh} for g in self.grants.values() if g.refresh]
 
     def revoke_token(self, token: str) -> bool:
         """A refresh token takes its access tokens with it; an access token goes alone."""

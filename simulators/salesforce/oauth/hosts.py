@@ -2,11 +2,11 @@
 
 import secrets
 import time
-from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
-from simulators.salesforce.faults import Faults
+from simulators.clock import Clock
+from simulators.faults import Faults
+from simulators.front import Calls
 from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.org import LoginHost, Org
 from simulators.salesforce.profiles import User
@@ -39,7 +39,8 @@ class Host:
     org: Org | None
     prefix: str
     faults: Faults
-    calls: deque[dict[str, Any]]
+    calls: Calls
+    clock: Clock
     api_url: str = ""
     pages_url: str = ""
     is_site: bool = False
@@ -93,7 +94,7 @@ def hosts_of(orgs: list[Org], logins: list[LoginHost]) -> list[Host]:
     out = []
     for org in orgs:
         name = f"{org.name} (sandbox)" if org.plan.is_sandbox else org.name
-        out.append(Host(org.key, name, [org], org, "", org.faults, org.calls))
+        out.append(Host(org.key, name, [org], org, "", org.faults, org.calls, org.clock))
         if org.site:
             out.append(
                 Host(
@@ -104,8 +105,11 @@ def hosts_of(orgs: list[Org], logins: list[LoginHost]) -> list[Host]:
                     org.site.prefix,
                     org.faults,
                     org.calls,
+                    org.clock,
                     is_site=True,
                 )
             )
-    out += [Host(login.key, login.name, login.orgs, None, "", login.faults, login.calls) for login in logins]
+    out += [
+        Host(login.key, login.name, login.orgs, None, "", login.faults, login.calls, login.clock) for login in logins
+    ]
     return out

@@ -3,6 +3,8 @@
 from html import escape
 from typing import Any
 
+from simulators.oauth.html import hidden as hidden_fields
+from simulators.oauth.html import page
 from simulators.salesforce.oauth.apps import LABELS, App
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
@@ -11,37 +13,10 @@ from simulators.salesforce.schema import ObjectType
 from simulators.salesforce.soql.values import reader
 from simulators.salesforce.store import Row
 
-_STYLE = """
-:root{color-scheme:light dark;--blue:#0b5cab;--line:#8886;--card:#fff;--back:#f3f3f3;--text:#181818}
-@media(prefers-color-scheme:dark){:root{--blue:#78b0ff;--card:#242424;--back:#161616;--text:#eee}}
-*{box-sizing:border-box}body{margin:0;font:16px/1.5 system-ui,sans-serif;background:var(--back);color:var(--text)}
-main{max-width:30rem;margin:3rem auto;padding:2rem;background:var(--card);border:1px solid var(--line);
-border-radius:.5rem}main.wide{max-width:52rem}h1{font-size:1.35rem;margin:0 0 .25rem}
-p{margin:.5rem 0}.sub{opacity:.8;font-size:.9rem}
-label{display:block;margin:.75rem 0 .25rem}input{width:100%;padding:.55rem;font:inherit;
-border:1px solid var(--line);border-radius:.25rem;background:transparent;color:inherit}
-button{width:100%;padding:.6rem 1rem;margin-top:.75rem;
-font:inherit;border:1px solid var(--blue);border-radius:.25rem;
-background:transparent;color:var(--blue);cursor:pointer;text-align:left}
-button.first{background:#0b5cab;color:#fff;text-align:center}.two{display:flex;gap:1rem}.two button{text-align:center}
-.error{border-left:4px solid #ba0517;padding:.25rem .75rem}
-dl{display:grid;grid-template-columns:14rem 1fr;gap:.25rem 1rem}
-dt{opacity:.75}dd{margin:0;overflow-wrap:anywhere}
-hr{border:0;border-top:1px solid var(--line);margin:1.25rem 0}a{color:var(--blue)}
-"""
-
-
-def page(title: str, inner: str, wide: bool = False) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-        f"<body><main{' class=wide' if wide else ''}>{inner}</main></body></html>"
-    )
-
 
 def login(host: Host, hidden: dict[str, str], error: str, hint: str) -> str:
     """User name and password, or one click for a demo user."""
-    fields = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in hidden.items())
+    fields = hidden_fields(hidden)
     action = f"{host.prefix}/login"
     quick = "".join(
         f'<button name="as" value="{escape(org.key)}:{escape(user.key)}">{escape(user.name)} · {escape(org.name)}'
@@ -71,10 +46,6 @@ def consent(host: Host, key: str, app: App, scopes: tuple[str, ...], org: Org, u
         f'<button name="decision" value="deny" id="oadeny">Deny</button>'
         f'<button class="first" name="decision" value="allow" id="oaapprove">Allow</button></form>',
     )
-
-
-def message(title: str, text: str) -> str:
-    return page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>")
 
 
 def record(kind: ObjectType, row: Row, access: Access, org: Org) -> str:

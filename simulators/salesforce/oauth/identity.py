@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from simulators.salesforce.oauth.answers import Result, grant_of
+from simulators.front import Result
+from simulators.salesforce.oauth.answers import grant_of
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User

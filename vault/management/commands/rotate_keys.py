@@ -1,9 +1,11 @@
 """`manage.py rotate_keys`: wrap data keys under the first key of VAULT_KEK; with --data-keys, seal everything anew."""
 
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from providers.errors import Transient
 from vault import rotation
 from vault.errors import VaultError
 
@@ -15,18 +17,30 @@ class Command(BaseCommand):
         parser.add_argument("--data-keys", action="store_true", help="also make new data keys and seal everything anew")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._told_at = time.monotonic()
         try:
             self._rotate(new_data_keys=options["data_keys"])
-        except VaultError as error:
-            raise CommandError(str(error)) from None
+        except (VaultError, Transient) as error:
+            raise CommandError(f"{error} Run it again then: it goes on where it was.") from None
 
     def _rotate(self, *, new_data_keys: bool) -> None:
-        self.stdout.write(f"Data keys wrapped anew: {rotation.rewrap()}")
+        if orphans := rotation.drop_orphans():
+            self.stdout.write(f"Data keys deleted whose organization is not here: {orphans}")
+        retired = rotation.retire()
+        self.stdout.write(f"Data keys wrapped anew: {rotation.rewrap(self._tell)}")
         if new_data_keys:
-            sealed = sum(rotation.renew_data_key(each) for each in rotation.organization_ids())
-            self.stdout.write(f"Values sealed anew: {sealed}")
-        self.stdout.write(
-            f"Old data keys deleted: {rotation.retire()} (an hour after their successor came, at the earliest)"
-        )
+            self.stdout.write(f"New data keys: {rotation.new_data_keys(self._tell)}")
+        resealed = rotation.reseal(self._tell)
+        self.stdout.write(f"Values sealed anew: {resealed.done}")
+        if resealed.damaged:
+            self.stdout.write(f"Values that do not open, and were left as they are: {len(resealed.damaged)}")
+        retired += rotation.retire()
+        self.stdout.write(f"Old data keys deleted: {retired} (an hour after their successor came, at the earliest)")
         for kek_id in rotation.unused_keks():
             self.stdout.write(f"Nothing is wrapped under '{kek_id}' any more; keep it offline while a backup needs it.")
+
+    def _tell(self, what: str, count: int) -> None:
+        """Progress, about once a second."""
+        if time.monotonic() - self._told_at >= 1.0:
+            self._told_at = time.monotonic()
+            self.stderr.write(f"{what}: {count:,}")

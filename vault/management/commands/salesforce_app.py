@@ -1,15 +1,15 @@
 """`manage.py salesforce_app`: an organization's own client id for a login host. The secret is never an argument."""
 
-import getpass
-import sys
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from providers.base import Secret
 from providers.errors import HostNotAllowed
 from vault import connect, registrations, salesforce
+from vault.management.commands import _registering
+from vault.management.commands._registering import organization_in, secret_in
+
+_WITHOUT = "leave --organization out: the login host says whose app it is."
 
 
 class Command(BaseCommand):
@@ -17,11 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--login-url", required=True, help="https://acme.my.salesforce.com, or a site's address")
-        parser.add_argument("--client-id", help="the consumer key of the app in that organization")
-        parser.add_argument("--secret-file", help="file with the consumer secret; else it is read from stdin")
-        parser.add_argument("--public", action="store_true", help="the app has no secret (PKCE alone)")
-        parser.add_argument("--organization", help="the Salesforce organization id (18 characters) it belongs to")
-        parser.add_argument("--remove", action="store_true")
+        _registering.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -32,29 +28,7 @@ class Command(BaseCommand):
             removed = registrations.unregister(login_url)
             self.stdout.write("Removed." if removed else "There was none.")
         elif options["client_id"]:
-            registrations.register(login_url, options["client_id"], _secret(options), _organization_id(options))
+            organization_id = organization_in(options, _WITHOUT)
+            registrations.register(login_url, options["client_id"], secret_in(options), organization_id)
             self.stdout.write("Stored.")
         self.stdout.write(f"Callback URL to enter in the app: {connect.redirect_uri(login_url)}")
-
-
-def _secret(options: dict[str, Any]) -> Secret | None:
-    if options["public"]:
-        return None
-    if options["secret_file"]:
-        text = Path(options["secret_file"]).read_text(encoding="utf-8")
-    elif sys.stdin.isatty():
-        text = getpass.getpass("Consumer secret: ")
-    else:
-        text = sys.stdin.read()
-    if not text.strip():
-        raise CommandError("The secret is empty. Use --public for an app without one.")
-    return Secret(text.strip())
-
-
-def _organization_id(options: dict[str, Any]) -> Any:
-    if not options["organization"]:
-        return None
-    organization = registrations.organization_named(options["organization"])
-    if organization is None:
-        raise CommandError("No such organization has signed in yet; leave --organization out.")
-    return organization.pk

@@ -1,0 +1,91 @@
+"""`manage.py destroy_organization`: ends an organization for good and leaves a signed certificate (C37)."""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from organizations import certificate, erasing
+
+#: Seconds to wait for a provider that confirms nothing, before its grants are named in the certificate as unconfirmed.
+PATIENCE = 120.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Destroy an organization: its people are locked out at once, grants are revoked at the providers, every row is "
+        "deleted, its data keys are shredded, and a signed certificate says so. There is no way back. A run that was "
+        "killed goes on where it stopped; give the same id again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("organization", help="our id of the organization, or its Salesforce org id")
+        parser.add_argument("--dry-run", action="store_true", help="show what would go; change nothing")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--certificate", type=Path, help="where to write it (LOCAL_DIR/certificates/<id>.json)")
+        parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds to wait for a silent provider")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            certificate.public_key()  # before anything: what nobody could show to be done is not begun
+        except certificate.NoSigningKey as error:
+            raise CommandError(f"Nothing was changed. {error}") from None
+        try:
+            organization_id = erasing.find(options["organization"])
+        except erasing.NoSuchOrganization as error:
+            self._already_destroyed(options["organization"], str(error))
+            return
+        if options["dry_run"]:
+            self._show(organization_id)
+            return
+        if not options["yes"]:
+            self._ask(organization_id, options["organization"])
+        self._destroy(organization_id, options["certificate"] or default_path(organization_id), options["patience"])
+
+    def _show(self, organization_id: UUID) -> None:
+        self.stdout.write("This would be erased (nothing was changed):")
+        for room, kinds in erasing.inventory(organization_id).items():
+            for kind, number in kinds.items():
+                self.stdout.write(f"  {room:<14} {kind:<26} {number:>8}")
+
+    def _ask(self, organization_id: UUID, typed: str) -> None:
+        self._show(organization_id)
+        try:
+            answer = input("This cannot be undone. Type the organization's id again to destroy it: ")
+        except EOFError:
+            raise CommandError("Nobody is there to ask. Add --yes.") from None
+        if answer.strip() != typed:
+            raise CommandError("That is another id. Nothing was changed.")
+
+    def _destroy(self, organization_id: UUID, path: Path, patience: float) -> None:
+        try:
+            document = erasing.destroy(organization_id, patience, lambda step: self.stdout.write(f"{step} ..."))
+        except (erasing.NoSuchOrganization, erasing.StillThere) as error:
+            raise CommandError(str(error)) from None
+        certificate.write(path, document)
+        erasing.forget(organization_id)
+        self.stdout.write(json.dumps(document, indent=1, sort_keys=True))
+        self.stdout.write(f"Destroyed. The certificate is in {path}; verify it with: manage.py verify_certificate")
+
+    def _already_destroyed(self, typed: str, reason: str) -> None:
+        """The same command once more, after it has done its work."""
+        for path in sorted(default_folder().glob("*.json")):
+            try:
+                content = certificate.verify(certificate.read(path), certificate.public_key())
+            except certificate.CertificateInvalid:
+                continue
+            if typed in (content["organization_id"], content["salesforce_org_id"], content["salesforce_org_id"][:15]):
+                self.stdout.write(f"Destroyed already, at {content['finished_at']}. The certificate is in {path}.")
+                return
+        raise CommandError(reason)
+
+
+def default_folder() -> Path:
+    return Path(settings.LOCAL_DIR) / "certificates"
+
+
+def default_path(organization_id: UUID) -> Path:
+    return default_folder() / f"{organization_id}.json"

@@ -1,0 +1,32 @@
+"""`manage.py verify_certificate FILE`: whether a certificate of destruction is as we signed it. Changes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from organizations import certificate
+
+
+class Command(BaseCommand):
+    help = "Verify a certificate of destruction; without a file, print the public key that others verify with."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", type=Path)
+        parser.add_argument("--public-key", default="", help="base64; the one of our own SIGNING_KEY when left out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            key = options["public_key"] or certificate.public_key()
+        except certificate.NoSigningKey as error:
+            raise CommandError(f"{error} Or give the --public-key.") from None
+        if options["file"] is None:
+            self.stdout.write(key)
+            return
+        try:
+            content = certificate.verify(certificate.read(options["file"]), key)
+        except certificate.CertificateInvalid as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(
+            f"Good: organization {content['organization_id']} was destroyed, finished at {content['finished_at']}."
+        )

@@ -1,0 +1,224 @@
+"""I1 to I10 of docs/vault.md as functions: evidence in, sentences about what is violated out. Changes nothing."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from organizations.models import AuditEntry
+from providers.base import Secret
+from simulators.ledger import digest
+from tests.faults.evidence import Evidence, Stored, digests
+from tests.faults.shapes import shapes_of
+from vault import answers, cipher, grants, keys
+from vault.errors import KeyGone, TokenTampered
+from vault.models import Connection, State
+
+#: Between the last byte of an answer and the simulator's note that it was delivered.
+_TOLERANCE = 0.05
+_LOCAL_END = timedelta(seconds=5)
+_VISIBLE = timedelta(seconds=60)
+_ENDED = ("connection.disconnected", "connection.needs_reconnect")
+_STARTED = ("connection.connected", "token.renewed")
+#: Calls that ask whether a token works, end it, or find out whose it is; none of them is a use for a purpose.
+_NO_USE = ("/userinfo", "/revoke", "/id/", "/tokeninfo", "/v1.0/me")
+
+
+def one_refresh_at_a_time(evidence: Evidence) -> Iterator[str]:
+    """I1: no two refreshes of a grant overlap at the provider."""
+    by_grant: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for entry in evidence.ledger.refreshes:
+        by_grant[entry["grant"] or entry["presented"]].append(entry)
+    for calls in by_grant.values():
+        for one, other in itertools.pairwise(sorted(calls, key=lambda call: call["began"])):
+            if one["ended"] is None or other["began"] < one["ended"] - _TOLERANCE:
+                yield f"two refreshes of one grant at the same time, {other['began'] - one['began']:.3f} s apart"
+
+
+def no_refresh_token_lost(evidence: Evidence) -> Iterator[str]:
+    """I2: what the provider considers the newest is stored and opens, or it is on record that an answer was lost."""
+    kept = digests(evidence.stored, "refresh_token")
+    seen = {entry["grant"] for entry in (*evidence.ledger.refreshes, *evidence.ledger.uses)}
+    for grant in evidence.ledger.grants:
+        if grant["grant"] in seen and grant["refresh"] not in kept and not _recorded_lost(evidence, grant["subject"]):
+            yield f"the newest refresh token of grant {grant['grant']} is neither stored nor recorded as lost"
+
+
+def _recorded_lost(evidence: Evidence, subject: str) -> bool:
+    return any(_last_is_unknown(evidence, row) for row in _rows(evidence, subject))
+
+
+def _rows(evidence: Evidence, subject: str) -> list[Connection]:
+    """By the provider's id of the person; Microsoft's subject holds the tenant too."""
+    return [row for row in evidence.connections if subject and row.subject in (subject, subject[:15])]
+
+
+def _last_is_unknown(evidence: Evidence, row: Connection) -> bool:
+    """An attempt of the newest generation whose answer nobody has seen: open, unknown, or from before a restore."""
+    newest = [a for a in evidence.attempts if a.connection_id == row.pk and a.generation >= row.generation]
+    return any(attempt.outcome in ("", answers.UNKNOWN, answers.RESTORED) for attempt in newest)
+
+
+def no_reuse(evidence: Evidence, expected: int) -> Iterator[str]:
+    """I3: as many re-use reports at the provider as lost answers make unavoidable."""
+    found = sum(entry["outcome"] == "reuse" for entry in evidence.ledger.refreshes)
+    if found != expected:
+        yield f"{found} rotated-out refresh tokens were presented, expected {expected}"
+
+
+def no_secret_in_clear(evidence: Evidence) -> Iterator[str]:
+    """I4: raw, hex, UTF-16, URL form or base64, in tables, queue, files and logs."""
+    shapes = [(number, shape) for number, secret in enumerate(evidence.secrets) for shape in shapes_of(secret)]
+    for name, text in evidence.texts.items():
+        found = {number for number, shape in shapes if shape in text}
+        if found:
+            yield f"{len(found)} secrets in {name}"
+
+
+def opens_in_its_place_only(evidence: Evidence) -> Iterator[str]:
+    """I5: every sealed value opens where it is, and nowhere else."""
+    for each in evidence.stored:
+        if each.opened is None and not each.quarantined:
+            yield f"the {each.where} does not open: {each.error}"
+    for one, other in itertools.pairwise(each for each in evidence.stored if each.opened is not None):
+        if _opens(one, other) or _opens(other, one):
+            yield f"the {one.where} opens in the place of the {other.where}"
+
+
+def _opens(blob_of: Stored, place_of: Stored) -> bool:
+    try:
+        key = keys.key_by_id(cipher.key_id_of(blob_of.blob), blob_of.place.organization_id)
+        cipher.unseal(blob_of.blob, place_of.place, key)
+    except (TokenTampered, KeyGone):
+        return False
+    return True
+
+
+def dead_by_verdict_only(evidence: Evidence) -> Iterator[str]:
+    """I6: NEEDS_RECONNECT by refusal has a refusal of the newest refresh token, or of an access token, behind it."""
+    refused = {e["presented"] for e in evidence.ledger.refreshes if e["outcome"] in ("refused", "reuse")}
+    refused |= {use["access"] for use in evidence.ledger.uses if use["status"] in (401, 403)}
+    for row in evidence.connections:
+        last = _last(evidence.rows_of(row, "connection.needs_reconnect"))
+        newest = evidence.newest(row)
+        if row.state != State.NEEDS_RECONNECT or newest is None or newest.opened is None:
+            continue
+        tokens = [token for name in ("refresh_token", "access_token") if (token := newest.token(name))]
+        if last is None:
+            yield f"connection {row.pk} is dead without an audit row"
+        elif last.result == "refused" and len(tokens) == 2 and not refused & {digest(token) for token in tokens}:
+            yield f"connection {row.pk} is dead, but no provider has refused its newest token"
+
+
+def _last(rows: list[AuditEntry]) -> AuditEntry | None:
+    return max(rows, key=lambda row: row.at, default=None)
+
+
+def ended_means_no_call(evidence: Evidence) -> Iterator[str]:
+    """I7: five seconds after a grant was ended here or refused there, nothing is called with it."""
+    first_seen = _first_seen(evidence)
+    for row in evidence.connections:
+        for end in evidence.rows_of(row, *_ENDED):
+            until = min((e.at for e in evidence.rows_of(row, *_STARTED) if e.at > end.at), default=evidence.now)
+            late = [
+                call
+                for call in _calls(evidence, row)
+                if end.at + _LOCAL_END < call[0] < until and first_seen[call[1]] < end.at
+            ]
+            if late:
+                yield f"{len(late)} calls with connection {row.pk} more than 5 s after {end.action}"
+
+
+def _calls(evidence: Evidence, row: Connection) -> Iterator[tuple[datetime, str]]:
+    """When and with which grant; revocation and asking whether a late answer works are no use of it."""
+    for entry in evidence.ledger.refreshes:
+        if row in _rows(evidence, entry["subject"]):
+            yield _at(entry["began"]), entry["grant"]
+    for use in evidence.ledger.uses:
+        if row in _rows(evidence, use["subject"]) and not any(part in use["path"] for part in _NO_USE):
+            yield _at(use["at"]), use["grant"]
+
+
+def _first_seen(evidence: Evidence) -> dict[str, datetime]:
+    times: dict[str, datetime] = {}
+    seen = [(e["grant"], e["began"]) for e in evidence.ledger.refreshes]
+    for grant, at in [*seen, *((use["grant"], use["at"]) for use in evidence.ledger.uses)]:
+        times[grant] = min(times.get(grant, _at(at)), _at(at))
+    return times
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def every_use_is_audited(evidence: Evidence) -> Iterator[str]:
+    """I8: chains verify; each refresh has its attempt, each token its lease, each ended grant its row."""
+    yield from (f"broken audit chain: {each}" for each in evidence.broken_chains)
+    for row in evidence.connections:
+        asked = sum(row in _rows(evidence, entry["subject"]) for entry in evidence.ledger.refreshes)
+        written = sum(attempt.connection_id == row.pk for attempt in evidence.attempts)
+        if asked > written:
+            yield f"{asked} refreshes of connection {row.pk} at the provider, {written} attempts on record"
+        yield from _unaudited(evidence, row)
+
+
+def _unaudited(evidence: Evidence, row: Connection) -> Iterator[str]:
+    """A use without the lease of that very token; of tokens that nobody knows any more, without any lease."""
+    rows = evidence.rows_of(row, "token.leased", "connection.connected", "token.renewed", "token.probed")
+    recorded = {str(entry.facts.get("token", "")) for entry in rows}
+    names = {digest(secret): grants.fingerprint(Secret(secret)) for secret in evidence.secrets}
+    for use in evidence.ledger.uses:
+        if row not in _rows(evidence, use["subject"]) or any(part in use["path"] for part in _NO_USE):
+            continue
+        name = names.get(use["access"])
+        if (name not in recorded) if name else not rows:
+            yield f"a token of connection {row.pk} was used without a lease in the audit log"
+
+
+def every_process_opens_everything(evidence: Evidence) -> Iterator[str]:
+    """I9: all was opened cold, with the key store and the KEK as a process that starts now finds them."""
+    for each in evidence.stored:
+        if each.error in ("KeyGone", "KekUnusable"):
+            yield f"a process that starts now cannot open the {each.where}: {each.error}"
+
+
+def death_is_visible(evidence: Evidence) -> Iterator[str]:
+    """I10: a minute after the provider told us, the connection says so, with a reason."""
+    for row in evidence.connections:
+        newest = evidence.newest(row)
+        told = _told_dead(evidence, newest) if newest else None
+        if told is None:
+            continue
+        last = _last(evidence.rows_of(row, "connection.needs_reconnect"))
+        dead_since = last.at if last and row.state == State.NEEDS_RECONNECT and row.reason else evidence.now
+        if dead_since > told + _VISIBLE:
+            yield f"connection {row.pk} was refused {(dead_since - told).seconds} s before anybody could see it"
+
+
+def _told_dead(evidence: Evidence, newest: Stored) -> datetime | None:
+    """When the refusal of the stored refresh token reached us."""
+    presented = digest(newest.token("refresh_token"))
+    told = [
+        entry["ended"]
+        for entry in evidence.ledger.refreshes
+        if entry["presented"] == presented and entry["delivered"] and entry["outcome"] in ("refused", "reuse")
+    ]
+    return _at(min(told)) if told else None
+
+
+def check(evidence: Evidence, reuses: int = 0) -> list[str]:
+    """Every violation, each with the invariant's name."""
+    judges: dict[str, Callable[[Evidence], Iterator[str]]] = {
+        "I1": one_refresh_at_a_time,
+        "I2": no_refresh_token_lost,
+        "I3": lambda each: no_reuse(each, reuses),
+        "I4": no_secret_in_clear,
+        "I5": opens_in_its_place_only,
+        "I6": dead_by_verdict_only,
+        "I7": ended_means_no_call,
+        "I8": every_use_is_audited,
+        "I9": every_process_opens_everything,
+        "I10": death_is_visible,
+    }
+    return [f"{name}: {sentence}" for name, judge in judges.items() for sentence in judge(evidence)]

@@ -1,0 +1,294 @@
+"""Runs mutants one by one, each in a fork of a process that has imported everything: `python -m tests.mutation.worker`.
+
+Starts servers of its own, so several may run at once. Prints one JSON line per mutant; changes no file."""
+
+import ast
+import functools
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import servers
+from tests.mutation.mutants import Mutant, mutants_of
+
+#: The tests that matter, of each module; a process that a test starts would run without the fault.
+_USES = ("test_renewal", "test_ending")
+TESTS: dict[str, tuple[str, ...]] = {
+    "answers": ("test_answers", "test_late_answers", *_USES, "test_upkeep"),
+    "cipher": ("test_cipher", "test_vectors", "test_keys"),
+    "flights": ("test_flights", *_USES),
+    "grants": ("test_grants", *_USES, "test_keys"),
+    "kek": ("test_kek", "test_keys", "test_kms", "test_commands"),
+    "keys": ("test_keys", "test_ending", "test_heartbeat"),
+    "leases": ("test_leases", *_USES, "test_watched", "test_life_proof"),
+    "renewal": ("test_renewal_steps", *_USES, "test_upkeep", "test_life_ahead", "test_life_drain", "test_life_restore"),
+    "rotation": ("test_rotation_steps", "test_rotation", "test_keys"),
+    "sealing": ("test_sealing", "test_cipher", "test_keys", *_USES),
+    "states": ("test_states", *_USES, "test_watched", "test_upkeep", "test_life_ahead", "test_life_proof"),
+    "tokens": ("test_tokens", *_USES, "test_life_ahead"),
+}
+#: How many tests one mutant is given: the likeliest to notice come first, then the quickest. Counted, not timed: on a
+#: busy machine each takes longer, and a score must not hang on that.
+PATIENCE = 30
+#: pytest's own exit codes where it ran no test: not understood, none found.
+_NOT_ASKED = (4, 5)
+#: Tests of timing that a busy machine may fail at first.
+_MAY_FAIL = 3
+_OPTIONS: tuple[str, ...] = (
+    "-q",
+    "-x",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:randomly",
+    "--reuse-db",
+    "--no-header",
+    "--tb=no",
+)
+_OPTIONS += ("-o", "addopts=", "-o", "timeout=60", "-m", "not soak", "--strict-markers")
+
+Covering = dict[str, list[str]]
+
+
+class Watcher:
+    """Which functions of the modules each test runs, in any thread, and how long it takes."""
+
+    def __init__(self, files: set[str]) -> None:
+        self.files = files
+        self.functions: dict[str, set[str]] = defaultdict(set)
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+        self._current = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.add(report.nodeid)
+
+    def _profile(self, frame: types.FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename in self.files:
+            module = Path(frame.f_code.co_filename).stem
+            self.functions[self._current].add(f"{module}:{frame.f_code.co_qualname.split('.<locals>')[0]}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        self._current, began = item.nodeid, time.monotonic()
+        threading.setprofile(self._profile)
+        sys.setprofile(self._profile)
+        try:
+            return (yield)
+        finally:
+            sys.setprofile(None)
+            self.seconds[item.nodeid] = time.monotonic() - began
+
+
+def in_a_fork(work: Callable[[], int], seconds: float) -> int:
+    """Exit code of `work` in a child; 124 where it took too long."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        _silence()
+        try:
+            os._exit(work())
+        except BaseException:  # noqa: BLE001  a fork must not come back here
+            os._exit(99)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 124
+
+
+def _silence() -> None:
+    sink = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+
+
+def chosen_tests(modules: list[str]) -> list[str]:
+    names = dict.fromkeys(f"tests/vault/{name}.py" for module in modules for name in TESTS[module])
+    return [name for name in names if Path(name).exists()]
+
+
+def baseline(modules: list[str], answer: Path) -> None:
+    """Once, without a fault: makes the databases, and finds which tests run which function."""
+
+    def work() -> int:
+        watcher = Watcher({str(Path(f"vault/{name}.py").resolve()) for name in modules})
+        pytest.main([*chosen_tests(modules), *(each for each in _OPTIONS if each != "-x")], plugins=[watcher])
+        order = sorted(set(watcher.seconds) - watcher.failed, key=lambda test: watcher.seconds[test])
+        covering: Covering = defaultdict(list)
+        for test in order:
+            for function in watcher.functions[test]:
+                covering[function].append(test)
+        facts = {"covering": covering, "seconds": watcher.seconds, "failed": sorted(watcher.failed)}
+        answer.write_text(json.dumps(facts))
+        return 0
+
+    if in_a_fork(work, 1200):
+        sys.exit("the tests could not be run without a fault")
+    failed = json.loads(answer.read_text())["failed"]
+    if failed:
+        sys.stderr.write(f"left out, as they do not pass without a fault: {', '.join(failed)}\n")
+    if len(failed) > _MAY_FAIL:
+        answer.unlink()
+        sys.exit("too many")
+
+
+def apply(mutant: Mutant, module: types.ModuleType) -> None:
+    """Put the changed code into the function object that everybody already holds."""
+    code = compile(mutant.tree, str(module.__file__), "exec")
+    if not mutant.is_function:
+        fresh = dict(module.__dict__)
+        statement = next(node for node in mutant.tree.body if _names(node) == mutant.owner)
+        exec(compile(_only(statement), str(module.__file__), "exec"), fresh)  # noqa: S102  our own source
+        setattr(module, mutant.owner, fresh[mutant.owner])
+        return
+    for part in mutant.owner.split("."):
+        code = next(each for each in code.co_consts if isinstance(each, types.CodeType) and each.co_name == part)
+    function_named(module, mutant.owner).__code__ = code
+
+
+def _names(node: Any) -> str:
+    target = getattr(node, "target", None) or (getattr(node, "targets", None) or [None])[0]
+    return str(getattr(target, "id", ""))
+
+
+def _only(statement: Any) -> ast.Module:
+    return ast.Module([statement], [])
+
+
+def function_named(module: types.ModuleType, owner: str) -> types.FunctionType:
+    found: Any = module
+    for part in owner.split("."):
+        found = found.__dict__[part]
+    found = getattr(found, "__func__", getattr(found, "fget", found))
+    while not isinstance(found, types.FunctionType) or hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    return found
+
+
+class Killer:
+    """Writes down which test noticed the fault: it is asked earlier next time. `uncollected`: a file of tests did not
+    load, which says nothing about the fault."""
+
+    def __init__(self, note: Path) -> None:
+        self.note, self.uncollected = note, False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.uncollected |= report.failed
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.note.write_text(report.nodeid)
+
+
+def judge(mutant: Mutant, module: types.ModuleType, tests: list[str], seconds: float, note: Path) -> str:
+    note.write_text("")
+    if not tests:
+        return "survived: no test runs it"
+
+    def work() -> int:
+        apply(mutant, module)
+        killer = Killer(note)
+        code = int(pytest.main([*tests, *_OPTIONS], plugins=[killer]))
+        return _NOT_ASKED[0] if killer.uncollected else code
+
+    code = in_a_fork(work, seconds)
+    if code in _NOT_ASKED:
+        return "error"
+    return {0: "survived", 124: "killed: timeout"}.get(code, "killed")
+
+
+def believed(ask: Callable[[list[str]], str], tests: list[str], note: Path, sound: set[str]) -> str:
+    """The verdict of `ask(tests)`, without tests that fail where there is no fault too. `sound`: known not to."""
+    while True:
+        verdict, noticed_by = ask(tests), note.read_text()
+        if not noticed_by or noticed_by in sound:
+            return verdict
+        if in_a_fork(lambda test=noticed_by: int(pytest.main([test, *_OPTIONS])), 120) == 0:  # type: ignore[misc]
+            sound.add(noticed_by)
+            return verdict
+        tests = [test for test in tests if test != noticed_by]
+
+
+def empty_databases() -> None:
+    """After a test that was cut off in its middle."""
+
+    def work() -> int:
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        from django.db import connections
+
+        for alias in ("default", "keys"):
+            settings = connections[alias].settings_dict
+            settings["NAME"] = f"test_{settings['NAME']}"
+            call_command("flush", database=alias, interactive=False, verbosity=0)
+        return 0
+
+    in_a_fork(work, 60)
+
+
+def run(modules: list[str], part: int, of: int, answer: Path, only: set[str]) -> None:
+    """`answer`: which tests run what; found out where the file is not there yet. `only`: ids of mutants to look at
+    again; empty means all."""
+    servers.prepare_environment()
+    pytest.main([*chosen_tests(modules), "--collect-only", *_OPTIONS])
+    if answer.exists():
+        in_a_fork(lambda: int(pytest.main([chosen_tests(modules)[0], *_OPTIONS])), 300)  # makes the databases
+    else:
+        baseline(modules, answer)
+    facts = json.loads(answer.read_text())
+    numbered = [(n, name, mutant) for name in modules for n, mutant in enumerate(mutants_of(source_of(name)))]
+    note, kills, sound = answer.with_suffix(".killer"), Counter[str](), set[str]()
+    for number, (n, name, mutant) in enumerate(numbered):
+        if number % of != part or (only and f"{name}:{n}" not in only):
+            continue
+        module = importlib.import_module(f"vault.{name}")
+        tests = facts["covering"].get(f"{name}:{mutant.owner}", []) if mutant.is_function else _all_of(facts, name)
+        tests = [test for test in tests if Path(test.partition(".py")[0]).name in TESTS[name]]
+        tests.sort(key=lambda test: (-kills[test], f"_{name}." not in test, facts["seconds"][test]))
+        tests = tests[:PATIENCE]
+        began = time.monotonic()
+        longest = 20 + 5 * sum(facts["seconds"][test] for test in tests)
+        ask = functools.partial(judge, mutant, module, seconds=longest, note=note)
+        verdict = believed(ask, tests, note, sound)
+        kills[note.read_text()] += 1
+        if verdict == "killed: timeout":
+            empty_databases()
+        told = {"id": f"{name}:{n}", "module": name, "owner": mutant.owner, "line": mutant.line, "what": mutant.what}
+        seconds = round(time.monotonic() - began, 1)
+        sys.stdout.write(json.dumps({**told, "verdict": verdict, "tests": len(tests), "seconds": seconds}) + "\n")
+        sys.stdout.flush()
+
+
+def _all_of(facts: dict[str, Any], name: str) -> list[str]:
+    """For a constant: every test that runs anything of its module."""
+    found = {test for key, tests in facts["covering"].items() if key.startswith(f"{name}:") for test in tests}
+    return sorted(found, key=lambda test: float(facts["seconds"][test]))
+
+
+def source_of(name: str) -> str:
+    return Path(f"vault/{name}.py").read_text()
+
+
+if __name__ == "__main__":
+    chosen, part, of, answer = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    run(chosen.split(","), part, of, answer, set(sys.argv[5:]))

@@ -1,0 +1,249 @@
+"""What becomes of a kept answer: on disk, adopted, kept apart, or left alone (docs/vault.md 6)."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError, connections
+from django.utils import timezone
+
+from providers.base import Secret
+from providers.errors import NeedsReconnect, Transient
+from tests.vault.conftest import Connected
+from tests.vault.kept import again, an_attempt, kept, late, stored, told
+from tests.vault.rotating import Rotating
+from vault import answers, grants, incidents, spool
+from vault.cipher import Place
+from vault.models import Attempt, Connection, Incident, State
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def by_the_oracle() -> None:
+    """Not here: these rows are put together by hand, and not every blob in them opens."""
+
+
+# -- keeping ----------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_opens_in_its_attempt_only(alice: Connected) -> None:
+    """I5."""
+    attempt = an_attempt(alice, generation=5)
+    assert answers.place_of(attempt) == Place(
+        alice.member.organization_id, "vault_attempt", attempt.id, "sealed_answer", "salesforce", 5
+    )
+
+
+def test_a_late_answer_opens_its_attempt_again(alice: Connected) -> None:
+    """V6: and no other one."""
+    attempt, other = (an_attempt(alice, ended_at=timezone.now(), outcome=answers.UNKNOWN) for _ in range(2))
+    answers.keep(attempt.id, b"sealed")
+    row = again(attempt)
+    assert (bytes(row.sealed_answer or b""), row.ended_at, row.outcome) == (b"sealed", None, "")
+    assert (again(other).sealed_answer, again(other).outcome) == (None, answers.UNKNOWN)
+
+
+class Waiting:
+    """A clock that moves only while somebody sleeps; who asks it for ever is stopped."""
+
+    def __init__(self) -> None:
+        self.now, self.asked = 1_000.0, 0
+
+    def monotonic(self) -> float:
+        self.asked += 1
+        assert self.asked < 1_000
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The database takes no answer; the seconds at which it was asked to. Each time the connection is closed."""
+    clock, found, closed = Waiting(), list[float](), list[float]()
+    monkeypatch.setattr(answers, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
+    monkeypatch.setattr(connections["default"], "close", lambda: closed.append(clock.now - 1_000.0))
+
+    def away(*_: object) -> None:
+        found.append(clock.now - 1_000.0)
+        raise OperationalError
+
+    monkeypatch.setattr(answers, "_commit", away)
+    yield found
+    assert closed == found
+
+
+def test_a_database_that_is_away_is_tried_for_thirty_seconds(
+    alice: Connected, provider: Rotating, tries: list[float]
+) -> None:
+    """V5: then it waits on disk, sealed, until somebody imports it."""
+    attempt_id = uuid4()
+    with pytest.raises(Transient) as caught:
+        answers.keep(attempt_id, b"sealed")
+    assert tries == [number / 4 for number in range(len(tries))]
+    assert 29.75 <= tries[-1] <= 30.25
+    assert caught.value.retry_after == 10.0
+    assert list(spool.waiting()) == [(attempt_id, b"sealed")]
+
+
+def test_what_waits_on_disk_is_taken_over(alice: Connected, provider: Rotating) -> None:
+    found = [an_attempt(alice, ended_at=timezone.now(), outcome=answers.UNKNOWN) for _ in range(3)]
+    assert answers.import_spool() == 0
+    for attempt in found[:2]:
+        spool.write(attempt.id, b"sealed")
+    assert answers.import_spool() == 2
+    assert [bytes(again(each).sealed_answer or b"") for each in found] == [b"sealed", b"sealed", b""]
+    assert list(spool.waiting()) == []
+
+
+def test_closing_wipes_what_nobody_has_to_look_at(alice: Connected) -> None:
+    for outcome in (answers.RENEWED, answers.UNUSABLE, answers.REPLACED, answers.QUARANTINED, answers.TAMPERED):
+        attempt, other = (an_attempt(alice, sealed_answer=b"sealed") for _ in range(2))
+        answers.close(attempt, outcome)
+        row = again(attempt)
+        assert row.outcome == outcome
+        assert row.ended_at is not None
+        assert (row.sealed_answer is not None) == (outcome in (answers.QUARANTINED, answers.TAMPERED))
+        assert (again(other).outcome, again(other).ended_at) == ("", None)
+
+
+# -- understanding ----------------------------------------------------------------------------------------------
+
+
+def test_an_awaited_answer_becomes_the_grant(alice: Connected, provider: Rotating) -> None:
+    """I2, and what the log says of it; nothing moved, so no move is noted."""
+    attempt = kept(alice, provider)
+    before = alice.again().generation
+    Connection.objects.update(state=State.DEGRADED, failures=3)
+    answers.settle(attempt.id)
+    row = alice.again()
+    assert (row.state, row.failures, row.generation) == (State.HEALTHY, 0, before + 1)
+    assert stored(alice) == ("late", "late-refresh")
+    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.RENEWED, None)
+    token = grants.fingerprint(Secret("late"))
+    facts = {"generation": before + 1, "fence": before + 1, "token": token}
+    assert told(alice, "token.renewed") == [("task:renewal", "ok", facts)]
+    assert told(alice, "connection.host_changed") == []
+    answers.settle(attempt.id)
+    assert alice.again().generation == before + 1, "once"
+
+
+def test_what_is_pending_is_settled_for_this_connection_only(alice: Connected, provider: Rotating) -> None:
+    """What is on disk too."""
+    other = Connection.objects.create(
+        organization=alice.member.organization, member=alice.member, provider="google", subject="other"
+    )
+    foreign = Attempt.objects.create(connection=other, grant_id=uuid4(), generation=0, sealed_answer=b"sealed")
+    attempt = kept(alice, provider)
+    spool.write(attempt.id, bytes(attempt.sealed_answer or b""))
+    Attempt.objects.filter(pk=attempt.pk).update(sealed_answer=None, ended_at=timezone.now())
+    answers.settle_pending(alice.connection.pk)
+    assert again(attempt).outcome == answers.RENEWED
+    assert again(foreign).outcome == ""
+
+
+def test_what_was_destroyed_or_settled_meanwhile_is_left_alone(alice: Connected, provider: Rotating) -> None:
+    attempt = kept(alice, provider)
+    answers.settle(uuid4())
+    answers.settle(an_attempt(alice).id)
+    Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now(), outcome=answers.QUARANTINED)
+    answers.settle(attempt.id)
+    assert (again(attempt).outcome, alice.again().generation) == (answers.QUARANTINED, alice.connection.generation)
+
+
+def test_an_answer_that_does_not_open_is_kept_for_a_person(alice: Connected, provider: Rotating) -> None:
+    """V19: nothing of it becomes the grant."""
+    attempt, before = kept(alice, provider), stored(alice)
+    Attempt.objects.filter(pk=attempt.pk).update(sealed_answer=bytes(attempt.sealed_answer or b"")[:-1] + b"?")
+    with suppress(NeedsReconnect):
+        answers.settle(attempt.id)
+    assert again(attempt).outcome == answers.TAMPERED
+    assert again(attempt).sealed_answer is not None
+    assert stored(alice) == before
+
+
+def test_nonsense_is_passing_trouble(alice: Connected, provider: Rotating) -> None:
+    """V9."""
+    attempt = kept(alice, provider, "<html>")
+    with pytest.raises(Transient):
+        answers.settle(attempt.id)
+    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.UNUSABLE, None)
+    row = alice.again()
+    assert (row.state, row.reason) == (State.DEGRADED, "Salesforce's token endpoint gave no usable answer.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "cause"),
+    [
+        ({"id": "other"}, "Salesforce answered for another person or host. An administrator has been told.", ""),
+        (
+            {"instance_url": "https://evil.example"},
+            "Salesforce named a host that is not allowed. An administrator has been told.",
+            "host_not_allowed",
+        ),
+    ],
+)
+def test_an_answer_for_somebody_else_is_kept_apart(
+    alice: Connected, provider: Rotating, changes: dict[str, str], reason: str, cause: str
+) -> None:
+    """V11, V12."""
+    attempt, before = kept(alice, provider, **changes), stored(alice)
+    with pytest.raises(NeedsReconnect):
+        answers.settle(attempt.id)
+    row = alice.again()
+    assert (row.state, row.reason, row.cause) == (State.NEEDS_RECONNECT, reason, cause)
+    assert again(attempt).outcome == answers.QUARANTINED
+    assert again(attempt).sealed_answer is not None
+    assert told(alice, "connection.needs_reconnect")[0][1] == "quarantined"
+    assert Incident.objects.get().kind == incidents.QUARANTINED
+    assert stored(alice) == before
+
+
+def test_an_answer_that_names_nobody_and_no_host_is_adopted(alice: Connected) -> None:
+    """V10 and RFC 6749, 5.1: what an answer leaves out has not changed."""
+    attempt = again(an_attempt(alice, sealed_answer=b"sealed"))
+    assert answers._adopt_if_current(attempt, late(refresh_token=None)) == answers.RENEWED
+    grant = grants.load(alice.again())
+    assert stored(alice) == ("late", alice.grant.refresh_token.reveal() if alice.grant.refresh_token else "")
+    assert (grant.api_url, grant.scopes, grant.expires_at) == (alice.grant.api_url, alice.grant.scopes, None)
+    assert told(alice, "connection.host_changed") == []
+
+
+def test_what_an_answer_says_replaces_what_was_known(alice: Connected) -> None:
+    """V12, V22: its end is counted from before the call."""
+    attempt = again(an_attempt(alice, sealed_answer=b"sealed"))
+    answers._adopt_if_current(attempt, late(api_url="https://new.example", scopes=("a", "b"), lifetime=90))
+    grant = grants.load(alice.again())
+    assert (grant.api_url, grant.scopes, grant.id) == ("https://new.example", ("a", "b"), alice.grant.id)
+    assert grant.expires_at == attempt.started_at + timedelta(seconds=90)
+    assert told(alice, "connection.host_changed") == [("task:renewal", "ok", {"host": "https://new.example"})]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"ended_at": timezone.now(), "sealed_answer": b"sealed"}, answers.RENEWED),
+        ({"sealed_answer": None}, answers.RENEWED),
+        ({"sealed_answer": b"sealed", "generation": 0}, answers.REPLACED),
+    ],
+)
+def test_an_answer_that_nobody_awaits_changes_nothing(alice: Connected, changes: dict[str, Any], verdict: str) -> None:
+    """V6, V7: another process has settled it, or the grant has moved on."""
+    an_attempt(alice, sealed_answer=b"another one")
+    attempt, before = again(an_attempt(alice, **changes)), stored(alice)
+    assert answers._adopt_if_current(attempt, late()) == verdict
+    assert stored(alice) == before
+
+
+def test_an_answer_for_what_is_being_ended_is_not_adopted(alice: Connected) -> None:
+    """I7."""
+    attempt, before = again(an_attempt(alice, sealed_answer=b"sealed")), stored(alice)
+    Connection.objects.update(state=State.REVOKING)
+    assert answers._adopt_if_current(attempt, late()) == answers.REPLACED
+    assert stored(alice) == before

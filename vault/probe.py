@@ -1,0 +1,67 @@
+"""Asks a provider whether a grant still works, where nobody has found out otherwise within a day (docs/vault.md 6).
+
+Costs no API call. A token that is refused is renewed, as at any other use."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Greatest, Now
+
+from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
+from vault import dialects, incidents, outbound, proof, renewal
+from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
+from vault.models import Connection, Incident, State
+from vault.tokens import ConnectionTokens
+
+PURPOSE = "vault.probe"
+#: A probe that got no answer is made again after this long, doubling; one that got an answer, a day later.
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=6)
+
+
+def probe(connection_id: UUID) -> None:
+    """Find out, and keep what was found: proven, in need of its person, or not to be had just now."""
+    row = Connection.objects.filter(pk=connection_id, member__is_active=True).first()
+    if row is None:
+        return
+    try:
+        _ask(row)
+    except (NeedsReconnect, ConnectRequired):
+        return  # the state says so already
+    except (TokenTampered, KeyGone):
+        _report(row)
+    except (ProviderError, VaultError) as error:
+        _put_off(row, error)
+
+
+def _ask(row: Connection) -> None:
+    tokens = ConnectionTokens(row.pk, PURPOSE)
+    access = tokens.access()
+    outbound.give_back_database()
+    if dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider)):
+        renewal.give_up_lost(row.pk)
+        proof.note(row.pk)
+        Connection.objects.filter(pk=row.pk).update(probe_at=None)
+    else:
+        tokens.access(rejected=access.token)  # renewed, and that is the proof
+
+
+@transaction.atomic
+def _report(row: Connection) -> None:
+    """What is stored does not open in its place any more (V19): told once, and not asked for again before long."""
+    locked = Connection.objects.select_for_update().get(pk=row.pk)
+    known = Incident.objects.filter(connection=locked, generation=locked.generation, kind=incidents.TAMPERED)
+    if not known.exists():
+        incidents.record(incidents.TAMPERED, locked.organization_id, locked)
+    Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
+
+
+def _put_off(row: Connection, error: ProviderError | VaultError) -> None:
+    """Nobody could be asked: said in words, and nobody is asked again before the provider wants it."""
+    wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 8))
+    asked = timedelta(seconds=error.retry_after if isinstance(error, (RateLimited, Transient)) else 0.0)
+    mine = Connection.objects.filter(pk=row.pk, generation=row.generation)
+    mine.update(probe_at=Now() + max(wait, asked), retry_at=Greatest("retry_at", Now() + asked))
+    told = {"reason": str(error)[:200], "cause": getattr(error, "code", "")}
+    mine.filter(state=State.HEALTHY).update(state=State.DEGRADED, **told)  # else a graver one is told
+    mine.filter(state=State.DEGRADED).update(failures=min(row.failures + 1, 1_000))

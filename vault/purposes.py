@@ -1,0 +1,26 @@
+"""What connections are used for, in words. Each room declares the purposes under which it asks for clients."""
+
+from collections.abc import Mapping
+
+_WORDS: dict[str, str] = {}
+
+
+def declare(words: Mapping[str, str]) -> None:
+    """Purpose (`sidebar.lookup`) -> what a person reads of it. Raises ValueError where one is taken."""
+    for purpose, text in words.items():
+        if _WORDS.setdefault(purpose, text) != text:
+            raise ValueError(f"the purpose {purpose} has words already")
+
+
+def in_words(purpose: str) -> str:
+    """ "" for no purpose; the purpose itself, made readable, where nobody has declared it (an older release's)."""
+    return _WORDS.get(purpose) or purpose.replace(".", ": ").replace("_", " ")
+
+
+declare(
+    {
+        "vault.profile": "Refreshing your profile, once a day",
+        "vault.probe": "Checking that it still works, once a day",
+        "vault.doctor": "Looking for what is wrong, asked for by the operator",
+    }
+)
