@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from organizations.models import AuditEntry, Organization
 from organizations.registries import Eraser, Withdrawn, erasers, revokers
 from providers.errors import ProviderError, Transient
-from vault import answers, dialects, keys, renewal, revocation
+from vault import answers, dialects, keys, renewal, revocation, settling
 from vault.errors import KekUnusable, VaultError
 from vault.models import Attempt, ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
 from vault.routers import KEY_STORE
@@ -119,7 +119,7 @@ def _settle_what_is_under_way(organization_id: UUID) -> None:
 
 def _settle(attempt_id: UUID) -> None:
     try:
-        answers.settle(attempt_id)
+        settling.settle(attempt_id)
     except (ProviderError, VaultError) as error:
         log.warning("a late answer could not be settled: %s", type(error).__name__)
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
 from providers.http import TOTAL_SECONDS
 from providers.oauth import RawAnswer
-from vault import answers, dialects, grants, incidents, states, suspicion, underway
+from vault import answers, dialects, grants, incidents, settling, states, suspicion, underway
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
@@ -76,7 +76,7 @@ def _renew(connection_id: UUID, beyond: int) -> None:
 
 def _try(connection_id: UUID, beyond: int) -> bool:
     """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
-    answers.settle_pending(connection_id)
+    settling.settle_pending(connection_id)
     grants.open_keys(connection_id)  # without them nothing may be sent: there would be no way to keep the answer
     with underway.renewals.guarded():
         begun = _begin(connection_id, beyond)
@@ -167,7 +167,7 @@ def _carry_out(begun: Begun) -> None:
         raise
     if answer.status == 200:
         answers.keep(begun.attempt.id, seal(answer.body.reveal().encode()))
-        answers.settle(begun.attempt.id)
+        settling.settle(begun.attempt.id)
     else:
         _note_refusal(begun, _error_in(answer, begun.connection))
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from providers.base import Access, Secret
 from providers.errors import NeedsReconnect
-from vault import answers, dialects, grants, leases, outbound, renewal, states
+from vault import dialects, grants, leases, outbound, renewal, settling, states
 from vault.errors import ConnectRequired
 from vault.flights import Flights
 from vault.grants import Grant
@@ -88,7 +88,7 @@ class ConnectionTokens:
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     """The row and its unsealed grant. Settles first what a crash has left behind."""
-    answers.settle_pending(connection_id)
+    settling.settle_pending(connection_id)
     row = Connection.objects.annotate(clock=Now(), is_his=F("member__is_active")).filter(pk=connection_id).first()
     if row is None:
         raise ConnectRequired("salesforce")  # rows go only with their organization: signing in is what is left

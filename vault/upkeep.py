@@ -22,6 +22,7 @@ from vault import (
     renewal,
     revocation,
     salesforce,
+    settling,
     suspicion,
     turns,
 )
@@ -58,7 +59,7 @@ def sweep() -> None:
     answers.import_spool()
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
-        _passing(answers.settle_pending, connection_id)
+        _passing(settling.settle_pending, connection_id)
     old = Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True)
     old.exclude(generation=F("connection__generation")).delete()  # those say whether a renewal ahead of need is safe
 

@@ -77,7 +77,7 @@ def _call(number: int, answers: int) -> None:
 
 
 def _die_where_asked(kills: Path) -> None:
-    from vault import answers, dialects
+    from vault import answers, dialects, settling
 
     def dying(moment: str, work: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -90,7 +90,7 @@ def _die_where_asked(kills: Path) -> None:
 
     dialects.refresh = dying("before", dialects.refresh, after=False)
     answers.keep = dying("kept", dying("rotated", answers.keep, after=False), after=True)
-    answers.settle = dying("settled", answers.settle, after=True)
+    settling.settle = dying("settled", settling.settle, after=True)
 
 
 def _is_asked_for(kills: Path, moment: str) -> bool:

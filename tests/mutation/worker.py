@@ -35,6 +35,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "renewal": ("test_renewal_steps", *_USES, "test_upkeep", "test_life_ahead", "test_life_drain", "test_life_restore"),
     "rotation": ("test_rotation_steps", "test_rotation", "test_keys"),
     "sealing": ("test_sealing", "test_cipher", "test_keys", *_USES),
+    "settling": ("test_late_answers", "test_settling", "test_answers", *_USES, "test_upkeep"),
     "states": ("test_states", *_USES, "test_watched", "test_upkeep", "test_life_ahead", "test_life_proof"),
     "tokens": ("test_tokens", *_USES, "test_life_ahead"),
 }

@@ -18,7 +18,7 @@ def main(connection_id: UUID, moment: str) -> None:
     from django.db import OperationalError
 
     from providers.base import Secret
-    from vault import answers
+    from vault import answers, settling
     from vault.models import Connection
     from vault.tokens import ConnectionTokens
 
@@ -31,7 +31,7 @@ def main(connection_id: UUID, moment: str) -> None:
         raise OperationalError
 
     if moment == "kept":
-        answers.settle = die  # type: ignore[assignment]
+        settling.settle = die  # type: ignore[assignment]
     if moment == "database":
         answers.PATIENCE = 0.5
         answers._commit = unreachable  # type: ignore[assignment]

@@ -16,7 +16,7 @@ from providers.errors import NeedsReconnect, Transient
 from tests.vault.conftest import Connected
 from tests.vault.kept import again, an_attempt, kept, late, stored, told
 from tests.vault.rotating import Rotating
-from vault import answers, grants, incidents, spool
+from vault import answers, grants, incidents, settling, spool
 from vault.cipher import Place
 from vault.models import Attempt, Connection, Incident, State
 
@@ -121,7 +121,7 @@ def test_an_awaited_answer_becomes_the_grant(alice: Connected, provider: Rotatin
     attempt = kept(alice, provider)
     before = alice.again().generation
     Connection.objects.update(state=State.DEGRADED, failures=3)
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     row = alice.again()
     assert (row.state, row.failures, row.generation) == (State.HEALTHY, 0, before + 1)
     assert stored(alice) == ("late", "late-refresh")
@@ -130,7 +130,7 @@ def test_an_awaited_answer_becomes_the_grant(alice: Connected, provider: Rotatin
     facts = {"generation": before + 1, "fence": before + 1, "token": token}
     assert told(alice, "token.renewed") == [("task:renewal", "ok", facts)]
     assert told(alice, "connection.host_changed") == []
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     assert alice.again().generation == before + 1, "once"
 
 
@@ -143,17 +143,17 @@ def test_what_is_pending_is_settled_for_this_connection_only(alice: Connected, p
     attempt = kept(alice, provider)
     spool.write(attempt.id, bytes(attempt.sealed_answer or b""))
     Attempt.objects.filter(pk=attempt.pk).update(sealed_answer=None, ended_at=timezone.now())
-    answers.settle_pending(alice.connection.pk)
+    settling.settle_pending(alice.connection.pk)
     assert again(attempt).outcome == answers.RENEWED
     assert again(foreign).outcome == ""
 
 
 def test_what_was_destroyed_or_settled_meanwhile_is_left_alone(alice: Connected, provider: Rotating) -> None:
     attempt = kept(alice, provider)
-    answers.settle(uuid4())
-    answers.settle(an_attempt(alice).id)
+    settling.settle(uuid4())
+    settling.settle(an_attempt(alice).id)
     Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now(), outcome=answers.QUARANTINED)
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     assert (again(attempt).outcome, alice.again().generation) == (answers.QUARANTINED, alice.connection.generation)
 
 
@@ -162,7 +162,7 @@ def test_an_answer_that_does_not_open_is_kept_for_a_person(alice: Connected, pro
     attempt, before = kept(alice, provider), stored(alice)
     Attempt.objects.filter(pk=attempt.pk).update(sealed_answer=bytes(attempt.sealed_answer or b"")[:-1] + b"?")
     with suppress(NeedsReconnect):
-        answers.settle(attempt.id)
+        settling.settle(attempt.id)
     assert again(attempt).outcome == answers.TAMPERED
     assert again(attempt).sealed_answer is not None
     assert stored(alice) == before
@@ -172,7 +172,7 @@ def test_nonsense_is_passing_trouble(alice: Connected, provider: Rotating) -> No
     """V9."""
     attempt = kept(alice, provider, "<html>")
     with pytest.raises(Transient):
-        answers.settle(attempt.id)
+        settling.settle(attempt.id)
     assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.UNUSABLE, None)
     row = alice.again()
     assert (row.state, row.reason) == (State.DEGRADED, "Salesforce's token endpoint gave no usable answer.")
@@ -195,7 +195,7 @@ def test_an_answer_for_somebody_else_is_kept_apart(
     """V11, V12."""
     attempt, before = kept(alice, provider, **changes), stored(alice)
     with pytest.raises(NeedsReconnect):
-        answers.settle(attempt.id)
+        settling.settle(attempt.id)
     row = alice.again()
     assert (row.state, row.reason, row.cause) == (State.NEEDS_RECONNECT, reason, cause)
     assert again(attempt).outcome == answers.QUARANTINED
@@ -208,7 +208,7 @@ def test_an_answer_for_somebody_else_is_kept_apart(
 def test_an_answer_that_names_nobody_and_no_host_is_adopted(alice: Connected) -> None:
     """V10 and RFC 6749, 5.1: what an answer leaves out has not changed."""
     attempt = again(an_attempt(alice, sealed_answer=b"sealed"))
-    assert answers._adopt_if_current(attempt, late(refresh_token=None)) == answers.RENEWED
+    assert answers.adopt_if_current(attempt, late(refresh_token=None)) == answers.RENEWED
     grant = grants.load(alice.again())
     assert stored(alice) == ("late", alice.grant.refresh_token.reveal() if alice.grant.refresh_token else "")
     assert (grant.api_url, grant.scopes, grant.expires_at) == (alice.grant.api_url, alice.grant.scopes, None)
@@ -218,7 +218,7 @@ def test_an_answer_that_names_nobody_and_no_host_is_adopted(alice: Connected) ->
 def test_what_an_answer_says_replaces_what_was_known(alice: Connected) -> None:
     """V12, V22: its end is counted from before the call."""
     attempt = again(an_attempt(alice, sealed_answer=b"sealed"))
-    answers._adopt_if_current(attempt, late(api_url="https://new.example", scopes=("a", "b"), lifetime=90))
+    answers.adopt_if_current(attempt, late(api_url="https://new.example", scopes=("a", "b"), lifetime=90))
     grant = grants.load(alice.again())
     assert (grant.api_url, grant.scopes, grant.id) == ("https://new.example", ("a", "b"), alice.grant.id)
     assert grant.expires_at == attempt.started_at + timedelta(seconds=90)
@@ -237,7 +237,7 @@ def test_an_answer_that_nobody_awaits_changes_nothing(alice: Connected, changes:
     """V6, V7: another process has settled it, or the grant has moved on."""
     an_attempt(alice, sealed_answer=b"another one")
     attempt, before = again(an_attempt(alice, **changes)), stored(alice)
-    assert answers._adopt_if_current(attempt, late()) == verdict
+    assert answers.adopt_if_current(attempt, late()) == verdict
     assert stored(alice) == before
 
 
@@ -245,5 +245,5 @@ def test_an_answer_for_what_is_being_ended_is_not_adopted(alice: Connected) -> N
     """I7."""
     attempt, before = again(an_attempt(alice, sealed_answer=b"sealed")), stored(alice)
     Connection.objects.update(state=State.REVOKING)
-    assert answers._adopt_if_current(attempt, late()) == answers.REPLACED
+    assert answers.adopt_if_current(attempt, late()) == answers.REPLACED
     assert stored(alice) == before

@@ -10,7 +10,7 @@ from providers.base import Secret
 from tests.vault.conftest import Connected
 from tests.vault.kept import again, kept, stored
 from tests.vault.rotating import Rotating
-from vault import answers, grants, revocation, sealing
+from vault import answers, grants, revocation, sealing, settling
 from vault.models import Attempt, Connection, Credential, DiscardedGrant, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -27,7 +27,7 @@ def test_the_stored_token_stays_while_it_works(alice: Connected, provider: Rotat
     Attempt.objects.update(generation=0)
     seal_again(attempt, 0)
     provider.access_token = before[0]
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     assert stored(alice) == before
     assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.REPLACED, None)
     assert bearers(provider) == [f"Bearer {before[0]}"]
@@ -52,7 +52,7 @@ def test_a_late_token_that_alone_works_is_adopted_and_told(alice: Connected, pro
     Attempt.objects.update(generation=0)
     seal_again(attempt, 0)
     Epoch.objects.all().delete()
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     assert stored(alice) == ("late", "late-refresh")
     assert bearers(provider) == [f"Bearer {before[0]}", "Bearer late"]
     assert again(attempt).outcome == answers.REPLACED
@@ -63,12 +63,12 @@ def test_after_a_refusal_the_stored_token_is_not_asked_about(alice: Connected, p
     attempt, before = kept(alice, provider), stored(alice)
     Connection.objects.update(state=State.NEEDS_RECONNECT)
     provider.alive = False
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     assert (stored(alice), alice.again().state) == (before, State.NEEDS_RECONNECT)
     assert bearers(provider) == ["Bearer late"]
     provider.alive = True
     attempt = kept(alice, provider)
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     assert (stored(alice)[0], alice.again().state) == ("late", State.HEALTHY)
 
 
@@ -82,7 +82,7 @@ def test_after_a_new_sign_in_the_late_tokens_are_put_down(alice: Connected, prov
     attempt = kept(alice, provider)
     fresh = alice.grant.renewed(id=UUID(int=5), access_token=Secret("fresh"), refresh_token=Secret("fresh-refresh"))
     grants.store(alice.again(), fresh)
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     found = discarded()
     assert (found.access_token.reveal(), found.client_id) == ("late", "client")
     assert found.refresh_token is not None
@@ -99,7 +99,7 @@ def test_after_a_disconnect_the_late_tokens_are_put_down(alice: Connected, provi
     Credential.objects.all().delete()
     Connection.objects.update(state=State.SHREDDED)
     metadata(provider)
-    answers.settle(attempt.id)
+    settling.settle(attempt.id)
     found = discarded()
     assert (found.access_token.reveal(), found.client_id) == ("late", "")
     assert found.revocation_endpoint == f"{provider.server.url}/services/oauth2/revoke"

@@ -15,7 +15,7 @@ from providers.base import Access, Secret
 from providers.errors import NeedsReconnect, RateLimited, Transient
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut, page
-from vault import answers, clients, grants, incidents, renewal, upkeep
+from vault import answers, clients, grants, incidents, renewal, settling, upkeep
 from vault.models import Attempt, Connection, Credential, Incident, State
 from vault.tokens import ConnectionTokens
 
@@ -323,7 +323,7 @@ def test_a_slow_holders_answer_is_weighed_not_lost(alice: Connected, provider: R
     )
     Attempt.objects.update(ended_at=timezone.now(), outcome=answers.UNKNOWN)
     answers.keep(begun.attempt.id, answers.sealer(begun.connection, begun.attempt)(body))
-    answers.settle(begun.attempt.id)
+    settling.settle(begun.attempt.id)
     row = alice.again()
     assert row.state == State.HEALTHY
     assert grants.load(row).access_token.reveal() == provider.access_token
@@ -340,7 +340,7 @@ def test_an_answer_that_comes_after_a_new_sign_in_is_revoked(alice: Connected, p
     grants.store(row, fresh)
     answers.keep(begun.attempt.id, answers.sealer(begun.connection, begun.attempt)(body))
     provider.server.behave = provider._behave
-    answers.settle(begun.attempt.id)
+    settling.settle(begun.attempt.id)
     upkeep.finish_revocations()
     assert grants.load(alice.again()).access_token.reveal() == "fresh"
     assert provider.revoked == [late]

@@ -21,7 +21,20 @@ from providers.http import TOTAL_SECONDS
 from tests.faults.oracle import Oracle
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import answers, dialects, grants, incidents, keys, renewal, revocation, spool, states, underway, upkeep
+from vault import (
+    answers,
+    dialects,
+    grants,
+    incidents,
+    keys,
+    renewal,
+    revocation,
+    settling,
+    spool,
+    states,
+    underway,
+    upkeep,
+)
 from vault import erasing as vault_erasing
 from vault.cipher import SealingKey
 from vault.grants import Grant
@@ -163,7 +176,7 @@ def test_what_is_put_down_and_the_end_of_the_attempt_are_one_commit(
         with pytest.raises(KilledError):
             renewal._carry_out(begun)
     assert (DiscardedGrant.objects.count(), only_attempt()) == (1, ("", True)), "the earlier grant only"
-    answers.settle_pending(alice.connection.pk)
+    settling.settle_pending(alice.connection.pk)
     assert (DiscardedGrant.objects.count(), only_attempt()) == (2, (answers.REPLACED, False))
 
 
@@ -276,7 +289,7 @@ def kept(alice: Connected, monkeypatch: pytest.MonkeyPatch) -> Begun:
     """Its holder was killed after the answer was kept."""
     begun = begin(alice)
     with monkeypatch.context() as patched:
-        patched.setattr(answers, "settle", lambda _: None)
+        patched.setattr(settling, "settle", lambda _: None)
         renewal._carry_out(begun)
     return begun
 
@@ -294,7 +307,7 @@ def test_no_key_is_opened_in_a_transaction(
         return opened(row)
 
     monkeypatch.setattr(keys, "opened", note)
-    answers.settle_pending(alice.connection.pk)
+    settling.settle_pending(alice.connection.pk)
     assert seen
     assert True not in seen
     assert only_attempt() == (answers.RENEWED, False)
@@ -319,7 +332,7 @@ def test_two_processes_of_a_host_import_the_same_file(
         spool.write(attempt_id, blob)
     found = spool.waiting()
     next(found)
-    answers.settle_pending(alice.connection.pk)  # the other process
+    settling.settle_pending(alice.connection.pk)  # the other process
     assert list(found) == []
     spool.write(begun.attempt.pk, blob)
     assert answers.import_spool() == 1
@@ -387,5 +400,5 @@ def test_a_process_that_is_to_end_spools_at_once(
         with pytest.raises(Transient):
             renewal._carry_out(begun)
     assert [attempt_id for attempt_id, _ in spool.waiting()] == [begun.attempt.pk]
-    answers.settle_pending(alice.connection.pk)
+    settling.settle_pending(alice.connection.pk)
     assert only_attempt() == (answers.RENEWED, False)

@@ -1,0 +1,113 @@
+"""Settles the answers that were kept: makes each its connection's grant, or says why not (docs/vault.md 6).
+
+Whatever crashed in between, the next access does it. One that comes late is weighed: what works is kept, what nobody
+wants any more is revoked."""
+
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from organizations import epochs
+from providers.base import TokenSet
+from vault import answers, dialects, grants, keys, revocation, states
+from vault.errors import KeyGone, TokenTampered
+from vault.grants import Grant
+from vault.models import Attempt, Connection, State
+
+#: States in which a late answer may still become the grant of its connection.
+_REVIVABLE = (*states.USABLE, State.NEEDS_RECONNECT)
+_ROUNDS = 3
+
+
+def settle_pending(connection_id: UUID) -> None:
+    """Settle every answer of this connection that was kept but not yet understood."""
+    answers.import_spool()
+    pending = Attempt.objects.filter(connection_id=connection_id, ended_at__isnull=True, sealed_answer__isnull=False)
+    for attempt_id in pending.order_by("started_at").values_list("id", flat=True):
+        settle(attempt_id)
+
+
+def settle(attempt_id: UUID) -> None:
+    """Understand a kept answer and make it the connection's grant, or say why not.
+
+    Raises NeedsReconnect (quarantined, or does not open), Transient (nonsense with status 200, V9; keys away)."""
+    attempt = Attempt.objects.select_related("connection").filter(pk=attempt_id).first()  # None: destroyed meanwhile
+    if attempt is None or attempt.sealed_answer is None or attempt.ended_at is not None:
+        return
+    _open_keys(attempt.connection)
+    tokens = answers.understand(attempt)
+    if tokens is None:
+        return
+    verdict = answers.adopt_if_current(attempt, tokens)
+    if verdict == answers.QUARANTINED:
+        answers.quarantine(attempt)
+    if verdict == answers.REPLACED:
+        _weigh_late_answer(attempt, tokens)
+
+
+def _open_keys(row: Connection) -> None:
+    """Now, since a key service is asked over HTTP. A grant that does not open is no reason not to end a late one."""
+    with suppress(TokenTampered, KeyGone):
+        grants.open_keys(row.pk)
+    keys.primary_key(row.organization_id)
+
+
+def _weigh_late_answer(attempt: Attempt, tokens: TokenSet) -> None:
+    """The grant has moved on while this answer was on its way, and may do so again while we ask: then anew.
+
+    Who changes it all the time is asked at the next access, for the answer stays."""
+    for _ in range(_ROUNDS):
+        if _weigh(attempt, tokens):
+            return
+
+
+def _weigh(attempt: Attempt, tokens: TokenSet) -> bool:
+    """Replaced by a new sign-in, or ended: the late tokens are revoked (V14). Renewed or given up by someone else
+    meanwhile (V6, V7): whichever token set still works is kept; revoking the other could end the family of both.
+
+    False where the grant has moved on meanwhile."""
+    row = Connection.objects.filter(pk=attempt.connection_id).first()
+    if row is None:
+        return True
+    grant = grants.load_if_any(row)
+    if grant is not None and not answers.is_same_person(tokens, grant, row.provider):
+        answers.quarantine(attempt)
+        return True
+    if grant is None or grant.id != attempt.grant_id or row.state not in _REVIVABLE:
+        _revoke_late(attempt, _late(row, grant, tokens))
+        return True
+    candidate = answers.renewed(grant, tokens, attempt)
+    is_needed = not (row.state in states.USABLE and dialects.works(grant, row.provider))
+    found = candidate if is_needed and dialects.works(candidate, row.provider) else None
+    return _close_late(attempt, row, grant, found)
+
+
+def _close_late(attempt: Attempt, seen: Connection, grant: Grant, candidate: Grant | None) -> bool:
+    """Adopt the candidate, if there is one, unless the connection is not what it was when we looked."""
+    with transaction.atomic():
+        row = answers.lock(attempt)
+        if row is None:
+            return True
+        if row.generation != seen.generation or row.state not in _REVIVABLE:
+            return False
+        if candidate is not None:
+            answers.adopt(row, grant, candidate)
+            epochs.bump("connection", row.pk)
+        answers.close(attempt, answers.REPLACED)
+        return True
+
+
+def _revoke_late(attempt: Attempt, late: Grant) -> None:
+    with transaction.atomic():
+        row = answers.lock(attempt)
+        if row is not None:
+            revocation.discard(row, late)
+            answers.close(attempt, answers.REPLACED)
+
+
+def _late(row: Connection, current: Grant | None, tokens: TokenSet) -> Grant:
+    """What is to be revoked: never a token of the grant that is there now. May call, for where an ended one lives."""
+    if current is None:
+        return dialects.grant_from(tokens, dialects.server_at(row.provider, row.login_url), "")
+    return current.renewed(id=uuid4(), access_token=tokens.access_token, refresh_token=tokens.refresh_token)
