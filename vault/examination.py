@@ -6,12 +6,22 @@ from uuid import UUID
 
 from organizations.registries import Finding, Level, connection_examiners, doctor_pages
 from providers.errors import HostNotAllowed, NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import causes, consent, dialects, outbound, salesforce, states
-from vault.errors import KeyGone, TokenTampered, VaultError
-from vault.models import Connection
+from vault import causes, consent, dialects, grants, outbound, salesforce, states
+from vault.errors import ConnectRequired, KekUnusable, KeyGone, NotAllowedHere, TokenTampered, VaultError
+from vault.models import Connection, Credential
 from vault.tokens import ConnectionTokens
 
 PURPOSE = "vault.doctor"
+_AGAIN = "The person connects again. If it is more than one connection: a restore? (docs/vault.md 6)"
+#: What to do about what the vault itself raises, the special before the general.
+_OURS: dict[type[VaultError], str] = {
+    KekUnusable: "Give every process the key that was used (VAULT_KEK, docs/vault.md 3); a new one opens nothing.",
+    TokenTampered: f"It was changed or put back: the audit log shows since when. {_AGAIN}",
+    KeyGone: f"Was the key store restored or emptied? {_AGAIN}",
+    ConnectRequired: "It has just been ended. The person connects again, if it is still wanted.",
+    NotAllowedHere: "Ask again in a minute.",
+    VaultError: "`manage.py doctor` looks at keys and databases, the log says more.",
+}
 
 
 @connection_examiners.register("vault")
@@ -30,6 +40,23 @@ def examine(connection_id: UUID) -> Iterator[Finding]:
 
 
 def _asked(row: Connection) -> Finding:
+    return _unopened(row) or _used(row)
+
+
+def _unopened(row: Connection) -> Finding | None:
+    """Why what is stored does not open; then nobody need be asked. A key service that is away is no provider."""
+    try:
+        grants.load(row)
+    except VaultError as error:
+        return _ours(error)
+    except Credential.DoesNotExist:
+        return _ours(ConnectRequired(row.provider))
+    except Transient as error:
+        return Finding(Level.ERROR, str(error), "Until it answers nothing opens; connections stay as they are.")
+    return None
+
+
+def _used(row: Connection) -> Finding:
     label = dialects.label(row.provider)
     try:
         _use(row)
@@ -37,18 +64,21 @@ def _asked(row: Connection) -> Finding:
         return _told(row, error.code or _stored_cause(row), Level.ERROR, str(error))
     except HostNotAllowed:
         return _told(row, "host_not_allowed", Level.ERROR, "")
-    except (TokenTampered, KeyGone):
-        text = "What is stored of it does not open: it was changed, or its key is gone."
-        return Finding(
-            Level.ERROR, text, "The person connects again. If it is more than one: a restore? (docs/vault.md)"
-        )
     except RateLimited as error:
         return Finding(Level.WARNING, str(error), f"Wait; {label} lets us ask again in {error.retry_after:.0f} s.")
     except Transient as error:
         return _told(row, causes.UNREACHABLE, Level.ERROR, str(error))
-    except (ProviderError, VaultError) as error:
-        return _told(row, getattr(error, "code", ""), Level.ERROR, str(error))
+    except ProviderError as error:
+        return _told(row, error.code, Level.ERROR, str(error))
+    except VaultError as error:
+        return _ours(error)
     return Finding(Level.OK, f"{label} accepts it just now.")
+
+
+def _ours(error: VaultError) -> Finding:
+    advice = next(advice for kind, advice in _OURS.items() if isinstance(error, kind))
+    text = "What is stored of it does not open. " if isinstance(error, (TokenTampered, KeyGone)) else ""
+    return Finding(Level.ERROR, f"{text}{error}", advice)
 
 
 def _use(row: Connection) -> None:

@@ -14,16 +14,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from organizations import doctor as installation
-from organizations.models import Member
 from organizations.registries import Finding, Level, doctor_checks
 from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, Transient
 from tests.journeys.people import sign_in_anew
 from tests.running import Stack
 from tests.servers import ROOT
 from tests.vault.conftest import Connected, alice, cold, provider
-from tests.vault.rotating import Rotating, cut
+from tests.vault.rotating import Rotating
 from vault import causes, connect, dialects, doctor, mailbox_refusals, probe, refused, standing, states
-from vault.models import ClientRegistration, Connection, Credential, DatabaseMark, DataKey, LiveProcess, State
+from vault.models import ClientRegistration, Connection, DatabaseMark, DataKey, LiveProcess, State
 from vault.tokens import ConnectionTokens
 
 __all__ = ["alice", "cold", "provider"]
@@ -37,41 +36,12 @@ def everything_off(settings: Any) -> None:
     settings.GOOGLE_CLIENT_ID = settings.MICROSOFT_CLIENT_ID = ""
 
 
-def examine(row: Connection) -> tuple[str, int]:
-    """What `--connection` prints, and its exit code."""
-    out = io.StringIO()
-    try:
-        call_command("doctor", "--connection", str(row.pk), stdout=out)
-    except CommandError as error:
-        return out.getvalue(), error.returncode
-    return out.getvalue(), 0
-
-
 def refuse_with(provider: Rotating, description: str, error: str = "invalid_grant") -> None:
     def refusal(_: str) -> dict[str, str]:
         return {"error": error, "error_description": description}
 
     provider._refusal = refusal  # type: ignore[method-assign, assignment]
     provider.access_token = "of-nobody"  # the stored one is refused
-
-
-@pytest.mark.parametrize(
-    ("description", "error", "expected"),
-    [
-        ("inactive user", "invalid_grant", "Setup, Users, this user"),
-        ("ip restricted", "invalid_grant", "IP Relaxation"),
-        ("user hasn't approved this consumer", "invalid_grant", "choose Allow"),
-        ("expired access/refresh token", "invalid_grant", "withdrawn, has expired"),
-        ("invalid client credentials", "invalid_client", "_CLIENT_SECRET settings"),
-    ],
-)
-def test_one_connection_is_examined_at_its_provider(
-    alice: Connected, provider: Rotating, description: str, error: str, expected: str
-) -> None:
-    refuse_with(provider, description, error)
-    told, code = examine(alice.connection)
-    assert expected in told
-    assert code == 1
 
 
 def test_the_cause_stays_and_is_grouped(alice: Connected, provider: Rotating) -> None:
@@ -141,28 +111,6 @@ def test_who_withdrew_at_google_connects_again_himself(alice: Connected) -> None
     (finding,) = doctor.in_trouble()
     assert "Connect again. (by the person)" in finding.advice
     assert "“Testing”: the operator publishes the app" in finding.advice
-
-
-def test_what_does_not_answer_or_does_not_open_is_said(alice: Connected, provider: Rotating) -> None:
-    provider.server.behave = cut
-    told, code = examine(alice.connection)
-    assert ("does not answer" in told, code) == (True, 1)
-    Credential.objects.update(sealed=b"SV" + bytes(100))
-    told, code = examine(alice.connection)
-    assert ("does not open" in told, code) == (True, 1)
-
-
-def test_neither_secrets_nor_addresses_are_printed(alice: Connected, provider: Rotating) -> None:
-    refuse_with(provider, f"secret {provider.refresh_token} of alice@acme.example")
-    told, _ = examine(alice.connection)
-    member = Member.objects.get(pk=alice.member.pk)
-    for secret in (*provider.issued, "client-secret", member.email, member.username, member.name):
-        assert secret not in told
-
-
-def test_an_unknown_connection_is_said_so() -> None:
-    with pytest.raises(CommandError, match="no connection with this id"):
-        call_command("doctor", "--connection", "6a1d1d1e-0000-4000-8000-000000000001")
 
 
 @pytest.mark.parametrize(

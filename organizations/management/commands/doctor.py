@@ -1,6 +1,7 @@
 """`manage.py doctor`: what is wrong, in plain words, and where it is mended. Changes nothing; shows no secret."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -48,14 +49,20 @@ def _of_everything() -> Iterator[Finding]:
 
 def _of_each_check() -> Iterator[Finding]:
     for name, check in doctor_checks:
-        try:
-            yield from check()
-        except Exception as error:  # noqa: BLE001  one room's trouble must not hide what the others found
-            yield Finding(Level.ERROR, f"The check '{name}' could not be made ({type(error).__name__}).", "See above.")
+        yield from _made(name, check, "See above.")
+
+
+def _made(name: str, check: Callable[[], Iterable[Finding]], advice: str) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001  one room's trouble must not hide what the others found
+        yield Finding(Level.ERROR, f"The check '{name}' could not be made ({type(error).__name__}).", advice)
 
 
 def _of_connection(connection_id: UUID) -> Iterator[Finding]:
-    found = [finding for _, examine in connection_examiners for finding in examine(connection_id)]
+    advice = "`manage.py doctor` alone looks at databases, keys and settings."
+    made = [_made(name, partial(examine, connection_id), advice) for name, examine in connection_examiners]
+    found = [finding for findings in made for finding in findings]
     if not found:
         raise CommandError("There is no connection with this id.", returncode=1)
     yield from found
