@@ -86,6 +86,10 @@ class OAuth(Protocol):
         """What `server` would answer at once; None where it would have to ask. Raises HostNotAllowed."""
         ...
 
+    def metadata_url(self, login_url: str) -> str:
+        """Where a checked login URL describes itself, for anybody, without a token (OpenID Connect Discovery 4)."""
+        ...
+
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
         """What to ask for: the scopes of every connection and those of "email" and "calendar". Never Drive (C64)."""
         ...
@@ -167,6 +171,9 @@ class StandardOAuth(ABC):
 
     def app_of(self, client_id: str) -> str:
         return client_id
+
+    def metadata_url(self, login_url: str) -> str:
+        return f"{login_url.rstrip('/')}/.well-known/openid-configuration"
 
     @abstractmethod
     def _login_url(self, text: str, origins: Collection[str]) -> str:

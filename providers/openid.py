@@ -62,9 +62,9 @@ class OpenIdOAuth(StandardOAuth):
         account = self._account_of(claims_of(fields))
         return token_answers.token_set(fields, identity=account.subject if account else "")
 
-    def _metadata_at(self, url: str, issuer: str, http: Session) -> Mapping[str, Any]:
+    def _metadata_of(self, login_url: str, issuer: str, http: Session) -> Mapping[str, Any]:
         """The openid-configuration. It must call itself `issuer` (OpenID Connect Discovery 4.3)."""
-        response = ask(http, "GET", f"{url}/.well-known/openid-configuration", is_write=False)
+        response = ask(http, "GET", self.metadata_url(login_url), is_write=False)
         found = token_answers.json_object(response.text) if response.status_code == 200 else {}
         if not found:
             raise Transient(f"{self.label}'s sign-in service does not answer properly.", provider=self.name)

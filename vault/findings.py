@@ -42,12 +42,15 @@ def _providers_clocks() -> Iterator[Finding]:
 
 
 def _difference(provider: str, login_url: str) -> float | None:
-    """Seconds between the database and a provider's Date header; None where it does not say."""
-    url = f"{login_url.rstrip('/')}/.well-known/openid-configuration"
+    """Seconds between the database and the Date of a provider's own answer; None where there is none: anybody may
+    have written the date of an error page."""
+    url = dialects.of(provider).metadata_url(login_url)
     try:
         answer = http.ask(dialects.session_for(provider), "GET", url, is_write=False)
         said = parsedate_to_datetime(answer.headers["Date"])
     except (ProviderError, KeyError, ValueError):
+        return None
+    if answer.status_code != 200:
         return None
     return (clock.now() - (said if said.tzinfo else said.replace(tzinfo=UTC))).total_seconds()
 

@@ -117,7 +117,7 @@ class GoogleOAuth(openid.OpenIdOAuth):
 
     def _discover(self, login_url: str, http: Session) -> Server:
         """`announces_iss` stays false: Google sends `iss` without announcing it (openiddict-core issue 2428)."""
-        found, origins = self._metadata_at(login_url, login_url, http), http.settings.origins
+        found, origins = self._metadata_of(login_url, login_url, http), http.settings.origins
         userinfo = HOSTS.endpoint(found.get("userinfo_endpoint"), login_url, origins)
         return Server(
             login_url=login_url,

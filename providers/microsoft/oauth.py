@@ -1,9 +1,9 @@
 """Microsoft's OAuth 2.0 and OpenID Connect, version 2.0 endpoints, for work and school accounts (C1, C10, C64).
 
-Sources, all at learn.microsoft.com/entra/identity-platform: `v2-oauth2-auth-code-flow`, `refresh-tokens` (each use
-gives a new one, the old one stays valid; 90 days), `scopes-oidc`, `id-token-claims-reference` (tid, oid), and
-`reference-error-codes`: react to `error`; the AADSTS numbers may change, so they only choose the sentence, and spare a
-grant where a number that we know stands for passing trouble."""
+Sources, all at learn.microsoft.com/entra/identity-platform: `v2-oauth2-auth-code-flow`, `v2-protocols-oidc`,
+`refresh-tokens` (each use gives a new one, the old one stays valid; 90 days), `scopes-oidc`,
+`id-token-claims-reference` (tid, oid), and `reference-error-codes`: react to `error`; the AADSTS numbers may change, so
+they only choose the sentence, and spare a grant where a number that we know stands for passing trouble."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -99,6 +99,10 @@ class MicrosoftOAuth(openid.OpenIdOAuth):
         "too, open https://myapps.microsoft.com, find this app, Manage your application, Revoke permissions."
     )
 
+    def metadata_url(self, login_url: str) -> str:
+        """`v2-protocols-oidc`, "OpenID configuration document URI": below the directory; above it there is none."""
+        return super().metadata_url(f"{login_url.rstrip('/')}/{TENANT}/v2.0")
+
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
         wanted = [scope for feature, scopes in _FEATURES.items() if feature in features for scope in scopes]
         return (*_BASE, *wanted)
@@ -128,7 +132,7 @@ class MicrosoftOAuth(openid.OpenIdOAuth):
     def _discover(self, login_url: str, http: Session) -> Server:
         """The issuer of `organizations` is a pattern: each directory's own id stands for {tenantid}."""
         issuer, origins = f"{login_url}/{{tenantid}}/v2.0", http.settings.origins
-        found = self._metadata_at(f"{login_url}/{TENANT}/v2.0", issuer, http)
+        found = self._metadata_of(login_url, issuer, http)
         userinfo = HOSTS.endpoint(found.get("userinfo_endpoint"), login_url, origins)
         page = HOSTS.endpoint(found.get("authorization_endpoint"), login_url, origins, is_page=True)
         return Server(

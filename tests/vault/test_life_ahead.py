@@ -304,7 +304,7 @@ def test_a_provider_whose_clock_differs_is_told(
     def behave(handler: Handler) -> None:
         at = time.time() + seconds
         handler.date_time_string = lambda _=None: formatdate(at, usegmt=True)  # type: ignore[method-assign, assignment]
-        handler.answer(404, {})
+        handler.answer(200, {})
 
     provider.server.behave = behave
     assert [str(each.level) for each in findings._providers_clocks()] == told
