@@ -3,13 +3,14 @@
 Whatever crashed in between, the next access does it. One that comes late is weighed: what works is kept, what nobody
 wants any more is revoked."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
 
 from django.db import transaction
 
 from organizations import epochs
-from providers.base import TokenSet
+from providers.base import Secret, TokenSet
 from vault import answers, dialects, grants, keys, revocation, states
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
@@ -18,13 +19,16 @@ from vault.models import Attempt, Connection, State
 #: States in which a late answer may still become the grant of its connection.
 _REVIVABLE = (*states.USABLE, State.NEEDS_RECONNECT)
 _ROUNDS = 3
+#: What becomes of late tokens, done to the locked row of their connection.
+Verdict = Callable[[Connection], object]
 
 
 def settle_pending(connection_id: UUID) -> None:
-    """Settle every answer of this connection that was kept but not yet understood."""
+    """Settle every answer of this connection that was kept but not yet understood, the newest first: the others are
+    measured by what it brings."""
     answers.import_spool()
     pending = Attempt.objects.filter(connection_id=connection_id, ended_at__isnull=True, sealed_answer__isnull=False)
-    for attempt_id in pending.order_by("started_at").values_list("id", flat=True):
+    for attempt_id in pending.order_by("-started_at").values_list("id", flat=True):
         settle(attempt_id)
 
 
@@ -64,7 +68,7 @@ def _weigh_late_answer(attempt: Attempt, tokens: TokenSet) -> None:
 
 def _weigh(attempt: Attempt, tokens: TokenSet) -> bool:
     """Replaced by a new sign-in, or ended: the late tokens are revoked (V14). Renewed or given up by someone else
-    meanwhile (V6, V7): whichever token set still works is kept; revoking the other could end the family of both.
+    meanwhile (V6, V7): whichever token set still works is kept.
 
     False where the grant has moved on meanwhile."""
     row = Connection.objects.filter(pk=attempt.connection_id).first()
@@ -77,25 +81,55 @@ def _weigh(attempt: Attempt, tokens: TokenSet) -> bool:
     if grant is None or grant.id != attempt.grant_id or row.state not in _REVIVABLE:
         _revoke_late(attempt, _late(row, grant, tokens))
         return True
-    candidate = answers.renewed(grant, tokens, attempt)
-    is_needed = not (row.state in states.USABLE and dialects.works(grant, row.provider))
-    found = candidate if is_needed and dialects.works(candidate, row.provider) else None
-    return _close_late(attempt, row, grant, found)
+    return _close_late(attempt, row, _what_becomes_of(row, grant, attempt, tokens))
 
 
-def _close_late(attempt: Attempt, seen: Connection, grant: Grant, candidate: Grant | None) -> bool:
-    """Adopt the candidate, if there is one, unless the connection is not what it was when we looked."""
+def _what_becomes_of(row: Connection, grant: Grant, attempt: Attempt, tokens: TokenSet) -> Verdict:
+    """What to do under the row lock with late tokens of the very grant that is stored. Asks the provider.
+
+    Where the grant may be used, they are of one family with it: wiped only, since revoking them could end that (I6).
+    Where it was given up, a refresh token that we do not store may live on there, known to nobody: revoked."""
+    is_usable, candidate = row.state in states.USABLE, answers.renewed(grant, tokens, attempt)
+    if is_usable and dialects.works(grant, row.provider):
+        return _wiped
+    if dialects.works(candidate, row.provider):
+        return lambda locked: _adopt_late(locked, grant, candidate)
+    if is_usable or tokens.refresh_token is None or _is_stored(tokens.refresh_token, grant):
+        return _wiped
+    late = _late(row, grant, tokens)
+    return lambda locked: revocation.discard(locked, late)
+
+
+def _is_stored(token: Secret, grant: Grant) -> bool:
+    return grant.refresh_token is not None and grants.same(token, grant.refresh_token)
+
+
+def _close_late(attempt: Attempt, seen: Connection, then: Verdict) -> bool:
+    """Do as was found right, unless the connection is not what it was when we looked."""
     with transaction.atomic():
         row = answers.lock(attempt)
         if row is None:
             return True
-        if row.generation != seen.generation or row.state not in _REVIVABLE:
+        if _has_moved(seen, row):
             return False
-        if candidate is not None:
-            answers.adopt(row, grant, candidate)
-            epochs.bump("connection", row.pk)
+        then(row)
         answers.close(attempt, answers.REPLACED)
         return True
+
+
+def _has_moved(seen: Connection, row: Connection) -> bool:
+    """A refusal leaves the generation as it is."""
+    was_usable, is_usable = seen.state in states.USABLE, row.state in states.USABLE
+    return row.generation != seen.generation or row.state not in _REVIVABLE or was_usable != is_usable
+
+
+def _wiped(_: Connection) -> None:
+    """Closing the attempt is all."""
+
+
+def _adopt_late(row: Connection, grant: Grant, candidate: Grant) -> None:
+    answers.adopt(row, grant, candidate)
+    epochs.bump("connection", row.pk)
 
 
 def _revoke_late(attempt: Attempt, late: Grant) -> None:

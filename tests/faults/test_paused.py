@@ -18,8 +18,8 @@ from tests.faults.oracle import Oracle
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from tests.vault.test_crashes import access, end_lease, start
-from vault import answers, grants
-from vault.models import Attempt, State
+from vault import answers, grants, upkeep
+from vault.models import Attempt, DiscardedGrant, State
 from vault.tokens import ConnectionTokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -91,6 +91,25 @@ def test_the_late_answer_is_the_one_that_works(
     go_on(paused)
     assert alice.again().state == State.HEALTHY
     assert grants.load(alice.again()).access_token.reveal() == provider.access_token
+
+
+@pytest.mark.oracle(reuses=1)
+def test_late_tokens_that_nobody_can_use_any_more_are_ended(
+    paused: "subprocess.Popen[str]", alice: Connected, provider: Rotating
+) -> None:
+    """V6, I2: given up meanwhile, and the late access token has run out: only its refresh token, which we alone have
+    seen, keeps the grant alive at the provider."""
+    provider._refusal = lambda _: {"error": "invalid_grant"}  # type: ignore[method-assign,assignment]
+    with pytest.raises(NeedsReconnect):
+        ConnectionTokens(alice.connection.pk, "test").access(rejected=Secret(alice.grant.access_token.reveal()))
+    provider.access_token = "run out"
+    go_on(paused)
+    assert (alice.again().state, outcomes()) == (State.NEEDS_RECONNECT, {answers.REFUSED, answers.REPLACED})
+    upkeep.finish_revocations()
+    assert provider.revoked == [provider.refresh_token]
+    assert not provider.alive
+    assert not DiscardedGrant.objects.exists()
+    assert alice.again().state == State.NEEDS_RECONNECT
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])

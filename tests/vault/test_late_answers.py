@@ -1,6 +1,7 @@
 """An answer for a grant that has moved on is weighed: what works is kept, what nobody wants any more is revoked."""
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from providers.base import Secret
 from tests.vault.conftest import Connected
 from tests.vault.kept import again, kept, stored
 from tests.vault.rotating import Rotating
-from vault import answers, grants, revocation, sealing, settling
+from vault import answers, dialects, grants, revocation, sealing, settling
 from vault.models import Attempt, Connection, Credential, DiscardedGrant, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -70,6 +71,73 @@ def test_after_a_refusal_the_stored_token_is_not_asked_about(alice: Connected, p
     attempt = kept(alice, provider)
     settling.settle(attempt.id)
     assert (stored(alice)[0], alice.again().state) == ("late", State.HEALTHY)
+
+
+def test_of_a_grant_that_was_given_up_nothing_lives_on_unknown(alice: Connected, provider: Rotating) -> None:
+    """I2, V6: neither token set works, but the late refresh token may; the grant that is stored stays as it is."""
+    attempt, before = kept(alice, provider), stored(alice)
+    Connection.objects.update(state=State.NEEDS_RECONNECT)
+    provider.access_token = "run out"
+    settling.settle(attempt.id)
+    late = discarded()
+    assert late.refresh_token is not None
+    assert (late.refresh_token.reveal(), late.access_token.reveal()) == ("late-refresh", "late")
+    assert (stored(alice), alice.again().state) == (before, State.NEEDS_RECONNECT)
+    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.REPLACED, None)
+
+
+@pytest.mark.parametrize("refresh_token", ["stored", None])
+def test_late_tokens_of_a_stored_refresh_token_are_only_wiped(
+    alice: Connected, provider: Rotating, refresh_token: str | None
+) -> None:
+    """V10: connecting again, or disconnecting, ends that one."""
+    attempt = kept(alice, provider, refresh_token=stored(alice)[1] if refresh_token else None)
+    Connection.objects.update(state=State.NEEDS_RECONNECT)
+    provider.access_token = "run out"
+    settling.settle(attempt.id)
+    assert not DiscardedGrant.objects.exists()
+    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.REPLACED, None)
+
+
+def test_late_tokens_of_a_grant_in_use_are_not_revoked(alice: Connected, provider: Rotating) -> None:
+    """I6: neither access token works just now; the next use renews, with what revoking would end."""
+    attempt = kept(alice, provider)
+    Attempt.objects.update(generation=0)
+    seal_again(attempt, 0)
+    provider.access_token = "run out"
+    settling.settle(attempt.id)
+    assert not DiscardedGrant.objects.exists()
+    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.REPLACED, None)
+
+
+def test_a_grant_given_up_while_we_ask_is_looked_at_again(
+    alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal leaves the generation as it is, but what is to become of late tokens hangs on it."""
+    attempt = kept(alice, provider)
+    Attempt.objects.update(generation=0)
+    seal_again(attempt, 0)
+    provider.access_token = "run out"
+    works = dialects.works
+
+    def slow(grant: grants.Grant, name: str) -> bool:
+        Connection.objects.update(state=State.NEEDS_RECONNECT)
+        return works(grant, name)
+
+    monkeypatch.setattr(dialects, "works", slow)
+    settling.settle(attempt.id)
+    assert discarded().access_token.reveal() == "late"
+    assert again(attempt).outcome == answers.REPLACED
+
+
+def test_the_newest_answer_is_settled_first(alice: Connected, provider: Rotating) -> None:
+    """I3: an older one becomes the grant only where no newer one does."""
+    older, newer = kept(alice, provider), kept(alice, provider, access_token="newest", refresh_token="newest-refresh")
+    Attempt.objects.filter(pk=older.pk).update(started_at=older.started_at - timedelta(minutes=1))
+    provider.access_token = "newest"
+    settling.settle_pending(alice.connection.pk)
+    assert (again(newer).outcome, again(older).outcome) == (answers.RENEWED, answers.REPLACED)
+    assert stored(alice) == ("newest", "newest-refresh")
 
 
 def discarded() -> grants.Grant:
