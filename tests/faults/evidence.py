@@ -3,6 +3,7 @@
 Collected with the product's own models in a process that has its settings; judges nothing."""
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any
 import redis
 from django.apps import apps
 from django.conf import settings
+from django.core import signing
 from django.db import connections
 from django.db.models import BinaryField, Model
 
@@ -182,25 +184,68 @@ def _everything_kept() -> dict[str, bytes]:
 
 
 def dump(alias: str) -> bytes:
-    """Every row of every table as text; bytea columns come as hex and, decoded, raw."""
+    """Every row of every table as text; a file where the database is one."""
     if connections[alias].vendor != "postgresql":
         return Path(str(connections[alias].settings_dict["NAME"])).read_bytes()
-    parts: list[bytes] = []
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        for (table,) in cursor.fetchall():
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names from the catalogue
-            for row in cursor.fetchall():
-                for value in row:
-                    raw = bytes(value) if isinstance(value, (bytes, memoryview)) else b""
-                    parts += [str(value).encode(), raw, raw.hex().encode()]
+        return rows_as_text(cursor)
+
+
+def rows_as_text(cursor: Any) -> bytes:
+    """Of a PostgreSQL database. Bytes come as hex and raw, what PostgreSQL or Django had compressed unpacked."""
+    parts: list[bytes] = []
+    cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    for (table,) in cursor.fetchall():
+        cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names from the catalogue
+        for value in (value for row in cursor.fetchall() for value in row):
+            raw = bytes(value) if isinstance(value, (bytes, memoryview)) else b""
+            parts += [str(value).encode(), raw, raw.hex().encode()]
+            parts.append(_unpacked_session(str(value)) if table == "django_session" else b"")
     return b"\n".join(parts)
 
 
+def _unpacked_session(value: str) -> bytes:
+    """What Django signs, encodes and mostly compresses; its key is not needed to read it."""
+    data, _, signed = value.partition(":")
+    if not signed or not data.strip("."):
+        return b""
+    try:
+        raw = signing.b64_decode(data.lstrip(".").encode())
+        return zlib.decompress(raw) if data.startswith(".") else raw
+    except (ValueError, zlib.error):
+        return b""  # another column
+
+
 def valkey_dump(url: str) -> bytes:
-    """Every key with its serialized value."""
-    client = redis.Redis.from_url(url)
-    return b"\n".join(part for key in client.scan_iter() for part in (key, client.dump(key) or b""))
+    """Every key with its values as they were put in: in a DUMP they would be compressed, and a token cut in pieces."""
+    client: Any = redis.Redis.from_url(url)
+    parts: list[bytes] = []
+    for key in client.scan_iter():
+        kind = client.type(key)
+        parts += [key, *_flat(_VALKEY[kind](client, key)), client.dump(key) or b""]
+    return b"\n".join(parts)
+
+
+#: How each type is read; another one is a KeyError, so that it is not passed over.
+_VALKEY: dict[bytes, Callable[[Any, bytes], Any]] = {
+    b"none": lambda *_: (),  # gone meanwhile
+    b"string": lambda client, key: client.get(key),
+    b"list": lambda client, key: client.lrange(key, 0, -1),
+    b"hash": lambda client, key: client.hgetall(key),
+    b"set": lambda client, key: client.smembers(key),
+    b"zset": lambda client, key: client.zrange(key, 0, -1),
+    b"stream": lambda client, key: client.xrange(key),
+}
+
+
+def _flat(value: Any) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _flat(list(value.items()))
+    elif isinstance(value, (list, tuple, set)):
+        for each in value:
+            yield from _flat(each)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -4,8 +4,19 @@ import base64
 from urllib.parse import quote
 
 
-def shapes_of(secret: str) -> list[bytes]:
-    """As it is, in hex, UTF-16, URL form, and base64 at each of the three alignments."""
-    raw = secret.encode()
-    shifted = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, raw.hex().encode(), secret.encode("utf-16-le"), quote(secret, safe="").encode(), *shifted]
+def shapes_of(secret: str | bytes) -> list[bytes]:
+    """As it is, in hex, UTF-16, URL form, and base64 at each of the three alignments; a key of bytes also as Python
+    writes it into a traceback."""
+    raw = secret if isinstance(secret, bytes) else secret.encode()
+    written = [repr(raw)[2:-1].encode()] if isinstance(secret, bytes) else _written(secret)
+    return list(dict.fromkeys([raw, raw.hex().encode(), *written, *_in_base64(raw)]))
+
+
+def _written(secret: str) -> list[bytes]:
+    return [secret.encode("utf-16-le"), quote(secret, safe="").encode()]
+
+
+def _in_base64(raw: bytes) -> list[bytes]:
+    """In both alphabets, without the ends that what stands beside it decides."""
+    shifted = [b"x" * shift + raw for shift in range(3)]
+    return [encode(each)[4:-4] for each in shifted for encode in (base64.b64encode, base64.urlsafe_b64encode)]

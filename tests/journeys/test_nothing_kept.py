@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-import redis
 
+from tests.faults.evidence import valkey_dump
+from tests.faults.needles import CHUNK, Needles
 from tests.faults.shapes import shapes_of
 from tests.journeys.people import AddIn, Salesforce
 from tests.running import Stack
 
 JANE = "jane.doe@northwind.example"
-CHUNK = 1 << 20
 
 
 def test_a_canary_is_nowhere_after_a_thousand_look_ups(stack: Stack, alice: AddIn, acme: Salesforce) -> None:
@@ -23,9 +23,9 @@ def test_a_canary_is_nowhere_after_a_thousand_look_ups(stack: Stack, alice: AddI
         answer = alice.people([JANE], fresh=number % 10 == 0, refresh=number % 100 == 0)
         assert canary in answer.text
     assert alice.call("GET", "sidebar/search/", params={"q": canary}).status_code == 200
-    found = [str(path) for path in files_of(stack) if holds(path, shapes_of(canary))]
-    assert not found
-    assert not list(valkey_keys_with(stack, shapes_of(canary)))
+    needles = needles_of(canary)
+    assert not [str(path) for path in files_of(stack) if needles.in_file(path)]
+    assert not needles.in_text(valkey_dump(stack.facts["redis_url"]))
     assert not list(tables_with(stack, canary))
 
 
@@ -49,29 +49,6 @@ def files_of(stack: Stack) -> Iterator[Path]:
     yield from (path for path in stack.state.rglob("*") if path.is_file())
 
 
-def holds(path: Path, shapes: list[bytes]) -> bool:
-    overlap = max(len(shape) for shape in shapes)
-    tail = b""
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                window = tail + chunk
-                if any(shape in window for shape in shapes):
-                    return True
-                tail = window[-overlap:]
-    except FileNotFoundError:
-        return False  # gone meanwhile
-    return False
-
-
-def valkey_keys_with(stack: Stack, shapes: list[bytes]) -> Iterator[bytes]:
-    client = redis.Redis.from_url(stack.facts["redis_url"])
-    for key in client.scan_iter():
-        value = client.dump(key) or b""
-        if any(shape in key + value for shape in shapes):
-            yield key
-
-
 def tables_with(stack: Stack, canary: str) -> Iterator[str]:
     with psycopg.connect(stack.facts["database_url"]) as database:
         names = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -83,9 +60,17 @@ def tables_with(stack: Stack, canary: str) -> Iterator[str]:
                 yield name
 
 
+def needles_of(canary: str) -> Needles:
+    return Needles(dict.fromkeys(shapes_of(canary), "canary"))
+
+
 def test_the_search_itself_finds_what_is_there(tmp_path: Path) -> None:
     """The test above can fail: each shape is found wherever it lies, also across two reads."""
+    needles = needles_of("Canary0123456789")
     for shape in shapes_of("Canary0123456789"):
         path = tmp_path / "file"
-        path.write_bytes(b"." * (CHUNK - 5) + shape + b".")
-        assert holds(path, shapes_of("Canary0123456789"))
+        for start in (*range(9), *range(CHUNK - 40, CHUNK + 9)):
+            path.write_bytes(b"." * start + shape)
+            assert needles.in_file(path) == {"canary"}
+        path.write_bytes(b"." * (CHUNK - 5) + shape[:-1] + b".")
+        assert not needles.in_file(path)
