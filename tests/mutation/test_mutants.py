@@ -1,13 +1,16 @@
 """The faults that `make mutate` makes: each changes the program, each is one change, what is for people stays."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.test.utils import teardown_test_environment
 
-from tests.mutation import worker
+from tests.mutation import verdicts
 from tests.mutation.mutants import mutants_of
-from tests.mutation.worker import apply, believed, function_named, source_of
+from tests.mutation.verdicts import believed, judge, verdict_of
+from tests.mutation.worker import apply, function_named, source_of
 
 
 def changed(source: str) -> set[str]:
@@ -51,7 +54,7 @@ def test_a_fault_reaches_who_already_holds_the_function() -> None:
 
 @pytest.mark.parametrize(("fails_anyway", "verdict"), [(0, "killed"), (1, "survived")])
 def test_a_test_that_fails_without_a_fault_too_has_noticed_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails_anyway: int, verdict: str
+    tmp_path: Path, fails_anyway: int, verdict: str
 ) -> None:
     note = tmp_path / "note"
 
@@ -59,5 +62,50 @@ def test_a_test_that_fails_without_a_fault_too_has_noticed_nothing(
         note.write_text("broken" if "broken" in tests else "")
         return "killed" if "broken" in tests else "survived"
 
-    monkeypatch.setattr(worker, "in_a_fork", lambda *_: fails_anyway)
-    assert believed(ask, ["broken", "fine"], note, set()) == verdict
+    assert believed(ask, lambda _: fails_anyway, ["broken", "fine"], note, set()) == verdict
+
+
+@pytest.mark.parametrize(("without", "is_killed"), [(0, True), (1, True), (verdicts.TIMED_OUT, False)])
+def test_who_is_as_slow_without_the_fault_was_not_stopped_by_it(tmp_path: Path, without: int, is_killed: bool) -> None:
+    note = tmp_path / "note"
+    note.write_text("")
+    found = believed(lambda _: "killed: timeout", lambda _: without, ["slow"], note, set())
+    assert found.startswith("killed") == is_killed
+
+
+@pytest.mark.parametrize(
+    ("code", "noticed_by", "is_killed"),
+    [
+        (0, "", False),
+        (1, "a test", True),
+        (1, "", False),
+        (verdicts.TIMED_OUT, "", True),
+        *((code, "a test", False) for code in (2, 3, 4, 5, 99, -9, -11)),
+    ],
+)
+def test_only_a_test_that_failed_has_noticed(code: int, noticed_by: str, is_killed: bool) -> None:
+    """Not a run that was broken off, could not be understood, found no test, or crashed."""
+    assert verdict_of(code, noticed_by).startswith("killed") == is_killed
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "verdict"),
+    [
+        ("def test_a():\n    assert True\n", teardown_test_environment, "survived"),
+        ("def test_a():\n    assert False\n", teardown_test_environment, "killed"),
+        ("import nothing_of_this_name\n", teardown_test_environment, "error: ended with 4"),
+        ("", teardown_test_environment, "error: ended with 5"),
+        ("def test_a():\n    import os\n    os.abort()\n", teardown_test_environment, "error: ended with -6"),
+        ("def test_a():\n    assert True\n", apply, "error: ended with 99"),
+        ("def test_a():\n    import time\n    time.sleep(60)\n", teardown_test_environment, "killed: timeout"),
+    ],
+)
+def test_what_a_real_run_is_taken_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, change: Callable[[], None], verdict: str
+) -> None:
+    """Here the fork comes from a test, so Django's test environment is there already; pytest-django makes it anew."""
+    monkeypatch.setattr(verdicts, "empty_databases", lambda: None)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = soak\n")
+    (tmp_path / "test_it.py").write_text(file)
+    seconds = 1.5 if "timeout" in verdict else 30
+    assert judge(change, [str(tmp_path / "test_it.py")], seconds, tmp_path / "note") == verdict

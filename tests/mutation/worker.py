@@ -6,14 +6,11 @@ import ast
 import functools
 import importlib
 import json
-import os
-import signal
 import sys
 import threading
 import time
 import types
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +18,42 @@ import pytest
 
 from tests import servers
 from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.verdicts import OPTIONS, believed, in_a_fork, judge, tested
 
 #: The tests that matter, of each module; a process that a test starts would run without the fault.
 _USES = ("test_renewal", "test_ending")
 TESTS: dict[str, tuple[str, ...]] = {
-    "answers": ("test_answers", "test_late_answers", *_USES, "test_upkeep"),
+    "answers": ("test_answers", "test_late_answers", "test_settling", *_USES, "test_upkeep"),
     "cipher": ("test_cipher", "test_vectors", "test_keys"),
     "flights": ("test_flights", *_USES),
     "grants": ("test_grants", *_USES, "test_keys"),
+    "heartbeat": ("test_heartbeat_steps", "test_heartbeat"),
+    "holders": ("test_holders", "test_heartbeat", "test_rotation"),
     "kek": ("test_kek", "test_keys", "test_kms", "test_commands"),
     "keys": ("test_keys", "test_ending", "test_heartbeat"),
+    "kms": ("test_kms_steps", "test_kms"),
     "leases": ("test_leases", *_USES, "test_watched", "test_life_proof"),
-    "renewal": ("test_renewal_steps", *_USES, "test_upkeep", "test_life_ahead", "test_life_drain", "test_life_restore"),
+    "renewal": (
+        "test_renewal_steps",
+        "test_renewal_loop",
+        *_USES,
+        "test_upkeep",
+        "test_life_ahead",
+        "test_life_drain",
+        "test_life_restore",
+    ),
     "rotation": ("test_rotation_steps", "test_rotation", "test_keys"),
     "sealing": ("test_sealing", "test_cipher", "test_keys", *_USES),
     "settling": ("test_late_answers", "test_settling", "test_answers", *_USES, "test_upkeep"),
+    "spool": ("test_spool", "test_answers", "test_settling", "test_late_answers"),
     "states": ("test_states", *_USES, "test_watched", "test_upkeep", "test_life_ahead", "test_life_proof"),
     "tokens": ("test_tokens", *_USES, "test_life_ahead"),
 }
 #: How many tests one mutant is given: the likeliest to notice come first, then the quickest. Counted, not timed: on a
 #: busy machine each takes longer, and a score must not hang on that.
 PATIENCE = 30
-#: pytest's own exit codes where it ran no test: not understood, none found.
-_NOT_ASKED = (4, 5)
 #: Tests of timing that a busy machine may fail at first.
 _MAY_FAIL = 3
-_OPTIONS: tuple[str, ...] = (
-    "-q",
-    "-x",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:randomly",
-    "--reuse-db",
-    "--no-header",
-    "--tb=no",
-)
-_OPTIONS += ("-o", "addopts=", "-o", "timeout=60", "-m", "not soak", "--strict-markers")
-
 Covering = dict[str, list[str]]
 
 
@@ -93,34 +88,6 @@ class Watcher:
             self.seconds[item.nodeid] = time.monotonic() - began
 
 
-def in_a_fork(work: Callable[[], int], seconds: float) -> int:
-    """Exit code of `work` in a child; 124 where it took too long."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        os.setpgid(0, 0)
-        _silence()
-        try:
-            os._exit(work())
-        except BaseException:  # noqa: BLE001  a fork must not come back here
-            os._exit(99)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return 124
-
-
-def _silence() -> None:
-    sink = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-
-
 def chosen_tests(modules: list[str]) -> list[str]:
     names = dict.fromkeys(f"tests/vault/{name}.py" for module in modules for name in TESTS[module])
     return [name for name in names if Path(name).exists()]
@@ -131,7 +98,7 @@ def baseline(modules: list[str], answer: Path) -> None:
 
     def work() -> int:
         watcher = Watcher({str(Path(f"vault/{name}.py").resolve()) for name in modules})
-        pytest.main([*chosen_tests(modules), *(each for each in _OPTIONS if each != "-x")], plugins=[watcher])
+        pytest.main([*chosen_tests(modules), *(each for each in OPTIONS if each != "-x")], plugins=[watcher])
         order = sorted(set(watcher.seconds) - watcher.failed, key=lambda test: watcher.seconds[test])
         covering: Covering = defaultdict(list)
         for test in order:
@@ -184,76 +151,13 @@ def function_named(module: types.ModuleType, owner: str) -> types.FunctionType:
     return found
 
 
-class Killer:
-    """Writes down which test noticed the fault: it is asked earlier next time. `uncollected`: a file of tests did not
-    load, which says nothing about the fault."""
-
-    def __init__(self, note: Path) -> None:
-        self.note, self.uncollected = note, False
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self.uncollected |= report.failed
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.note.write_text(report.nodeid)
-
-
-def judge(mutant: Mutant, module: types.ModuleType, tests: list[str], seconds: float, note: Path) -> str:
-    note.write_text("")
-    if not tests:
-        return "survived: no test runs it"
-
-    def work() -> int:
-        apply(mutant, module)
-        killer = Killer(note)
-        code = int(pytest.main([*tests, *_OPTIONS], plugins=[killer]))
-        return _NOT_ASKED[0] if killer.uncollected else code
-
-    code = in_a_fork(work, seconds)
-    if code in _NOT_ASKED:
-        return "error"
-    return {0: "survived", 124: "killed: timeout"}.get(code, "killed")
-
-
-def believed(ask: Callable[[list[str]], str], tests: list[str], note: Path, sound: set[str]) -> str:
-    """The verdict of `ask(tests)`, without tests that fail where there is no fault too. `sound`: known not to."""
-    while True:
-        verdict, noticed_by = ask(tests), note.read_text()
-        if not noticed_by or noticed_by in sound:
-            return verdict
-        if in_a_fork(lambda test=noticed_by: int(pytest.main([test, *_OPTIONS])), 120) == 0:  # type: ignore[misc]
-            sound.add(noticed_by)
-            return verdict
-        tests = [test for test in tests if test != noticed_by]
-
-
-def empty_databases() -> None:
-    """After a test that was cut off in its middle."""
-
-    def work() -> int:
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        from django.db import connections
-
-        for alias in ("default", "keys"):
-            settings = connections[alias].settings_dict
-            settings["NAME"] = f"test_{settings['NAME']}"
-            call_command("flush", database=alias, interactive=False, verbosity=0)
-        return 0
-
-    in_a_fork(work, 60)
-
-
 def run(modules: list[str], part: int, of: int, answer: Path, only: set[str]) -> None:
     """`answer`: which tests run what; found out where the file is not there yet. `only`: ids of mutants to look at
     again; empty means all."""
     servers.prepare_environment()
-    pytest.main([*chosen_tests(modules), "--collect-only", *_OPTIONS])
+    pytest.main([*chosen_tests(modules), "--collect-only", *OPTIONS])
     if answer.exists():
-        in_a_fork(lambda: int(pytest.main([chosen_tests(modules)[0], *_OPTIONS])), 300)  # makes the databases
+        tested(chosen_tests(modules)[:1], 300)  # makes the databases
     else:
         baseline(modules, answer)
     facts = json.loads(answer.read_text())
@@ -265,15 +169,15 @@ def run(modules: list[str], part: int, of: int, answer: Path, only: set[str]) ->
         module = importlib.import_module(f"vault.{name}")
         tests = facts["covering"].get(f"{name}:{mutant.owner}", []) if mutant.is_function else _all_of(facts, name)
         tests = [test for test in tests if Path(test.partition(".py")[0]).name in TESTS[name]]
-        tests.sort(key=lambda test: (-kills[test], f"_{name}." not in test, facts["seconds"][test]))
+        tests.sort(key=lambda test: (-kills[test], f"/test_{name}" not in test, facts["seconds"][test]))
         tests = tests[:PATIENCE]
         began = time.monotonic()
         longest = 20 + 5 * sum(facts["seconds"][test] for test in tests)
-        ask = functools.partial(judge, mutant, module, seconds=longest, note=note)
-        verdict = believed(ask, tests, note, sound)
+        change = functools.partial(apply, mutant, module)
+        ask = functools.partial(judge, change, seconds=longest, note=note)
+        without = functools.partial(tested, seconds=longest)
+        verdict = believed(ask, without, tests, note, sound)
         kills[note.read_text()] += 1
-        if verdict == "killed: timeout":
-            empty_databases()
         told = {"id": f"{name}:{n}", "module": name, "owner": mutant.owner, "line": mutant.line, "what": mutant.what}
         seconds = round(time.monotonic() - began, 1)
         sys.stdout.write(json.dumps({**told, "verdict": verdict, "tests": len(tests), "seconds": seconds}) + "\n")

@@ -1,0 +1,139 @@
+"""Asks tests about a fault, in a fork that it cannot leave, and says what may be believed of what they answer.
+
+Makes no fault and chooses no test."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+#: pytest's exit code where tests ran and one failed: the only one that says that a fault was noticed. With any other
+#: (docs.pytest.org/en/stable/reference/exit-codes.html) nobody was asked: a file that does not load, a crash.
+_FAILED = 1
+#: What `in_a_fork` says of a child that it had to end.
+TIMED_OUT = 124
+OPTIONS: tuple[str, ...] = (
+    "-q",
+    "-x",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:randomly",
+    "--reuse-db",
+    "--no-header",
+    "--tb=no",
+)
+OPTIONS += ("-o", "addopts=", "-o", "timeout=60", "-m", "not soak", "--strict-markers")
+
+
+def in_a_fork(work: Callable[[], int], seconds: float) -> int:
+    """Exit code of `work` in a child; TIMED_OUT where it took too long."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        _silence()
+        try:
+            os._exit(work())
+        except BaseException:  # noqa: BLE001  a fork must not come back here
+            os._exit(99)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return TIMED_OUT
+
+
+def _silence() -> None:
+    sink = os.open(os.environ.get("MUTATION_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+
+
+class Killer:
+    """Writes down which test noticed the fault: it is asked earlier next time. `uncollected`: a file of tests did not
+    load, which says nothing about the fault."""
+
+    def __init__(self, note: Path) -> None:
+        self.note, self.uncollected = note, False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.uncollected |= report.failed
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.note.write_text(report.nodeid)
+
+
+def tested(tests: list[str], seconds: float) -> int:
+    """How pytest ends with these tests, and no fault."""
+    return in_a_fork(lambda: int(pytest.main([*tests, *OPTIONS])), seconds)
+
+
+def judge(change: Callable[[], None], tests: list[str], seconds: float, note: Path) -> str:
+    """What becomes of these tests, for so many seconds, where `change` has made a fault."""
+    note.write_text("")
+    if not tests:
+        return "survived: no test runs it"
+
+    def work() -> int:
+        change()
+        killer = Killer(note)
+        code = int(pytest.main([*tests, *OPTIONS], plugins=[killer]))
+        return int(pytest.ExitCode.USAGE_ERROR) if killer.uncollected else code
+
+    code = in_a_fork(work, seconds)
+    if code == TIMED_OUT:
+        empty_databases()
+    return verdict_of(code, note.read_text())
+
+
+def verdict_of(code: int, noticed_by: str) -> str:
+    """`code`: what the child ended with; `noticed_by`: the test that failed in it."""
+    if code == _FAILED and noticed_by:
+        return "killed"
+    return {0: "survived", TIMED_OUT: "killed: timeout"}.get(code, f"error: ended with {code}")
+
+
+def believed(
+    ask: Callable[[list[str]], str], without: Callable[[list[str]], int], tests: list[str], note: Path, sound: set[str]
+) -> str:
+    """The verdict of `ask(tests)`, but for tests that fail where there is no fault too. `without(tests)`: how these end
+    where there is none; `sound`: tests known to pass then."""
+    while True:
+        verdict, noticed_by = ask(tests), note.read_text()
+        if verdict == "killed: timeout":
+            return "error: as slow without the fault" if without(tests) == TIMED_OUT else verdict
+        if not noticed_by or noticed_by in sound:
+            return verdict
+        if without([noticed_by]) == 0:
+            sound.add(noticed_by)
+            return verdict
+        tests = [test for test in tests if test != noticed_by]
+
+
+def empty_databases() -> None:
+    """After a test that was cut off in its middle."""
+
+    def work() -> int:
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        from django.db import connections
+
+        for alias in ("default", "keys"):
+            settings = connections[alias].settings_dict
+            settings["NAME"] = f"test_{settings['NAME']}"
+            call_command("flush", database=alias, interactive=False, verbosity=0)
+        return 0
+
+    in_a_fork(work, 60)

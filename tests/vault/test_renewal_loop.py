@@ -1,0 +1,133 @@
+"""How long a renewal goes on: it waits for who is at it, and repeats at most once, only where that is harmless."""
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from uuid import UUID
+
+import pytest
+
+from providers.errors import Transient
+from tests.vault.conftest import Connected
+from tests.vault.rotating import Rotating
+from vault import renewal, suspicion
+from vault.models import Connection
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was slept, each time for one second of a clock that stands still meanwhile; the dice show their most."""
+    found, clock = list[float](), SimpleNamespace(now=1_000.0)
+
+    def sleep(seconds: float) -> None:
+        found.append(seconds)
+        clock.now += 1.0
+        assert len(found) < 100
+
+    monkeypatch.setattr(renewal, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
+    monkeypatch.setattr(renewal, "secrets", SimpleNamespace(randbelow=lambda limit: limit - 1))
+    return found
+
+
+def trying(monkeypatch: pytest.MonkeyPatch, outcomes: list[bool | Transient]) -> list[tuple[UUID, int]]:
+    """Each try ends in the next of `outcomes`, the last one for ever; returns what was tried."""
+    tried: list[tuple[UUID, int]] = []
+
+    def once(connection_id: UUID, beyond: int) -> bool:
+        tried.append((connection_id, beyond))
+        outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+        if isinstance(outcome, Transient):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(renewal, "_try", once)
+    return tried
+
+
+def lost() -> Transient:
+    return Transient("No answer.", outcome_unknown=True)
+
+
+def test_who_waits_asks_every_forty_milliseconds_for_ten_seconds(
+    alice: Connected, monkeypatch: pytest.MonkeyPatch, sleeps: list[float]
+) -> None:
+    """docs/vault.md 5: then a request answers 503."""
+    tried = trying(monkeypatch, [False])
+    with pytest.raises(Transient, match="is being renewed"):
+        renewal._renew(alice.connection.pk, 1)
+    assert tried == [(alice.connection.pk, 1)] * 10
+    assert sleeps == [pytest.approx(0.04)] * 10
+    sleeps.clear()
+    monkeypatch.setattr(renewal, "secrets", SimpleNamespace(randbelow=lambda _: 0))
+    trying(monkeypatch, [False, True])
+    renewal._renew(alice.connection.pk, 1)
+    assert sleeps == [0.02]
+
+
+@pytest.mark.parametrize(
+    ("provider_name", "outcomes", "calls", "raises"),
+    [
+        ("google", lambda: [lost(), True], 2, False),
+        ("google", lambda: [lost(), lost(), True], 2, True),
+        ("google", lambda: [Transient("Away."), True], 1, True),
+        ("microsoft", lambda: [lost(), False, True], 3, False),
+        ("microsoft", lambda: [lost(), False, lost(), True], 3, True),
+        ("salesforce", lambda: [lost(), True], 1, True),
+    ],
+)
+def test_a_call_that_nobody_answered_is_made_once_more_where_it_is_harmless(
+    alice: Connected,
+    monkeypatch: pytest.MonkeyPatch,
+    sleeps: list[float],
+    provider_name: str,
+    outcomes: Callable[[], list[bool | Transient]],
+    calls: int,
+    raises: bool,
+) -> None:
+    """V3, V4: never a third time, and never what the provider has said no to."""
+    Connection.objects.filter(pk=alice.connection.pk).update(provider=provider_name)
+    tried = trying(monkeypatch, outcomes())
+    if raises:
+        with pytest.raises(Transient):
+            renewal._renew(alice.connection.pk, 1)
+    else:
+        renewal._renew(alice.connection.pk, 1)
+    assert len(tried) == calls
+    Connection.objects.filter(pk=alice.connection.pk).update(provider="salesforce")
+
+
+def test_whether_it_may_be_repeated_is_asked_of_this_connection(alice: Connected) -> None:
+    Connection.objects.create(
+        organization=alice.member.organization, member=alice.member, provider="google", subject="other"
+    )
+    assert not renewal._may_repeat(alice.connection.pk, lost())
+
+
+@pytest.mark.parametrize("is_behind", [True, False])
+def test_a_restored_database_is_looked_at_before_a_token_is_presented(
+    alice: Connected, monkeypatch: pytest.MonkeyPatch, is_behind: bool
+) -> None:
+    """V20: and it is not looked at again where there is nothing to suspect."""
+    order: list[str] = []
+    monkeypatch.setattr(suspicion, "is_behind", lambda: is_behind)
+    monkeypatch.setattr(suspicion, "look", lambda: order.append("looked"))
+
+    def once(*_: object) -> bool:
+        order.append("tried")
+        return True
+
+    monkeypatch.setattr(renewal, "_try", once)
+    renewal._renew(alice.connection.pk, 1)
+    assert order == ["looked", "tried"][not is_behind :]
+
+
+def test_nothing_is_slept_where_we_renew_ourselves(
+    alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(renewal, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
+    renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    assert slept == []
+    assert provider.refreshes == 1

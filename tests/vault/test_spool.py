@@ -1,0 +1,93 @@
+"""Answers that wait on disk: durable before the call returns, for our eyes only, and nothing else is taken for one."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from pytest_django import Settings
+
+from vault import spool
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    settings.VAULT_SPOOL_DIR = str(tmp_path / "not" / "yet")
+    return tmp_path / "not" / "yet"
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """What is closed to others then was closed on purpose."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_nothing_waits_where_nothing_was_written() -> None:
+    assert list(spool.waiting()) == []
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_only_we_may_look(folder: Path) -> None:
+    """I4: it is ciphertext, and still nobody's business."""
+    attempt_id = uuid4()
+    spool.write(attempt_id, b"sealed")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / f"{attempt_id}.sealed").stat().st_mode) == 0o600
+
+
+def test_it_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_return(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """V5, I2: after a power cut there is a whole answer or none. fsync(2) of a folder makes its names last."""
+    synced, sync = list[tuple[int | None, list[str]]](), os.fsync
+
+    def noted(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        size = None if stat.S_ISDIR(found.st_mode) else found.st_size
+        synced.append((size, [path.name for path in folder.iterdir()]))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    attempt_id = uuid4()
+    spool.write(attempt_id, b"sealed")
+    assert synced == [(6, [f"{attempt_id}.part"]), (None, [f"{attempt_id}.sealed"])]
+    assert list(spool.waiting()) == [(attempt_id, b"sealed")]
+
+
+def test_no_descriptor_is_left_open(folder: Path) -> None:
+    """A process that spools through an outage would run out of them."""
+    spool.write(uuid4(), b"sealed")
+    ours = [each for each in Path("/proc/self/fd").iterdir() if os.path.realpath(each).startswith(str(folder))]
+    assert ours == []
+
+
+def test_a_second_answer_and_what_a_crash_left_half_written(folder: Path) -> None:
+    first, second = sorted((uuid4(), uuid4()), key=str)
+    folder.mkdir(parents=True)
+    (folder / f"{second}.part").write_bytes(b"longer than what comes now")
+    spool.write(second, b"two")
+    spool.write(first, b"one")
+    assert list(spool.waiting()) == [(first, b"one"), (second, b"two")]
+    assert not list(folder.glob("*.part"))
+
+
+def test_what_is_no_answer_is_left_alone(folder: Path) -> None:
+    mine = uuid4()
+    spool.write(mine, b"sealed")
+    for name in (f"{uuid4()}.part", str(uuid4()), "notes.sealed", f"{uuid4()}.sealed.bak"):
+        (folder / name).write_bytes(b"something else")
+    assert list(spool.waiting()) == [(mine, b"sealed")]
+
+
+def test_what_is_taken_over_is_taken_away_once_or_twice(folder: Path) -> None:
+    """Two processes of a host may import the same file."""
+    mine, other = UUID(int=1), UUID(int=2)
+    spool.write(mine, b"sealed")
+    spool.write(other, b"another")
+    for _ in range(2):
+        spool.remove(mine)
+        assert list(spool.waiting()) == [(other, b"another")]
