@@ -2,6 +2,7 @@
 
 A connection of somebody else's is as good as none, except for an administrator of the same organization."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth import logout
@@ -73,9 +74,12 @@ def end_for(request: HttpRequest, connection_id: UUID) -> HttpResponse:
 
 
 def _end_for(member: Member, connection_id: UUID) -> HttpResponse:
-    if not revocation.disconnect(_to_end(member, connection_id).pk, member):
+    row = _to_end(member, connection_id)
+    ending = revocation.disconnect(row.pk, member)
+    if not ending:
         raise Http404
-    return redirect(f"{reverse('dashboard:overview')}?saved=disconnected")
+    query = urlencode({"ended": ending.value, "provider": row.provider})
+    return redirect(f"{reverse('dashboard:overview')}?{query}")
 
 
 def _to_end(member: Member, connection_id: UUID) -> Connection:

@@ -16,11 +16,13 @@ from dashboard.gates import View, members_only
 from organizations import domains, invitations, roles
 from organizations.models import Domain, Invitation, Member, Role
 from organizations.refusals import NotAllowed, NotPossible
+from vault import farewell
 
 _SHOWN = 100
 _ORDER = {role.value: number for number, role in enumerate(Role)}
-#: (form, who sends it). Raises NotAllowed, NotPossible, DomainRefused: their text is shown in the form's section.
-Act = Callable[[QueryDict, Member], None]
+#: (form, who sends it). Returns what the page says afterwards, None for "Saved." Raises NotAllowed, NotPossible,
+#: DomainRefused: their text is shown in the form's section.
+Act = Callable[[QueryDict, Member], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def _page(
     context |= {"people": _people(member), "domains": _domains(member)}
     if member.is_manager:
         context |= {"invitations": _open_invitations(member), "invite_roles": _roles_to_invite(member)}
+        context["connections_end"] = farewell.of_who_is_sent_away()
     return render(request, "dashboard/members.html", context, status=status)
 
 
@@ -78,15 +81,15 @@ def _door(section: str, act: Act) -> View:
     @members_only
     def door(request: HttpRequest, member: Member) -> HttpResponse:
         try:
-            act(request.POST, member)
+            saved = act(request.POST, member) or section
         except (NotAllowed, NotPossible, domains.DomainRefused) as refusal:
             return _page(request, member, refused=section, message=str(refusal), status=422)
-        return redirect(f"{reverse('dashboard:members')}?saved={section}#{section}")
+        return redirect(f"{reverse('dashboard:members')}?saved={saved}#{section}")
 
     return door
 
 
-def _change_member(form: QueryDict, actor: Member) -> None:
+def _change_member(form: QueryDict, actor: Member) -> str | None:
     try:
         key = UUID(form.get("member", ""))
     except ValueError:
@@ -96,6 +99,7 @@ def _change_member(form: QueryDict, actor: Member) -> None:
     roles.change_member(
         actor, member, role=_role(form.get("role", "")) if "role" in form else None, is_active=is_active
     )
+    return "ended" if is_active is False else None
 
 
 def _invite(form: QueryDict, actor: Member) -> None:

@@ -5,14 +5,16 @@ from collections import Counter
 from dataclasses import dataclass
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard.gates import administrators_only
 from organizations.models import Member
-from vault import clock, dialects, mailboxes, standing
+from vault import clock, dialects, farewell, mailboxes, standing
+from vault.farewell import Told
 from vault.models import Connection
+from vault.revocation import Ending
 from vault.standing import Status
 
 SHOWN = 100
@@ -46,8 +48,16 @@ def overview(request: HttpRequest, member: Member) -> HttpResponse:
     """Counts by provider and state, then the connections themselves, those in trouble first."""
     rows = _rows(member)
     shown = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
-    context = {"page": "connections", "saved": request.GET.get("saved", ""), "counts": _counts(rows), "rows": shown}
+    context = {"page": "connections", "told": _told(request.GET), "counts": _counts(rows), "rows": shown}
     return render(request, "dashboard/overview.html", context)
+
+
+def _told(query: QueryDict) -> Told | None:
+    """What became of a connection that was ended from here; None where the address does not say so in our words."""
+    ending, provider = query.get("ended", ""), query.get("provider", "")
+    if not ending or ending not in set(Ending) or provider not in standing.PROVIDERS:
+        return None
+    return farewell.told(Ending(ending), provider, is_own=False)
 
 
 def _rows(reader: Member) -> list[Row]:

@@ -148,7 +148,10 @@ def test_an_administrator_ends_a_members_connection(everybody: Any) -> None:
     browser = signed_in(alice)
     assert "Bob Brown" in page(browser, f"connections/{row.pk}/disconnect/")
     answer = browser.post(f"/dashboard/connections/{row.pk}/end/")
-    assert answer["Location"] == "/dashboard/connections/everybody/?saved=disconnected"
+    assert answer["Location"] == "/dashboard/connections/everybody/?ended=over&provider=google"
+    assert "The connection to Google was over already" in page(browser, answer["Location"].removeprefix("/dashboard/"))
+    for nonsense in ("ended=over&provider=acme", "ended=x&provider=google", "ended=&provider=google", "ended=over"):
+        assert 'role="status"' not in page(browser, f"connections/everybody/?{nonsense}")
     assert Connection.objects.get().state == State.SHREDDED
     entry = AuditEntry.objects.get(action="connection.disconnected")
     assert (entry.actor, entry.target) == (f"member:{alice.pk}", str(row.pk))

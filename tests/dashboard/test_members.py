@@ -41,7 +41,9 @@ def test_an_administrator_gives_a_role_and_ends_access(everybody: Any) -> None:
     assert response["Location"] == "/dashboard/members/?saved=people#people"
     assert "Saved." in page(admin, "members/?saved=people")
     assert stored(bob).role == Role.MANAGER
-    send(admin, "change", member=bob.pk, is_active="no")
+    response = send(admin, "change", member=bob.pk, is_active="no")
+    assert response["Location"] == "/dashboard/members/?saved=ended#people"
+    assert "all that the person had connected ends with it" in page(admin, "members/?saved=ended")
     assert not stored(bob).is_active
     assert "Give access back" in page(admin, "members/")
     send(admin, "change", member=bob.pk, is_active="yes")

@@ -4,7 +4,8 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
-from organizations.models import Member
+from organizations import membership
+from organizations.models import Member, Role
 from tests.organizations import people
 from tests.vault.accounts import Provider
 from tests.vault.conftest import Connected
@@ -54,7 +55,7 @@ def test_what_does_not_open_cannot_be_ended_there(alice: Connected, provider: Ro
     Credential.objects.update(sealed=b"SV" + bytes(100))
     text = end(people.sign_in(alice.member), "salesforce")
     assert "Salesforce could not be told" in text
-    assert "Remove this app in your Salesforce account's list of connected apps." in text
+    assert "You can remove this app in the Salesforce account's list of connected apps." in text
     assert provider.revoked == []
 
 
@@ -106,10 +107,39 @@ def test_the_page_before_promises_no_more(both: dict[str, Provider], ally: Membe
     assert not [text for text in pages.values() if "revoked at" in text]
 
 
+def test_an_administrator_reads_what_became_of_a_members_grant(both: dict[str, Provider], ally: Member) -> None:
+    """In the third person, with whose task the rest is; at a provider that was away, that it is still asked."""
+    rows = {name: connect(each, ally) for name, each in both.items()}
+    both["google"].sim("faults", {"path": "/revoke", "status": 503, "times": 1})
+    admin, texts = people.sign_in(administrator_of(ally)), {}
+    for name, row in rows.items():
+        answer = admin.post(f"/dashboard/connections/{row.pk}/end/", headers=HOST, follow=True)
+        texts[name] = answer.content.decode().replace("&#x27;", "'")
+    assert "Google has not confirmed the end yet; we go on asking" in texts["google"]
+    assert "The person may also remove this app in the Google account" in texts["google"]
+    assert "its tokens have been deleted. For the person to do: Microsoft lets nobody" in texts["microsoft"]
+    assert "https://myapps.microsoft.com" in texts["microsoft"]
+
+
+def administrator_of(member: Member) -> Member:
+    """A second person of his organization, who may end his connections."""
+    bob = Member.objects.get(name="Bob Brown", organization=member.organization)
+    membership.change_role(member, bob, Role.ADMIN)
+    return Member.objects.get(pk=bob.pk)
+
+
+def test_who_ends_access_reads_what_becomes_of_the_connections() -> None:
+    text = farewell.of_who_is_sent_away()
+    assert "Salesforce and Google are asked to end it there too" in text
+    assert "Microsoft cannot be asked" in text
+
+
+@pytest.mark.parametrize("is_own", [True, False])
 @pytest.mark.parametrize("ending", Ending)
 @pytest.mark.parametrize("name", ["salesforce", "google", "microsoft"])
-def test_the_providers_part_is_claimed_only_where_it_confirmed(ending: Ending, name: str) -> None:
-    told = farewell.told(ending, name)
+def test_the_providers_part_is_claimed_only_where_it_confirmed(ending: Ending, name: str, is_own: bool) -> None:
+    told = farewell.told(ending, name, is_own=is_own)
     label = dialects.label(name)
     assert (f"ended, here and at {label}" in told.sentence) == (ending is Ending.CONFIRMED)
     assert "{" not in told.sentence + told.advice
+    assert is_own or "you" not in (told.sentence + told.advice).lower().split()
