@@ -1,0 +1,38 @@
+"""Starts the process that answers pixels and clicks: `python -m config.hot`. Reads the environment; no Django.
+
+One event loop per worker under granian (RSGI); put more of them behind the same address to use more cores."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from config import env
+from tracking.hot.app import App
+from tracking.hot.boxes import BatchBox
+from tracking.hot.commits import Commits
+from tracking.hot.hits import packed
+from tracking.hot.spool import Spool
+from tracking.hot.standing import Standings
+from tracking.hot.stream import Stream
+from tracking.hot.tokens import Keyring, read_keys
+
+
+class Process:
+    """The RSGI target: builds its parts on the event loop of its worker."""
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        keys = read_keys(env.read("TRACKING_KEY"))
+        box = BatchBox(keys)
+        stream = Stream(env.read("REDIS_URL"))
+        folder, bound = Path(env.read("TRACKING_SPOOL_DIR")), int(env.read("TRACKING_SPOOL_BYTES", "67108864"))
+        standings = Standings(stream, box)
+        commits = Commits(stream, Spool(folder, bound), lambda hits: packed(hits, box, standings.day), standings.heard)
+        self._app = App(Keyring(keys), commits, standings)
+        self._running = loop.create_task(commits.run())
+        loop.run_until_complete(standings.read())
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        await self._app(scope, protocol)
+
+
+process = Process()

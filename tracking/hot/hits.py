@@ -1,0 +1,62 @@
+"""What is written down of a hit, and how a batch of them is sealed for its way to the database.
+
+Two layers: what happened (ids, times) under TRACKING_KEY; who asked (addresses, agents) under the day's key as well, so
+that nothing readable is left of it anywhere once that key is gone. One sealing per batch, not per hit."""
+
+import os
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Any
+
+import orjson
+
+from tracking.hot.boxes import BatchBox, Closing, Opening
+
+#: id, milliseconds since 1970, kind, flags, link, organization, copy.
+_FACTS = Struct(">16sQBBH16s16s")
+
+
+class Flag:
+    """How it was asked for, as far as it needs no guessing."""
+
+    HEAD, PREFETCH, PARTIAL = 1, 2, 4
+
+
+@dataclass(slots=True)
+class Hit:
+    """One request with a good token. `who`: what may say whether a person asked; see tracking.hot.app."""
+
+    at: int  # milliseconds since 1970, UTC
+    kind: int  # tokens.Kind
+    organization: bytes
+    copy: bytes
+    link: int
+    flags: int
+    who: list[str]
+    id: bytes = field(default_factory=lambda: os.urandom(16))  # what makes a second delivery a repeat
+
+    def facts(self) -> bytes:
+        return _FACTS.pack(self.id, self.at, self.kind, self.flags, self.link, self.organization, self.copy)
+
+
+Entry = dict[bytes, bytes]
+
+
+def packed(hits: list[Hit], batch: BatchBox, day: Closing | None) -> Entry:
+    """One entry of the stream, or of the spool. Without a day's key who asked is not written down at all."""
+    facts = batch.seal(b"".join(hit.facts() for hit in hits))
+    if day is None:
+        return {b"f": facts}
+    return {b"f": facts, b"d": day.name, b"w": day.seal(orjson.dumps([hit.who for hit in hits]), facts)}
+
+
+def unpacked(entry: Entry, batch: BatchBox, day: Opening | None) -> list[Hit]:
+    """Raises boxes.NotOurs. `day`: of the name in `entry[b"d"]`; None where it is gone: then nobody knows who asked."""
+    rows = list(_FACTS.iter_unpack(batch.open(entry[b"f"])))
+    asked: list[Any] = [[] for _ in rows]
+    if day is not None and b"w" in entry:
+        asked = orjson.loads(day.open(entry[b"w"], entry[b"f"]))
+    return [
+        Hit(at=at, kind=kind, organization=organization, copy=copy, link=link, flags=flags, who=who, id=id_)
+        for (id_, at, kind, flags, link, organization, copy), who in zip(rows, asked, strict=True)
+    ]

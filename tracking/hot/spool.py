@@ -1,0 +1,119 @@
+"""Where sealed batches wait on this host's disk while the stream is down: bounded, and taken in again afterwards.
+
+One file per process, locked as long as it lives: what a dead process left behind is taken in by any other."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+
+from tracking.hot.hits import Entry
+
+_LENGTHS = Struct(">IB")  # of the whole entry; of the number of its fields
+_FIELD = Struct(">BI")
+
+
+class Spool:
+    """`bound`: bytes on disk at most for this process; what goes beyond is counted in `lost` and not kept."""
+
+    def __init__(self, folder: Path, bound: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder, self._bound = folder, bound
+        self._path = folder / f"{os.getpid()}-{os.urandom(4).hex()}.hits"
+        self._file = _locked(self._path)
+        self.lost = 0
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._file).st_size
+
+    async def keep(self, entries: list[Entry], hits: int) -> None:
+        data = b"".join(map(_written, entries))
+        if self.size + len(data) > self._bound:
+            self.lost += hits
+            return
+        try:
+            await asyncio.to_thread(_append, self._file, data)
+        except OSError:
+            self.lost += hits
+
+    def waiting(self) -> Iterator["Waiting"]:
+        """Of this process, and of those that have died. Each must be `done()` or `left()`."""
+        yield Waiting(self._path, self._file, is_own=True)
+        for path in sorted(self._folder.glob("*.hits")):
+            if path == self._path:
+                continue
+            try:
+                yield Waiting(path, _locked(path), is_own=False)
+            except OSError:  # its process lives, or someone else was quicker
+                continue
+
+
+class Waiting:
+    """One file of entries, under its lock."""
+
+    def __init__(self, path: Path, file: int, *, is_own: bool) -> None:
+        self._path, self._file, self._is_own = path, file, is_own
+
+    def entries(self) -> list[Entry]:
+        """Whole ones only: the last may have been cut by a full disk or a kill."""
+        return list(_read(os.pread(self._file, os.fstat(self._file).st_size, 0)))
+
+    def done(self) -> None:
+        os.ftruncate(self._file, 0)
+        if not self._is_own:
+            self._path.unlink(missing_ok=True)
+        self.left()
+
+    def left(self) -> None:
+        if not self._is_own:
+            os.close(self._file)
+
+
+def _locked(path: Path) -> int:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def _append(file: int, data: bytes) -> None:
+    """All of it or nothing: a part would hide what is written after it."""
+    before = os.fstat(file).st_size
+    try:
+        written = os.write(file, data)
+        os.fdatasync(file)
+    except OSError:
+        written = -1
+    if written != len(data):
+        os.ftruncate(file, before)
+        raise OSError("The spool takes nothing.")
+
+
+def _written(entry: Entry) -> bytes:
+    body = b"".join(_FIELD.pack(len(name), len(value)) + name + value for name, value in entry.items())
+    return _LENGTHS.pack(len(body), len(entry)) + body
+
+
+def _read(data: bytes) -> Iterator[Entry]:
+    at = 0
+    while at + _LENGTHS.size <= len(data):
+        length, fields = _LENGTHS.unpack_from(data, at)
+        at += _LENGTHS.size
+        if at + length > len(data):
+            return
+        yield dict(_fields(data, at, fields))
+        at += length
+
+
+def _fields(data: bytes, at: int, count: int) -> Iterator[tuple[bytes, bytes]]:
+    for _ in range(count):
+        name, value = _FIELD.unpack_from(data, at)
+        at += _FIELD.size
+        yield data[at : at + name], data[at + name : at + name + value]
+        at += name + value
