@@ -68,10 +68,8 @@ def _host(host: str) -> str:
     except ValueError:
         pass
     try:
-        name = host if host.isascii() else idna.encode(host).decode()
+        name = idna.encode(host.removesuffix("."), strict=True).decode() + "." * host.endswith(".")
     except idna.IDNAError:
         return ""
     last = name.rstrip(".").rpartition(".")[2]
-    return (
-        "" if not name or last.isdigit() or last.startswith("0x") or not re.fullmatch(r"[a-z0-9._-]+", name) else name
-    )
+    return "" if last.isdigit() or last.startswith("0x") else name

@@ -4,7 +4,6 @@ that we did not sign. Made by tracking.compose, opened by tracking.hot.app. The 
 import hashlib
 import os
 from base64 import b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ class Keyring:
             return None
         try:
             raw = a2b_base64(text.translate(_TO_STANDARD), strict_mode=True)
-        except (NotBase64, ValueError):
+        except ValueError:
             return None
         key = self._by_id.get(raw[1:4])
         if raw[:1] != _VERSION or key is None:
@@ -111,7 +110,7 @@ def _id_of(key: bytes) -> bytes:
 def _decoded(text: str) -> bytes:
     try:
         key = b64decode(text, validate=True)
-    except NotBase64:
+    except ValueError:  # binascii.Error is one; not ASCII is another
         key = b""
     if len(key) != KEY_BYTES:
         raise KeyUnusable("TRACKING_KEY must be 32 random bytes in base64; several, with commas between, newest first.")
