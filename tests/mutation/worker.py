@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests import servers
-from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.mutants import Mutant, mutants_of, readers_of
 from tests.mutation.verdicts import OPTIONS, believed, in_a_fork, judge, tested
 
 #: The tests that matter, of each module; a process that a test starts would run without the fault.
@@ -162,32 +162,39 @@ def run(modules: list[str], part: int, of: int, answer: Path, only: set[str]) ->
         baseline(modules, answer)
     facts = json.loads(answer.read_text())
     numbered = [(n, name, mutant) for name in modules for n, mutant in enumerate(mutants_of(source_of(name)))]
-    note, kills, sound = answer.with_suffix(".killer"), Counter[str](), set[str]()
+    note, kills, sound = answer.with_suffix(".killer"), Counter[tuple[str, str]](), set[str]()
     for number, (n, name, mutant) in enumerate(numbered):
         if number % of != part or (only and f"{name}:{n}" not in only):
             continue
         module = importlib.import_module(f"vault.{name}")
-        tests = facts["covering"].get(f"{name}:{mutant.owner}", []) if mutant.is_function else _all_of(facts, name)
-        tests = [test for test in tests if Path(test.partition(".py")[0]).name in TESTS[name]]
-        tests.sort(key=lambda test: (-kills[test], f"/test_{name}" not in test, facts["seconds"][test]))
-        tests = tests[:PATIENCE]
+        tests = likeliest(facts, name, mutant, kills)
         began = time.monotonic()
         longest = 20 + 5 * sum(facts["seconds"][test] for test in tests)
         change = functools.partial(apply, mutant, module)
         ask = functools.partial(judge, change, seconds=longest, note=note)
         without = functools.partial(tested, seconds=longest)
         verdict = believed(ask, without, tests, note, sound)
-        kills[note.read_text()] += 1
+        kills[mutant.owner, note.read_text()] += 1
         told = {"id": f"{name}:{n}", "module": name, "owner": mutant.owner, "line": mutant.line, "what": mutant.what}
         seconds = round(time.monotonic() - began, 1)
         sys.stdout.write(json.dumps({**told, "verdict": verdict, "tests": len(tests), "seconds": seconds}) + "\n")
         sys.stdout.flush()
 
 
-def _all_of(facts: dict[str, Any], name: str) -> list[str]:
-    """For a constant: every test that runs anything of its module."""
-    found = {test for key, tests in facts["covering"].items() if key.startswith(f"{name}:") for test in tests}
-    return sorted(found, key=lambda test: float(facts["seconds"][test]))
+def likeliest(facts: dict[str, Any], name: str, mutant: Mutant, kills: Counter[tuple[str, str]]) -> list[str]:
+    """The tests that a mutant is given: first who noticed another fault of its function, then its module's own, of
+    these first who runs the fewest of its functions, and is quick."""
+    breadth = Counter(
+        test for key in facts["covering"] if key.startswith(f"{name}:") for test in facts["covering"][key]
+    )
+    runs = {mutant.owner} if mutant.is_function else readers_of(source_of(name), mutant.owner)
+    found = {test for owner in runs for test in facts["covering"].get(f"{name}:{owner}", [])} or breadth.keys()
+    found = {test for test in found if Path(test.partition(".py")[0]).name in TESTS[name]}
+
+    def place(test: str) -> tuple[int, bool, int, float]:
+        return -kills[mutant.owner, test], f"/test_{name}" not in test, breadth[test], facts["seconds"][test]
+
+    return sorted(found, key=place)[:PATIENCE]
 
 
 def source_of(name: str) -> str:
