@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
@@ -27,7 +27,7 @@ from providers.errors import (
     Transient,
 )
 from providers.salesforce.access import ObjectAccess
-from vault import access, dialects, grants, keys, pending, registrations, revocation, salesforce, states
+from vault import access, dialects, grants, keys, pending, refused, registrations, revocation, salesforce, states
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
 from vault.models import Connection
@@ -153,6 +153,8 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
 def _give_up(grant: Grant, error: Exception) -> NoReturn:
     with suppress(ProviderError):  # the person still sees the app in Salesforce and may end it there; we hold nothing
         dialects.revoke(grant, salesforce.PROVIDER)
+    with suppress(ProviderError, DatabaseError):  # where there is no database to be had, there is no log either
+        refused.record(salesforce.org_id_of(grant), grant.access_token)
     raise error from None
 
 

@@ -11,7 +11,7 @@ from providers.base import Secret
 from simulators.ledger import digest
 from tests.faults.evidence import Evidence, Stored, digests
 from tests.faults.shapes import shapes_of
-from vault import answers, cipher, grants, keys
+from vault import answers, cipher, grants, keys, revocation
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, State
 
@@ -37,12 +37,23 @@ def one_refresh_at_a_time(evidence: Evidence) -> Iterator[str]:
 
 
 def no_refresh_token_lost(evidence: Evidence) -> Iterator[str]:
-    """I2: what the provider considers the newest is stored and opens, or it is on record that an answer was lost."""
+    """I2: what the provider considers the newest is stored and opens, or it is on record that an answer was lost, or
+    that the grant was let go here and could not be ended there."""
     kept = digests(evidence.stored, "refresh_token")
     seen = {entry["grant"] for entry in (*evidence.ledger.refreshes, *evidence.ledger.uses)}
+    missing: dict[str, list[str]] = defaultdict(list)
     for grant in evidence.ledger.grants:
         if grant["grant"] in seen and grant["refresh"] not in kept and not _recorded_lost(evidence, grant["subject"]):
-            yield f"the newest refresh token of grant {grant['grant']} is neither stored nor recorded as lost"
+            missing[grant["subject"]].append(grant["grant"])
+    for subject, names in missing.items():
+        for name in names[_let_go(evidence, subject) :]:
+            yield f"the newest refresh token of grant {name} is neither stored nor recorded as lost"
+
+
+def _let_go(evidence: Evidence, subject: str) -> int:
+    """How many grants of this person were wiped without being ended at the provider."""
+    ended = (entry for row in _rows(evidence, subject) for entry in evidence.rows_of(row, revocation.REVOKED))
+    return sum(entry.result in (revocation.STILL_USED, revocation.NOT_OFFERED) for entry in ended)
 
 
 def _recorded_lost(evidence: Evidence, subject: str) -> bool:
@@ -50,8 +61,14 @@ def _recorded_lost(evidence: Evidence, subject: str) -> bool:
 
 
 def _rows(evidence: Evidence, subject: str) -> list[Connection]:
-    """By the provider's id of the person; Microsoft's subject holds the tenant too."""
-    return [row for row in evidence.connections if subject and row.subject in (subject, subject[:15])]
+    """By the provider's id of the person; Microsoft's subject is the tenant's id, a point, and that."""
+    mine = {subject, subject[:15]} if subject else set()
+    return [row for row in evidence.connections if mine & {row.subject, row.subject.rpartition(".")[2]}]
+
+
+def _same_person(evidence: Evidence, row: Connection) -> list[Connection]:
+    """Who is connected in two organizations has two rows; a ledger knows him once."""
+    return [each for each in evidence.connections if (each.provider, each.subject) == (row.provider, row.subject)]
 
 
 def _last_is_unknown(evidence: Evidence, row: Connection) -> bool:
@@ -157,7 +174,8 @@ def every_use_is_audited(evidence: Evidence) -> Iterator[str]:
     yield from (f"broken audit chain: {each}" for each in evidence.broken_chains)
     for row in evidence.connections:
         asked = sum(row in _rows(evidence, entry["subject"]) for entry in evidence.ledger.refreshes)
-        written = sum(attempt.connection_id == row.pk for attempt in evidence.attempts)
+        mine = {each.pk for each in _same_person(evidence, row)}
+        written = sum(attempt.connection_id in mine for attempt in evidence.attempts)
         if asked > written:
             yield f"{asked} refreshes of connection {row.pk} at the provider, {written} attempts on record"
         yield from _unaudited(evidence, row)
@@ -165,8 +183,10 @@ def every_use_is_audited(evidence: Evidence) -> Iterator[str]:
 
 def _unaudited(evidence: Evidence, row: Connection) -> Iterator[str]:
     """A use without the lease of that very token; of tokens that nobody knows any more, without any lease."""
-    rows = evidence.rows_of(row, "token.leased", "connection.connected", "token.renewed", "token.probed")
-    recorded = {str(entry.facts.get("token", "")) for entry in rows}
+    told = ("token.leased", "connection.connected", "token.renewed", "token.probed")
+    rows = [entry for each in _same_person(evidence, row) for entry in evidence.rows_of(each, *told)]
+    given_up = [entry for entry in evidence.entries if entry.action == "connection.refused"]
+    recorded = {str(entry.facts.get("token", "")) for entry in (*rows, *given_up)}
     names = {digest(secret): grants.fingerprint(Secret(secret)) for secret in evidence.secrets}
     for use in evidence.ledger.uses:
         if row not in _rows(evidence, use["subject"]) or any(part in use["path"] for part in _NO_USE):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,7 @@ from organizations import audit
 from organizations.models import AuditEntry, Epoch, Member, Organization
 from providers.base import Secret
 from providers.errors import NeedsReconnect
+from tests.faults.oracle import Oracle
 from tests.simulators.running import Running, salesforce_process  # noqa: F401  a fixture
 from tests.vault.test_doors import HOST, PAGE, begin, sentence
 from vault import access, clients, grants, leases, registrations, revocation, upkeep
@@ -24,14 +26,17 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=Tr
 
 
 @pytest.fixture
-def sim(salesforce_process: Running, settings: Settings) -> Iterator[Running]:  # noqa: F811
-    """Without any grant or consent; records are as any test left them, since none here writes one."""
+def sim(salesforce_process: Running, settings: Settings, oracle: Oracle) -> Iterator[Running]:  # noqa: F811
+    """Without any grant or consent; records are as any test left them, since none here writes one. Judged by the
+    oracle, which reads the ledger of every org."""
     salesforce = salesforce_process
     settings.SALESFORCE_ORIGINS = salesforce.origins()
     settings.OUTBOUND_CA_BUNDLE = salesforce.ca
     settings.SALESFORCE_CLIENT_ID = salesforce.org()["client_id"]
     settings.SALESFORCE_CLIENT_SECRET = salesforce.org()["client_secret"]
     salesforce.reset(grants=True, only=["calls", "faults", "limits"])
+    for org in salesforce.info["orgs"]:
+        oracle.witness(partial(salesforce.sim, "ledger", org=org["key"]))
     yield salesforce
     for host in (*salesforce.info["orgs"], *salesforce.info["login_hosts"]):
         salesforce.sim("metadata", {"iss": False}, host["key"])
@@ -227,6 +232,9 @@ def test_the_wrong_person_is_told_so(sim: Running) -> None:
         assert live_grants(sim, user, org) == 0
     assert browser.session["_auth_user_id"] == str(row.member_id)
     assert Connection.objects.count() == 1
+    seen = AuditEntry.objects.get(action="connection.refused")  # I8: Bob's, in Acme's log; Globex is not here
+    assert (seen.organization_id, seen.actor, seen.result) == (row.organization_id, "task:sign_in", "refused")
+    assert set(seen.facts) == {"token"}
     assert browser.post("/connect/sign-out/").status_code == 302
     assert come_back(sim, browser, "bob", "acme", sim.org()["api_url"]).status_code == 302
 
