@@ -6,12 +6,15 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
 from providers.errors import Transient
 from tests.vault.conftest import Connected
+from tests.vault.kept import kept
 from tests.vault.rotating import Rotating
-from vault import renewal, suspicion
-from vault.models import Connection
+from vault import keys, renewal, suspicion
+from vault.cipher import SealingKey
+from vault.models import Connection, DataKey
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -130,4 +133,29 @@ def test_nothing_is_slept_where_we_renew_ourselves(
     monkeypatch.setattr(renewal, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
     renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
     assert slept == []
+    assert provider.refreshes == 1
+
+
+def test_what_was_answered_already_is_not_asked_for_again(alice: Connected, provider: Rotating) -> None:
+    """I2, V5: another process had died between keeping the answer and adopting it."""
+    kept(alice, provider)
+    before = alice.again().generation
+    renewal.renew(alice.connection.pk, beyond=before)
+    assert (alice.again().generation, provider.refreshes) == (before + 1, 0)
+
+
+def test_keys_are_opened_before_the_lease_is_taken(
+    alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key service is asked over HTTP: never while a row is locked, nor between the attempt and the call."""
+    seen, opened = list[tuple[bool, bool]](), keys.opened
+
+    def noted(row: DataKey) -> SealingKey:
+        seen.append((connection.in_atomic_block, alice.again().lease_until is None))
+        return opened(row)
+
+    monkeypatch.setattr(keys, "opened", noted)
+    keys.forget_all()
+    renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    assert set(seen) == {(False, True)}
     assert provider.refreshes == 1
