@@ -1,5 +1,7 @@
 """How long a renewal goes on: it waits for who is at it, and repeats at most once, only where that is harmless."""
 
+import os
+import socket
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -159,3 +161,11 @@ def test_keys_are_opened_before_the_lease_is_taken(
     renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
     assert set(seen) == {(False, True)}
     assert provider.refreshes == 1
+
+
+def test_a_long_host_name_fits_the_lease(alice: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut to forty characters; Linux allows 64 (gethostname(2)), and the column holds 80 with process and dice."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "h" * 64)
+    assert renewal._holder().startswith(f"{'h' * 40}:{os.getpid()}:")
+    assert isinstance(renewal._begin(alice.connection.pk, alice.connection.generation), renewal.Begun)
+    assert alice.again().lease_by.startswith("h" * 40)
