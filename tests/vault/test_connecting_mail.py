@@ -134,7 +134,7 @@ def test_the_page_says_which_scopes_and_why_before_anything_is_asked(sim: Provid
     text = page_of(sim, browser)
     assert f"<code>{MAIL[sim.name]}</code>" in text
     assert EVENTS[sim.name] not in text
-    assert "you have switched on email sync." in text
+    assert "Switched on for you: email sync." in text
     assert not [word for word in ("<script", "style=", 'type="password"') if word in text]
     assert sim.calls() == []
 
