@@ -1,7 +1,9 @@
-"""Every failure case V1 to V24 has its tests, they exist, and docs/vault.md names them."""
+"""Every failure case V1 to V24 has its tests, they exist, docs/vault.md names them, and the oracle judges them."""
 
 import ast
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +12,15 @@ import pytest
 PAGE = Path("docs/vault.md")
 CASES = [f"V{number}" for number in range(1, 25)]
 _CITED = re.compile(r"`((?:tests/[\w/]+/)?test_\w+\.py)?(?:::)?(test_\w+)?(\.\.\.)?`")
+#: Cited tests, by the beginning of their id, that leave nothing behind for the oracle to look at, and why.
+NOT_JUDGED = {
+    "tests/vault/test_cipher.py::": "sealing alone: no database, no grant",
+    "tests/providers/test_oauth.py::": "the HTTP layer alone: no database, no grant",
+    "tests/organizations/test_audit.py::test_nothing_is_recorded_": "the audit log alone: no grant",
+    "tests/config/test_run.py::": "products that do not start, or whole ones with databases of their own",
+    "tests/vault/test_life_ahead.py::test_no_decision_": "reads the source",
+    "tests/vault/test_life_drain.py::test_nothing_begins_": "a counter in RAM",
+}
 _UNFINISHED = re.compile(r"not built|not tested|no test|not enforced", re.IGNORECASE)
 
 
@@ -46,6 +57,32 @@ def test_every_case_names_tests_that_exist(case: str) -> None:
     for file, name in names:
         assert Path(file).exists(), f"{case} cites {file}"
         assert any(test.startswith(name) for test in defined_in(file)), f"{case} cites {file}::{name}"
+
+
+@cache
+def verdicts() -> dict[str, bool]:
+    """Node id of every test in the cited files -> whether the oracle judges it, as pytest collects them."""
+    files = sorted({file for case in CASES for file, _ in cited(row_of(case))})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "-p", "tests.faults.collected", *files], capture_output=True, text=True, check=True, timeout=150
+    )
+    told = (line.rpartition("\t") for line in done.stdout.splitlines() if line.endswith("judged"))
+    return {node: verdict == "judged" for node, _, verdict in told}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_is_judged_by_the_oracle(case: str) -> None:
+    """Whatever leaves a grant, a ledger or a log behind; the exceptions have their reason."""
+    ids = [node for file, name in cited(row_of(case)) for node in verdicts() if node.startswith(f"{file}::{name}")]
+    assert ids, case
+    assert [node for node in ids if not verdicts()[node] and not node.startswith(tuple(NOT_JUDGED))] == []
+
+
+def test_each_exception_is_needed() -> None:
+    """One that is judged by now, or that nobody cites, is struck out."""
+    for start in NOT_JUDGED:
+        assert any(node.startswith(start) and not judged for node, judged in verdicts().items()), start
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -79,6 +79,7 @@ def test_twenty_threads_make_one_key() -> None:
     DataKey.objects.using("keys").filter(organization_id=organization_id).delete()
 
 
+@pytest.mark.usefixtures("oracle")
 @both
 def test_a_shredded_key_opens_nothing_any_more() -> None:
     """V18: old backups of the data stay unreadable once the key store has forgotten."""
@@ -89,6 +90,7 @@ def test_a_shredded_key_opens_nothing_any_more() -> None:
         sealing.unseal(blob, where)
 
 
+@pytest.mark.usefixtures("oracle")
 @both
 @pytest.mark.parametrize("how", ["being destroyed", "gone"])
 def test_no_new_key_outlives_its_organization(how: str) -> None:
@@ -259,6 +261,7 @@ def test_a_wrapped_key_moved_to_another_row_does_not_open() -> None:
         keys.primary_key(mine.organization_id)
 
 
+@pytest.mark.usefixtures("oracle")
 @both
 def test_swapped_rows_are_refused() -> None:
     """C21: any two ciphertexts of 300 rows swapped, all rejected, in one organization too."""
@@ -282,6 +285,7 @@ def test_the_first_start_records_a_canary_and_the_next_finds_it() -> None:
     assert KekCanary.objects.using("keys").count() == 1
 
 
+@pytest.mark.usefixtures("oracle")
 @both
 def test_a_wrong_key_refuses_to_start(settings: Settings) -> None:
     """V17."""
@@ -291,6 +295,8 @@ def test_a_wrong_key_refuses_to_start(settings: Settings) -> None:
         keys.verify_kek()
 
 
+@pytest.mark.oracle(finds={"I5", "I9"})  # the key store is lost in it
+@pytest.mark.usefixtures("oracle")
 @both
 def test_no_new_key_once_anything_is_sealed(settings: Settings) -> None:
     """V17: neither a lost canary nor a lost key store makes us begin afresh over sealed rows."""

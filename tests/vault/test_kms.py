@@ -27,7 +27,7 @@ from vault.cipher import Place
 from vault.errors import KekUnusable
 from vault.models import Attempt, Connection, DataKey, KekCanary, State
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = [pytest.mark.django_db(databases=["default", "keys"]), pytest.mark.usefixtures("oracle")]
 AAD = b"where it belongs"
 
 
