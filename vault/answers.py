@@ -40,6 +40,7 @@ def _place(connection: Connection, attempt: Attempt) -> Place:
         column="sealed_answer",
         provider=connection.provider,
         generation=attempt.generation,
+        owner=str(connection.pk),
     )
 
 

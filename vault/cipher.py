@@ -28,6 +28,8 @@ class Place:
     column: str
     provider: str = ""
     generation: int = 0
+    #: What else in the row decides whose the value is: who can write SQL must not change that either.
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def _associated_data(place: Place, key_id: UUID, algorithm: int) -> bytes:
             place.column.encode(),
             place.provider.encode(),
             str(place.generation).encode(),
+            place.owner.encode(),
         )
     )
 

@@ -37,6 +37,8 @@ class Grant:
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
     id: UUID = field(default_factory=uuid4)
+    #: Whose it is here, from when it is first stored: a row that names another member does not get it.
+    member: UUID | None = None
 
     def to_json(self) -> bytes:
         texts = {name: getattr(self, name) for name in _TEXTS}
@@ -48,6 +50,7 @@ class Grant:
                 "scopes": self.scopes,
                 "expires_at": self.expires_at.isoformat() if self.expires_at else None,
                 "id": str(self.id),
+                "member": str(self.member) if self.member else None,
             }
         ).encode()
 
@@ -60,6 +63,7 @@ class Grant:
             scopes=tuple(values["scopes"]),
             expires_at=datetime.fromisoformat(values["expires_at"]) if values["expires_at"] else None,
             id=UUID(values["id"]),
+            member=UUID(values["member"]) if values["member"] else None,
             **{name: values[name] for name in _TEXTS},
         )
 
@@ -88,6 +92,7 @@ def _place(connection: Connection, credential_id: UUID, generation: int) -> Plac
         column="sealed",
         provider=connection.provider,
         generation=generation,
+        owner=str(connection.pk),
     )
 
 
@@ -106,6 +111,8 @@ def load(connection: Connection) -> Grant:
     grant = Grant.from_json(data)
     if grant.id != credential.grant_id:
         raise TokenTampered("A credential names another grant than it holds.")
+    if {connection.member_id, getattr(credential, "owner")} != {grant.member}:  # noqa: B009  annotated by `_read`
+        raise TokenTampered("A connection names another member than its grant was given to.")
     return grant
 
 
@@ -122,7 +129,8 @@ def _read(connection_id: UUID) -> Credential:
     """In one statement, hence of one moment: the credential, its connection's generation, and the newest one that the
     audit log knows of. The log gives away both rows put back together to an earlier state."""
     fence = audit.newest_fence("connection__organization_id", "connection_id")
-    rows = Credential.objects.annotate(current=F("connection__generation"), fence=fence)
+    current, owner = F("connection__generation"), F("connection__member_id")
+    rows = Credential.objects.annotate(current=current, owner=owner, fence=fence)
     credential = rows.get(connection_id=connection_id)
     if credential.generation != credential.current:
         raise TokenTampered("A credential is of another generation than its connection.")
@@ -140,7 +148,12 @@ def load_if_any(connection: Connection) -> Grant | None:
 
 
 def store(connection: Connection, grant: Grant) -> None:
-    """Seal `grant` as the next generation. Call in a transaction that holds the connection's row lock; saves both."""
+    """Seal `grant` as the next generation. Call in a transaction that holds the connection's row lock; saves both.
+
+    Raises TokenTampered where it is another member's: between two looks somebody has moved the row."""
+    if grant.member not in (None, connection.member_id):
+        raise TokenTampered("A connection names another member than its grant was given to.")
+    grant = grant.renewed(member=connection.member_id)
     credential = Credential.objects.filter(connection_id=connection.pk).first() or Credential(connection=connection)
     connection.generation += 1
     credential.generation, credential.grant_id = connection.generation, grant.id

@@ -40,7 +40,9 @@ def _hash(text: str) -> bytes:
 
 @sealing.column(PendingSignIn, "sealed_facts")
 def _place(row: PendingSignIn) -> Place:
-    return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts")
+    """Bound to its browser and its state as well: who can write SQL gives a sign-in to no other browser."""
+    whose = f"{bytes(row.session_hash).hex()} {bytes(row.state_hash).hex()}"
+    return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts", owner=whose)
 
 
 def _binding(session: SessionBase) -> str:

@@ -44,7 +44,14 @@ class Ending(StrEnum):
 
 
 def _place(row: DiscardedGrant, connection: Connection) -> Place:
-    return Place(connection.organization_id, "vault_discardedgrant", row.id, "sealed", connection.provider)
+    return Place(
+        connection.organization_id,
+        "vault_discardedgrant",
+        row.id,
+        "sealed",
+        connection.provider,
+        owner=str(connection.pk),
+    )
 
 
 @sealing.column(DiscardedGrant, "sealed")

@@ -34,8 +34,9 @@ def by_the_oracle() -> None:
 def test_an_answer_opens_in_its_attempt_only(alice: Connected) -> None:
     """I5."""
     attempt = an_attempt(alice, generation=5)
+    organization_id, mine = alice.member.organization_id, str(alice.connection.pk)
     assert answers.place_of(attempt) == Place(
-        alice.member.organization_id, "vault_attempt", attempt.id, "sealed_answer", "salesforce", 5
+        organization_id, "vault_attempt", attempt.id, "sealed_answer", "salesforce", 5, mine
     )
 
 

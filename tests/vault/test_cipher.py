@@ -20,7 +20,7 @@ def new_key(organization_id: UUID = ORGANIZATION) -> SealingKey:
 
 
 def place() -> Place:
-    return Place(ORGANIZATION, "vault_credential", uuid4(), "sealed", "salesforce", 7)
+    return Place(ORGANIZATION, "vault_credential", uuid4(), "sealed", "salesforce", 7, "whose")
 
 
 def test_what_is_sealed_opens_in_its_place() -> None:
@@ -84,6 +84,7 @@ def test_an_added_byte_is_refused() -> None:
         {"column": "sealed_answer"},
         {"provider": "google"},
         {"generation": 6},
+        {"owner": "another"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -137,6 +138,7 @@ def test_the_cipher_is_aes_256_gcm_as_published() -> None:
                     b"sealed",
                     b"salesforce",
                     b"7",
+                    b"whose",
                 )
             ),
         )

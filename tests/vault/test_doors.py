@@ -228,12 +228,11 @@ def test_a_password_is_refused_and_not_logged(
     ],
 )
 def test_the_way_back_stays_on_our_site(login: str, path: str) -> None:
-    from vault import keys, sealing
-    from vault.cipher import Place
+    from vault import pending, sealing
 
     begin(Client(headers=HOST), login, next=path)
     row = PendingSignIn.objects.get()
-    facts = sealing.unseal(bytes(row.sealed_facts), Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts"))
+    facts = sealing.unseal(bytes(row.sealed_facts), pending._place(row))
     assert b'"next": "/dashboard/"' in facts
 
 
