@@ -193,7 +193,7 @@ def adopt(row: Connection, old: Grant, new: Grant) -> None:
     if new.scopes != old.scopes:
         row.scopes = [scope[:_LONGEST_SCOPE] for scope in new.scopes]
         row.save(update_fields=["scopes"])
-    states.mend(row)
+    states.renewed(row)
     if new.api_url != old.api_url:
         audit.record(row.organization_id, "task:renewal", "connection.host_changed", row.pk, host=new.api_url)
     token = grants.fingerprint(new.access_token)

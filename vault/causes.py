@@ -44,6 +44,12 @@ _ANYWHERE = {
         OPERATOR,
         "If the host is yours, name it in the provider's settings (README); if not, find out who answered.",
     ),
+    "token_refused": Cause(
+        "The provider renews the connection, and its API refuses the renewed token all the same; we keep trying.",
+        ITSELF,
+        "If it lasts: disconnect and connect again. Salesforce: an administrator looks at the session and IP settings "
+        "of the person's profile.",
+    ),
     "clock": Cause(
         "The clock of one of our machines is wrong, so sign-in tokens look expired or not yet valid.",
         OPERATOR,

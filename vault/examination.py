@@ -67,7 +67,7 @@ def _used(row: Connection) -> Finding:
     except RateLimited as error:
         return Finding(Level.WARNING, str(error), f"Wait; {label} lets us ask again in {error.retry_after:.0f} s.")
     except Transient as error:
-        return _told(row, causes.UNREACHABLE, Level.ERROR, str(error))
+        return _told(row, error.code, Level.ERROR, str(error))
     except ProviderError as error:
         return _told(row, error.code, Level.ERROR, str(error))
     except VaultError as error:

@@ -133,6 +133,7 @@ def note_use(connection_id: UUID, purpose: str) -> None:
 
 #: Connections whose last success this process has written down within the last minute.
 _noted: RamCache[UUID, bool] = RamCache(maxsize=10_000, ttl=_USED_EVERY.total_seconds())
+_noted.forget_on("connection", lambda key, _: key)
 
 
 def note_success(connection_id: UUID) -> None:

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Greatest, Now
 
-from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import dialects, incidents, outbound, proof, renewal
+from providers.base import Access
+from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
+from vault import dialects, incidents, outbound, proof, renewal, states
 from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
 from vault.models import Connection, Incident, State
 from vault.tokens import ConnectionTokens
@@ -37,13 +38,19 @@ def probe(connection_id: UUID) -> None:
 def _ask(row: Connection) -> None:
     tokens = ConnectionTokens(row.pk, PURPOSE)
     access = tokens.access()
+    if not _works(row, access) and not _works(row, tokens.access(rejected=access.token)):
+        if tokens.generation is not None:
+            error = FreshTokenRefused(row.provider, dialects.label(row.provider))
+            states.doubt(row.pk, tokens.generation, error)
+        return
+    renewal.give_up_lost(row.pk)
+    proof.note(row.pk)
+    Connection.objects.filter(pk=row.pk).update(probe_at=None)
+
+
+def _works(row: Connection, access: Access) -> bool:
     outbound.give_back_database()
-    if dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider)):
-        renewal.give_up_lost(row.pk)
-        proof.note(row.pk)
-        Connection.objects.filter(pk=row.pk).update(probe_at=None)
-    else:
-        tokens.access(rejected=access.token)  # renewed, and that is the proof
+    return dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider))
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused, NeedsReconnect
 from vault import dialects, incidents
 from vault.errors import ConnectRequired
 from vault.models import Connection, State
@@ -19,6 +19,9 @@ log = logging.getLogger("sidebar.vault")
 #: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
 USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
+_REFUSED_FRESH = "token_refused"  # providers.errors.FreshTokenRefused
+#: A grant in doubt that nobody uses is probed after this long.
+_PROBED_AFTER = timedelta(minutes=15)
 
 
 def require_usable(row: Connection) -> None:
@@ -43,6 +46,47 @@ def mend(row: Connection) -> None:
     Connection.objects.filter(pk=row.pk).update(last_success_at=Now())
     if row.provider == dialects.SIGNS_IN:
         membership.confirm(row.member_id)
+
+
+def renewed(row: Connection) -> None:
+    """The token endpoint has just renewed this grant. Saves; call under the row lock.
+
+    Whether the new token is accepted where it is used is another question: where that was in doubt, it stays so, with
+    its back-off, until a use or a probe has shown it (else an API in trouble would have us renew at every call)."""
+    if row.cause != _REFUSED_FRESH:
+        mend(row)
+        return
+    release(row)
+    row.state = State.DEGRADED
+    row.save(update_fields=["state", "lease_by", "lease_until"])
+    if row.provider == dialects.SIGNS_IN:
+        membership.confirm(row.member_id)
+
+
+def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> None:
+    """An API refuses a token that was renewed a moment ago: degraded, and no further renewal before `retry_at`.
+
+    Told once in that time, however many calls meet it; nothing is done where the grant has moved on meanwhile. A
+    renewal under way goes on, and finds the doubt when it is done (`renewed`)."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().annotate(clock=Now()).get(pk=connection_id)
+        waits = row.cause == _REFUSED_FRESH and row.retry_at is not None and row.retry_at > row.clock
+        if row.generation != generation or row.state not in USABLE or waits:
+            return
+        wait = timedelta(seconds=min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10)))
+        mine = Connection.objects.filter(pk=connection_id)
+        mine.update(
+            reason=str(error)[:200],
+            cause=_REFUSED_FRESH,
+            failures=F("failures") + (1 if row.failures < 1_000 else 0),
+            retry_at=Now() + wait,
+            probe_at=Now() + _PROBED_AFTER,
+        )
+        mine.filter(state=State.HEALTHY).update(state=State.DEGRADED)
+        audit.record(
+            row.organization_id, "task:renewal", "token.refused_fresh", row.pk, "refused", generation=generation
+        )
+        epochs.bump("connection", row.pk)  # so that the next success is written down at once, and not in a minute
 
 
 def degrade(

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from providers.base import Access, Secret
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused
 from vault import dialects, grants, leases, outbound, renewal, settling, states
 from vault.errors import ConnectRequired
 from vault.flights import Flights
@@ -36,7 +36,8 @@ class ConnectionTokens:
     def access(self, *, rejected: Secret | None = None) -> Access:
         """A usable token and its API host; no query while a lease is held.
 
-        Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
+        Raises NeedsReconnect, Transient (FreshTokenRefused where renewing brings the very token that is refused), and
+        ConnectRequired once disconnected."""
         lease = self.lease(rejected)
         outbound.give_back_database()
         self.generation = lease.generation
@@ -65,9 +66,13 @@ class ConnectionTokens:
 
     def _lease_newer_than(self, rejected: Secret) -> Lease:
         """Renew only if the refused token is still the newest: someone may have renewed while we were using it."""
+        refused_at = None
         for _ in range(_ROUNDS):
             row, grant = _usable(self._connection_id)
             if grants.same(grant.access_token, rejected):
+                if refused_at is not None and row.generation > refused_at:
+                    break
+                refused_at = row.generation
                 renewal.renew(row.pk, beyond=row.generation)
                 continue
             leases.drop_token(self._connection_id, rejected)
@@ -76,14 +81,15 @@ class ConnectionTokens:
                 return lease
         raise self._refuses_fresh(rejected)
 
-    def _refuses_fresh(self, rejected: Secret) -> NeedsReconnect:
-        """Renewing brings the very token that is refused. So that refusal is about the newest grant too, unless it has
-        just been changed."""
+    def _refuses_fresh(self, rejected: Secret) -> FreshTokenRefused:
+        """Renewing brings the very token that is refused: no verdict on the grant, and no reason to renew on and on.
+        Said of the newest generation, unless it has just been changed."""
         row, grant = _usable(self._connection_id)
+        error = FreshTokenRefused(row.provider, dialects.label(row.provider))
         if grants.same(grant.access_token, rejected):
             self.generation = row.generation
-        text = f"{dialects.label(row.provider)} refuses even a fresh token of this connection."
-        return NeedsReconnect(text, provider=row.provider)
+            states.doubt(row.pk, row.generation, error)
+        return error
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:

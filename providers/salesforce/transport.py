@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from providers.base import Access, Priority, Secret, TokenSource
-from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
+from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
 from providers.http import Bearer, Session, ask
 from providers.salesforce import failures, hosts
 from providers.salesforce.budget import ApiBudget
@@ -55,7 +55,7 @@ class AuthorisedSession:
     ) -> requests.Response:
         """One call, repeated once with a renewed token on INVALID_SESSION_ID (before which nothing was done).
 
-        Raises from providers.errors only."""
+        Raises from providers.errors only; FreshTokenRefused where that one is not accepted either."""
         sent = dict(headers or {})  # simple-salesforce's own Authorization is replaced when the token goes in
         is_write = is_write and method != "GET"
         access = self._tokens.access()
@@ -68,7 +68,7 @@ class AuthorisedSession:
             return self._once(access, method, url, is_write, headers=sent, **kwargs)
         except failures.SessionExpiredError:
             pass
-        raise NeedsReconnect("Salesforce does not accept the renewed session.", provider="salesforce")
+        raise FreshTokenRefused("salesforce", "Salesforce")
 
     def _once(self, access: Access, method: str, url: str, is_write: bool, **kwargs: Any) -> requests.Response:
         target = hosts.api_url(access.api_url, self._http.settings.origins) + _path_of(url)

@@ -113,19 +113,19 @@ def _opens(blob_of: Stored, place_of: Stored) -> bool:
 
 
 def dead_by_verdict_only(evidence: Evidence) -> Iterator[str]:
-    """I6: NEEDS_RECONNECT by refusal has a refusal of the newest refresh token, or of an access token, behind it."""
+    """I6: NEEDS_RECONNECT by refusal has a refusal of the newest refresh token behind it; one of an access token is
+    no verdict."""
     refused = {e["presented"] for e in evidence.ledger.refreshes if e["outcome"] in ("refused", "reuse")}
-    refused |= {use["access"] for use in evidence.ledger.uses if use["status"] in (401, 403)}
     for row in evidence.connections:
         last = _last(evidence.rows_of(row, "connection.needs_reconnect"))
         newest = evidence.newest(row)
         if row.state != State.NEEDS_RECONNECT or newest is None or newest.opened is None:
             continue
-        tokens = [token for name in ("refresh_token", "access_token") if (token := newest.token(name))]
+        token = newest.token("refresh_token")
         if last is None:
             yield f"connection {row.pk} is dead without an audit row"
-        elif last.result == "refused" and len(tokens) == 2 and not refused & {digest(token) for token in tokens}:
-            yield f"connection {row.pk} is dead, but no provider has refused its newest token"
+        elif last.result == "refused" and token and digest(token) not in refused:
+            yield f"connection {row.pk} is dead, but no provider has refused its newest refresh token"
 
 
 def _last(rows: list[AuditEntry]) -> AuditEntry | None:

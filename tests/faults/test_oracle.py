@@ -146,6 +146,9 @@ def test_i6_dead_without_a_verdict(mended: None, alice: Connected, provider: Rot
     with pytest.raises(NeedsReconnect):
         states.refuse(alice.connection.pk, alice.again().generation, "because we say so")
     assert named(witness.violations()) == {"I6"}
+    provider.ledger.used("/services/data/v62.0/query", 401, GRANT, USER, provider.access_token)
+    assert "I6" in named(witness.violations()), "an API's refusal of an access token is no verdict"
+    provider.ledger.uses.clear()
     provider.alive = False
     provider.ledger.refreshes.append(refusal(provider.refresh_token))
     Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=1, ended_at=timezone.now())

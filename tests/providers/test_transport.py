@@ -11,7 +11,7 @@ import pytest
 from providers import http
 from providers.base import Access, Priority, Secret
 from providers.errors import (
-    NeedsReconnect,
+    FreshTokenRefused,
     NotFound,
     PermissionMissing,
     ProviderError,
@@ -86,9 +86,10 @@ def test_an_expired_session_is_renewed_once(wire: Wire, server: Faulty, tokens: 
     assert [seen.headers["Authorization"] for seen in server.seen] == [f"Bearer {OLD}", f"Bearer {NEW}"]
 
 
-def test_a_session_refused_twice_needs_the_person(wire: Wire, server: Faulty, tokens: Tokens) -> None:
+def test_a_session_refused_twice_is_passing_trouble(wire: Wire, server: Faulty, tokens: Tokens) -> None:
+    """I6: whether the grant lives says its token endpoint alone."""
     server.behave = answers((401, error("INVALID_SESSION_ID")))
-    with pytest.raises(NeedsReconnect):
+    with pytest.raises(FreshTokenRefused):
         query(wire)
     assert len(server.seen) == 2
 

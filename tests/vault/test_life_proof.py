@@ -81,7 +81,7 @@ def test_a_session_that_is_over_is_renewed_and_that_is_the_proof(
     age(alice, 30)
     provider.access_token = "over"
     run(monkeypatch)
-    assert paths(provider) == [USERINFO, "/services/oauth2/token"]
+    assert paths(provider) == [USERINFO, "/services/oauth2/token", USERINFO]
     assert proof.shown(alice.again()).state is State.HEALTHY
 
 

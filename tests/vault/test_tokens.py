@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from organizations import epochs
 from providers.base import Secret
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused, NeedsReconnect, Transient
 from tests.vault import many
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
@@ -93,15 +93,18 @@ def test_a_token_that_somebody_else_has_renewed_is_not_renewed_again(
 
 
 def test_a_provider_that_refuses_what_it_has_just_issued_is_left_alone(alice: Connected, provider: Rotating) -> None:
-    """C17: three renewals bring the same token each time; then only the person can mend it."""
+    """I6: a renewal brings the token that was refused. That is no verdict on the grant; nobody renews on and on."""
     old = tokens(alice).access().token
     provider.changes = {"access_token": old.reveal()}
     source = tokens(alice)
-    with pytest.raises(NeedsReconnect, match=r"^Salesforce refuses even a fresh token of this connection.$") as told:
+    with pytest.raises(FreshTokenRefused, match=r"^Salesforce refuses even a fresh token of this connection just now"):
         source.access(rejected=old)
-    assert told.value.provider == "salesforce"
-    assert (provider.refreshes, provider.reuses) == (3, 0)
-    assert source.generation == alice.again().generation, "which is what a watched client then says is dead"
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+    assert source.generation == alice.again().generation
+    assert alice.again().state == State.DEGRADED
+    with pytest.raises(Transient, match=r"^Salesforce refuses even a fresh token"):
+        source.access(rejected=old)
+    assert provider.refreshes == 1
 
 
 def test_an_answer_that_a_crash_left_behind_is_used_first(alice: Connected, provider: Rotating) -> None:
