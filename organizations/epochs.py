@@ -1,7 +1,8 @@
 """Counters that tell every process what to drop from its RAM. Works with the queue down; never carries data.
 
 Kinds: "connection" (a grant changed; key: connection id), "cards" (what a grant's person sees changed; connection id),
-"member" (member id), "organization" (organization id), "token" (a member's OAuth tokens; member id)."""
+"member" (member id), "organization" (organization id), "keys" (its data keys are gone; organization id), "token" (a
+member's OAuth tokens; member id)."""
 
 import logging
 import os
@@ -14,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("connection", "cards", "member", "organization", "token")
+KINDS = ("connection", "cards", "member", "organization", "keys", "token")
 #: A transaction that bumps may commit this many seconds after its statement ran and is still seen.
 OVERLAP = 30.0
 #: After this many seconds without a poll nobody knows what was missed, so everything is dropped.

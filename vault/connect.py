@@ -4,18 +4,15 @@ Stores nothing before Salesforce has said who the person is and that the API is 
 
 import hmac
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import NoReturn
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import DatabaseError, transaction
-from django.db.models.functions import Now
+from django.db import DatabaseError
 
-from organizations import audit, epochs, membership
-from organizations.membership import Arrival, NotWelcome
-from organizations.models import Member, Organization
+from organizations.membership import NotWelcome
+from organizations.models import Member
 from providers import oauth
 from providers.base import Identity, Secret
 from providers.errors import (
@@ -26,11 +23,9 @@ from providers.errors import (
     RateLimited,
     Transient,
 )
-from providers.salesforce.access import ObjectAccess
-from vault import access, dialects, grants, keys, pending, refused, registrations, revocation, salesforce, states
+from vault import admission, dialects, pending, refused, registrations, revocation, salesforce
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
-from vault.models import Connection
 from vault.pending import Expected
 
 _NO_CLIENT = "This address has no Salesforce app configured yet."
@@ -137,8 +132,7 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
         _require_scopes(grant)
         _require_same_person(identity, signed_in)
         seen = salesforce.object_access(grant)
-        _open_keys(identity)
-        member, replaced = _store(grant, identity, seen)
+        member, replaced = admission.admit(grant, identity, seen)
     except NotWelcome as error:
         _give_up(grant, NotAllowedHere(error.reason, status=403))
     except ProviderError as error:
@@ -180,74 +174,6 @@ def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
             advice=("Sign out here first, or sign out at Salesforce and choose the right user.",),
             status=409,
         )
-
-
-def _open_keys(identity: Identity) -> None:
-    """Before the transaction, since a key service is asked over HTTP; an organization that is new has no key yet.
-    One that is ending gets none any more: `join` will refuse it."""
-    known = Organization.objects.filter(salesforce_org_id=identity.salesforce_org_id, ending_since=None)
-    for organization_id in known.values_list("pk", flat=True):
-        keys.primary_key(organization_id)
-
-
-@transaction.atomic
-def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member, list[UUID]]:
-    """Member, connection, sealed grant and what the person may see: all or nothing. Returns the grants to revoke."""
-    _lock_known(identity)
-    member = membership.join(arrival_of(identity))
-    row = _locked_row(member, identity, grant)
-    earlier = grants.load_if_any(row) if row.generation else None
-    grants.store(row, grant)
-    access.save(row.pk, seen)
-    audit.record(
-        member.organization_id,
-        member,
-        "connection.connected",
-        row.pk,
-        provider=row.provider,
-        login_url=row.login_url,
-        scopes=list(grant.scopes),
-        fence=row.generation,
-        token=grants.fingerprint(grant.access_token),
-        replaced=earlier is not None,
-    )
-    epochs.bump("connection", row.pk)
-    return member, [revocation.discard(row, earlier)] if earlier and earlier.id != grant.id else []
-
-
-def _lock_known(identity: Identity) -> None:
-    """A connection's row is locked before anything else, here as in a renewal: no two can wait for each other."""
-    known = Connection.objects.filter(
-        organization__salesforce_org_id=identity.salesforce_org_id,
-        provider=salesforce.PROVIDER,
-        subject=identity.salesforce_user_id,
-    )
-    list(known.select_for_update(of=("self",)).values_list("pk"))
-
-
-def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
-    """The one row of this person's grant (V15), made or taken over. A re-login replaces, never adds (wire.md W4)."""
-    Connection.objects.get_or_create(
-        organization_id=member.organization_id,
-        provider=salesforce.PROVIDER,
-        subject=identity.salesforce_user_id,
-        defaults={"member": member, "login_url": grant.login_url},
-    )
-    row = Connection.objects.select_for_update().get(
-        organization_id=member.organization_id, provider=salesforce.PROVIDER, subject=identity.salesforce_user_id
-    )
-    row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
-    row.client_id = grant.client_id
-    row.save(update_fields=["member", "login_url", "scopes", "client_id"])
-    states.mend(row)
-    Connection.objects.filter(pk=row.pk).update(connected_at=Now())
-    return row
-
-
-def arrival_of(identity: Identity) -> Arrival:
-    """organizations knows nothing of providers, so the vault translates."""
-    known = asdict(identity)
-    return Arrival(**{field.name: known[field.name] for field in fields(Arrival)})
 
 
 def _unavailable(error: ProviderError) -> NotAllowedHere:

@@ -19,7 +19,7 @@ from providers import oauth
 from providers.base import Account, Secret
 from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
 from vault import consent, dialects, grants, keys, pending, registrations, revocation, states
-from vault.errors import NotAllowedHere
+from vault.errors import KeyGone, NotAllowedHere, TokenTampered
 from vault.grants import Grant
 from vault.models import Connection, State
 from vault.pending import Expected
@@ -147,13 +147,22 @@ def _accept(provider: str, account: Account, grant: Grant, member: Member) -> Co
     try:
         _require_lasting(provider, grant)
         _require_active(Member.objects.filter(pk=member.pk))  # else a key would be made for who has been destroyed
-        keys.primary_key(member.organization_id)  # before the transaction: a key service is asked over HTTP
+        _open_keys(member, provider, account)
         row, replaced = _store(provider, account, grant, member)
     except Exception as error:  # noqa: BLE001  also a bug or a database that is away must not leave a grant nobody knows of
         _give_up(provider, account.subject, grant, error)
     for discarded_id in replaced:
         revocation.finish(discarded_id)
     return row
+
+
+def _open_keys(member: Member, provider: str, account: Account) -> None:
+    """Before the transaction, since a key service is asked over HTTP; also that of a grant which is to be replaced."""
+    mine = Connection.objects.filter(organization_id=member.organization_id, provider=provider, subject=account.subject)
+    for connection_id in mine.values_list("pk", flat=True):
+        with suppress(TokenTampered, KeyGone):  # no reason not to connect anew
+            grants.open_keys(connection_id)
+    keys.primary_key(member.organization_id)
 
 
 def _give_up(provider: str, subject: str, grant: Grant, error: Exception) -> NoReturn:

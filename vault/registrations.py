@@ -70,6 +70,8 @@ def register(
     provider: str = SALESFORCE,
 ) -> None:
     """Set the client for a login host (already checked by the allow-list), replacing an earlier one."""
+    if secret:
+        keys.primary_key(organization_id or keys.INSTANCE)  # before the transaction: a key service is asked over HTTP
     with transaction.atomic():
         _registered(provider, login_url, organization_id).delete()
         row = ClientRegistration(

@@ -13,8 +13,8 @@ from organizations import membership
 from providers.errors import ProviderError
 from vault import (
     access,
+    admission,
     answers,
-    connect,
     grants,
     offboarding,
     pending,
@@ -89,7 +89,7 @@ def _refresh_access(row: Connection) -> None:
     found = tokens.access()
     row.refresh_from_db(fields=["generation", "state"])
     identity = salesforce.identify(grants.load(row).renewed(access_token=found.token))
-    membership.refresh_profile(row.member, connect.arrival_of(identity))
+    membership.refresh_profile(row.member, admission.arrival_of(identity))
     proof.note(row.pk)
 
 

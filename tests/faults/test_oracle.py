@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from organizations.models import AuditEntry
@@ -18,7 +18,7 @@ from tests.faults.oracle import Oracle
 from tests.faults.shapes import shapes_of
 from tests.vault.conftest import Connected
 from tests.vault.rotating import GRANT, USER, Rotating
-from vault import grants, revocation
+from vault import grants, keys, revocation
 from vault.models import Attempt, Connection, Credential, DataKey, State
 from vault.tokens import ConnectionTokens
 
@@ -146,9 +146,6 @@ def test_i6_dead_without_a_verdict(mended: None, alice: Connected, provider: Rot
     with pytest.raises(NeedsReconnect):
         states.refuse(alice.connection.pk, alice.again().generation, "because we say so")
     assert named(witness.violations()) == {"I6"}
-    provider.ledger.used("/services/data/v62.0/query", 401, GRANT, USER, provider.access_token)
-    assert "I6" in named(witness.violations()), "an API's refusal of an access token is no verdict"
-    provider.ledger.uses.clear()
     provider.alive = False
     provider.ledger.refreshes.append(refusal(provider.refresh_token))
     Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=1, ended_at=timezone.now())
@@ -209,3 +206,11 @@ def test_i10_a_death_nobody_sees(mended: None, alice: Connected, provider: Rotat
     assert named(witness.violations()) == {"I10"}
     Connection.objects.update(state=State.NEEDS_RECONNECT, reason="")
     assert "I10" in named(witness.violations()), "without a reason nobody learns what to do"
+
+
+def test_t_a_key_opened_in_a_transaction(mended: None, alice: Connected, oracle: Oracle) -> None:
+    keys.forget_all()
+    with transaction.atomic():
+        grants.load(alice.again())
+    assert oracle.waited == {"a data key was opened"}
+    assert "T: a data key was opened in a transaction" in Oracle.violations(oracle)

@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.models.functions import Now
 from pytest_django import Settings
 
+from organizations import epochs
 from organizations.models import Epoch, Organization
 from providers.base import Secret
 from tests.organizations import people
@@ -90,6 +91,32 @@ def test_a_shredded_key_opens_nothing_any_more() -> None:
         sealing.unseal(blob, where)
 
 
+@both
+def test_a_key_is_there_before_its_organization_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key service is asked over HTTP, so not in the transaction that founds the organization."""
+    new_id = uuid4()
+    assert not keys.is_open(new_id)
+    keys.make_for(new_id)
+    assert keys.is_open(new_id)
+    assert DataKey.objects.using("keys").filter(organization_id=new_id, is_primary=True).count() == 1
+    monkeypatch.setattr(keys, "opened", None)  # nobody is asked any more
+    where = Place(new_id, "vault_credential", uuid4(), "sealed", "salesforce", 1)
+    assert sealing.unseal(sealing.seal(b"secret", where), where) == b"secret"
+
+
+@both
+def test_a_changed_setting_throws_no_opened_key_out() -> None:
+    """Else a key service that is away would end every look-up of an organization in which a domain was added."""
+    mine = people.organization()
+    keys.primary_key(mine)
+    epochs.bump("organization", mine)
+    assert keys.is_open(mine)
+    epochs.bump("keys", uuid4())
+    assert keys.is_open(mine)
+    epochs.bump("keys", mine)
+    assert not keys.is_open(mine)
+
+
 @pytest.mark.usefixtures("oracle")
 @both
 @pytest.mark.parametrize("how", ["being destroyed", "gone"])
@@ -116,7 +143,8 @@ def test_shredding_is_told_to_every_process_and_spares_the_others() -> None:
     for count in (1, 0):
         Epoch.objects.all().delete()
         assert keys.shred(mine) == count
-        assert list(Epoch.objects.values_list("kind", "key")) == [("organization", str(mine))]
+        found = set(Epoch.objects.values_list("kind", "key"))
+        assert found == {("keys", str(mine)), ("organization", str(mine))}
     assert keys._primary.get(mine) is None
     assert keys._primary.get(other) is spared
     assert keys.primary_key(mine).id != ended.id
