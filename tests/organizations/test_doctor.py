@@ -216,7 +216,7 @@ def test_an_address_that_nobody_reaches_is_said(settings: Any, stack: Stack) -> 
 
 def run(stack: Stack, **changes: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "manage.py", "doctor"],
+        [sys.executable, "-m", "tests.loopback", "manage.py", "doctor"],
         cwd=ROOT,
         env={**stack.environment, **changes},
         capture_output=True,
@@ -227,11 +227,13 @@ def run(stack: Stack, **changes: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_running_product_is_well(stack: Stack) -> None:
-    """Everything is looked at, and the redirect URIs to register are spelled out."""
+    """Everything is looked at, and the redirect URIs to register are spelled out. Salesforce's own login hosts are
+    offered too; from a test nobody reaches them, which is no error where another door answers."""
     bob = sign_in_anew(stack, "acme", "bob")
     told = run(stack)
     assert told.returncode == 0, told.stdout + told.stderr
     assert f"Redirect URI to register there: {stack.public_url}/connect/salesforce/callback/" in told.stdout
+    assert "Salesforce: https://login.salesforce.com cannot be reached." in told.stdout
     assert "Periodic tasks run." in told.stdout
     for secret in (*bob.tokens.values(), *(org["client_secret"] for org in stack.facts["orgs"])):
         assert str(secret) not in told.stdout
