@@ -20,7 +20,7 @@ from providers.base import Account, AuthorizeRequest, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError, RateLimited, Transient
 from providers.http import Bearer, SecretForm, Session, ask
 from providers.kept import Kept
-from providers.token_answers import has_usable_tokens, json_object, retry_after, text_of
+from providers.token_answers import error_in, has_usable_tokens, json_object, retry_after, text_of
 
 METADATA_SECONDS = 3600.0
 MOST_LOGIN_URLS = 256  # anybody may type one, before signing in
@@ -142,7 +142,8 @@ class OAuth(Protocol):
         ...
 
     def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """Returns when the token is gone or was gone already. Raises Transient. Only where `revokes`."""
+        """Returns when the provider has said that the token is gone, or was gone already. Raises Transient for anything
+        else. Only where `revokes`."""
         ...
 
     def works(self, token: Secret, api_url: str, http: Session) -> bool:
@@ -168,6 +169,7 @@ class StandardOAuth(ABC):
     revokes_all = False
     ending_advice = ""
     _refusals: frozenset[int] = frozenset({401})  # the statuses by which its API refuses a token
+    _gone: frozenset[str] = frozenset({"invalid_token"})  # the errors by which it says that there is nothing to revoke
 
     def app_of(self, client_id: str) -> str:
         return client_id
@@ -240,10 +242,16 @@ class StandardOAuth(ABC):
         return found
 
     def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """RFC 7009: a token that the provider does not know (any other 4xx) is gone already."""
-        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}))
-        if response.status_code == 429 or not (200 <= response.status_code < 300 or 400 <= response.status_code < 500):
-            raise Transient(f"{self.label} could not revoke the connection just now.", provider=self.name)
+        """RFC 7009, 2.2: 200 says that it is gone, also where it was gone before; some say that by a 400 (`_gone`).
+        Whatever else comes, a gateway's 401 or 404 too, is no answer: the token must be taken to live on (2.2.1)."""
+        headers = {"Accept": "application/json"}
+        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}), headers=headers)
+        if response.status_code in (200, 204) or (
+            response.status_code == 400 and error_in(response.text) in self._gone
+        ):
+            return
+        text, wait = f"{self.label} has not confirmed the end of the connection.", response.headers.get("Retry-After")
+        raise Transient(text, provider=self.name, retry_after=retry_after(wait) or 5.0)
 
     def _key(self, login_url: str, http: Session) -> tuple[str, str, frozenset[str]]:
         origins = http.settings.origins

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from providers.base import Account, Secret, TokenSet
 
@@ -49,6 +50,13 @@ def retry_after(header: str | None) -> float | None:
     """Seconds of a Retry-After header, an hour at most; None where there is none (or a date, which needs a clock)."""
     found = re.fullmatch(r"\s*(\d{1,6})\s*", header or "", re.ASCII)
     return min(float(found[1]), _LONGEST_WAIT) if found else None
+
+
+def error_in(text: str) -> str:
+    """The error code of a refusal, "" where there is none: JSON, or a form as Salesforce's revocation endpoint sends
+    (omniphx/forrest issue 213)."""
+    named = text_of(json_object(text).get("error"))
+    return named or next(iter(parse_qs(text[:2_000]).get("error", [])), "")
 
 
 def text_of(value: object) -> str:

@@ -60,6 +60,9 @@ class SalesforceOAuth(StandardOAuth):
     label = "Salesforce"
     sends_unknown_again = False
     _refusals = frozenset({401, 403})  # userinfo answers 403 Bad_OAuth_Token
+    #: Both, and no other: developer.salesforce.com, Mobile SDK, "Revoking OAuth Tokens". (A 404 "Bad_Id", say, has left
+    #: the token alive: mike4aday/SwiftlySalesforce issue 120.)
+    _gone = frozenset({"invalid_token", "unsupported_token_type"})
 
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - mail is not Salesforce's
         return SCOPES
