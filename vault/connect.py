@@ -23,7 +23,7 @@ from providers.errors import (
     RateLimited,
     Transient,
 )
-from vault import admission, dialects, pending, refused, registrations, revocation, salesforce
+from vault import admission, causes, dialects, pending, refused, registrations, revocation, salesforce
 from vault.errors import NotAllowedHere
 from vault.grants import Grant
 from vault.pending import Expected
@@ -38,6 +38,12 @@ _HOST_ADVICE = (
     "Use Production or Sandbox, or your My Domain such as acme.my.salesforce.com, or the address of your site.",
 )
 _MIXED_UP = "The answer came from another login host than the one you were sent to. Nothing was connected."
+#: (any of these words in what Salesforce says, code of causes.py).
+_SAID = (
+    (("blocked",), "app_blocked"),
+    (("installed", "app_not_found"), "app_not_installed"),
+    (("admin_approved", "not admin approved", "app_access_denied"), "admin_approval"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,33 +194,17 @@ def _refused(error: ProviderError) -> NotAllowedHere:
     if isinstance(error, NeedsReconnect):
         return NotAllowedHere(str(error), advice=("Start the sign-in again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
-        advice = ("Ask your Salesforce administrator for the permission “API Enabled”, then sign in again.",)
-        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
+        mended = causes.for_person(causes.of(salesforce.PROVIDER, error.code), "Salesforce", "Then sign in here again.")
+        return NotAllowedHere(str(error), advice=(mended,), status=403, cause=error.code)
     return NotAllowedHere(str(error))
 
 
 def said_by_salesforce(error: str, description: str) -> NotAllowedHere:
     """The sentence for an error that came back instead of a code. Salesforce's text is shown escaped, and cut."""
-    text = f"{error} {description}".lower()
-    if "blocked" in text or "installed" in text or "app_not_found" in text:
-        return NotAllowedHere(
-            "Your Salesforce organization has not installed this app yet, so Salesforce did not let you in.",
-            advice=(
-                "A Salesforce administrator opens Setup, Connected Apps OAuth Usage (or External Client App Manager).",
-                "There he installs or unblocks the app.",
-                "Or the administrator gives you the permission “Approve Uninstalled Connected Apps”.",
-                "Then sign in here again.",
-            ),
-            status=403,
-            cause="app_blocked" if "blocked" in text else "app_not_installed",
-        )
-    if "admin_approved" in text or "not admin approved" in text or "app_access_denied" in text:
-        return NotAllowedHere(
-            "Your Salesforce administrator has not yet allowed you to use this app.",
-            advice=("The administrator adds your profile or a permission set to the app's policies.",),
-            status=403,
-            cause="admin_approval",
-        )
+    text, label = f"{error} {description}".lower(), dialects.label(salesforce.PROVIDER)
+    for words, code in _SAID:
+        if any(word in text for word in words):
+            return causes.refusal(salesforce.PROVIDER, label, code, "Then sign in here again.")
     if error == "access_denied":
         return NotAllowedHere("You did not allow the access at Salesforce, so nothing was connected.", status=403)
     return NotAllowedHere(f"Salesforce did not complete the sign-in. It said: {(description or error)[:200]}")

@@ -18,7 +18,7 @@ from organizations.models import Member
 from providers import oauth
 from providers.base import Account, Secret
 from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
-from vault import consent, dialects, grants, keys, pending, registrations, revocation, states
+from vault import causes, consent, dialects, grants, keys, pending, registrations, revocation, states
 from vault.errors import KeyGone, NotAllowedHere, TokenTampered
 from vault.grants import Grant
 from vault.models import Connection, State
@@ -269,6 +269,6 @@ def _refused(provider: str, error: ProviderError) -> NotAllowedHere:
         text = f"{dialects.label(provider)} did not accept this sign-in." if error.code in ("", "ended") else str(error)
         return NotAllowedHere(text, advice=("Please start again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
-        advice = (f"The operator compares the app's id and secret with what {dialects.label(provider)} shows.",)
-        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
+        mended = causes.for_person(causes.of(provider, error.code), dialects.label(provider), "Then connect again.")
+        return NotAllowedHere(str(error), advice=(mended,), status=403, cause=error.code)
     return NotAllowedHere(str(error))

@@ -106,17 +106,13 @@ def _mender(row: Connection, state: State) -> str:
     """Whom to ask, and for which screen, where connecting again alone would not help."""
     cause = causes.of(row.provider, row.cause)
     passes = row.cause == causes.UNREACHABLE  # the operator hears of it; to the person it is nobody's task
-    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or passes or cause.who not in _MENDERS:
+    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or passes or not causes.is_for_others(cause):
         return ""
-    then = " Then connect again." if state is State.NEEDS_RECONNECT else ""
-    return f"{_MENDERS[cause.who]} can mend this at {_label(row)}: {cause.screen}{then}"
+    return causes.for_person(cause, _label(row), "Then connect again." if state is State.NEEDS_RECONNECT else "")
 
 
 def _label(row: Connection) -> str:
     return dialects.label(row.provider)
-
-
-_MENDERS = {causes.ADMINISTRATOR: "Your administrator", causes.OPERATOR: "Whoever runs this product"}
 
 
 _WORDS = {

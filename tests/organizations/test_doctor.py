@@ -149,6 +149,9 @@ def test_so_are_those_of_mailboxes(provider_name: str, error: str, expected: str
     refused.note(provider_name, refusal.cause)
     (finding,) = doctor.sign_ins()
     assert expected in finding.advice
+    cause = causes.of(provider_name, refusal.cause)
+    assert str(refusal) == cause.words, "the person and the operator read the same"
+    assert cause.screen in refusal.advice[0]
 
 
 def test_every_code_that_providers_use_has_a_text() -> None:

@@ -421,15 +421,15 @@ def test_hostile_answers_are_a_plain_400(sim: Provider, alice: Member, answer: d
 @pytest.mark.parametrize(
     ("name", "error", "description", "says", "advice"),
     [
-        ("google", "org_internal", "", "only to people of the organization", "makes the app external"),
+        ("google", "org_internal", "", "only to people of the organization", "make the app external"),
         ("google", "admin_policy_enforced", "", "Workspace administrator", "API controls"),
-        ("google", "access_denied", "The app is being tested, and only test users", "testing mode", "test user"),
-        ("microsoft", "consent_required", "AADSTS65001: not consented", "has to approve", "admin consent"),
-        ("microsoft", "access_denied", "AADSTS90094: needs admin", "has to approve", "admin consent"),
+        ("google", "access_denied", "The app is being tested, and only test users", "in testing at", "test user"),
+        ("microsoft", "consent_required", "AADSTS65001: not consented", "has to approve", "Grant admin consent"),
+        ("microsoft", "access_denied", "AADSTS90094: needs admin", "has to approve", "Grant admin consent"),
         ("microsoft", "access_denied", "AADSTS65004: User declined", "did not allow", ""),
         ("microsoft", "invalid_request", "AADSTS50020: other tenant", "another organization", "work account"),
-        ("microsoft", "access_denied", "AADSTS50105: not assigned", "not given you this app", "Users and groups"),
-        ("microsoft", "access_denied", "AADSTS53003: blocked", "conditional access", "devices"),
+        ("microsoft", "access_denied", "AADSTS50105: not assigned", "to whom it was assigned", "Users and groups"),
+        ("microsoft", "access_denied", "AADSTS53003: blocked", "Conditional Access", "Your administrator can"),
     ],
 )
 def test_a_refusal_says_who_can_help(
@@ -479,8 +479,8 @@ def test_who_needs_an_administrators_approval_is_told_so(microsoft: Provider, al
     switch_on(bob, "email.sync.enabled")
     microsoft.sim("tenants/acme.example", {"user_consent": False})
     answer = come_back(microsoft, browser_of(bob), "bob")
-    assert (answer.status_code, "has to approve this app" in sentence(answer)) == (403, True)
-    assert "grants admin consent" in answer.content.decode()
+    assert (answer.status_code, "has to approve the app" in sentence(answer)) == (403, True)
+    assert "Your administrator can mend this at Microsoft" in answer.content.decode()
     assert not Connection.objects.exists()
 
 
