@@ -18,6 +18,8 @@ PUBLIC_URL = env.read("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 TRUSTED_PROXIES = env.read_list("TRUSTED_PROXIES")
 SIGN_UP = env.read("SIGN_UP", "open")
 DEBUG = False
+DEFAULT_EXCEPTION_REPORTER = "config.reports.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.reports.Nothing"
 
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"

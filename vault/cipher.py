@@ -8,6 +8,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from vault import frames
 from vault.errors import TokenTampered
 
 MAGIC = b"SV"
@@ -63,6 +64,7 @@ def _associated_data(place: Place, key_id: UUID, algorithm: int) -> bytes:
     )
 
 
+@frames.emptied
 def seal(plaintext: bytes, place: Place, key: SealingKey) -> bytes:
     """Return `"SV" | version | algorithm | key id (16) | nonce (12) | ciphertext and tag`.
 

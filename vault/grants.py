@@ -12,7 +12,7 @@ from django.db.models import F
 
 from organizations import audit
 from providers.base import Secret
-from vault import cipher, clock, keys, sealing
+from vault import cipher, clock, frames, keys, sealing
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, Credential
@@ -55,6 +55,7 @@ class Grant:
         ).encode()
 
     @classmethod
+    @frames.emptied
     def from_json(cls, data: bytes) -> "Grant":
         values = json.loads(data)
         return cls(
@@ -107,8 +108,8 @@ def load(connection: Connection) -> Grant:
     Raises TokenTampered, KeyGone, Credential.DoesNotExist; KekUnusable and Transient as the key's provider does."""
     credential = _read(connection.pk)
     connection.generation = credential.generation
-    data = sealing.unseal(bytes(credential.sealed), _place(connection, credential.id, credential.generation))
-    grant = Grant.from_json(data)
+    place = _place(connection, credential.id, credential.generation)
+    grant = Grant.from_json(sealing.unseal(bytes(credential.sealed), place))
     if grant.id != credential.grant_id:
         raise TokenTampered("A credential names another grant than it holds.")
     if {connection.member_id, getattr(credential, "owner")} != {grant.member}:  # noqa: B009  annotated by `_read`

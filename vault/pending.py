@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models.functions import Now
 
 from providers.base import Secret
-from vault import keys, sealing
+from vault import frames, keys, sealing
 from vault.cipher import Place
 from vault.errors import NotAllowedHere
 from vault.models import PendingSignIn
@@ -54,9 +54,12 @@ def remember(session: SessionBase, state: Secret, code_verifier: Secret, expecte
     if not _binding(session):
         session[_SESSION_KEY] = secrets.token_urlsafe(32)
     row = PendingSignIn(state_hash=_hash(state.reveal()), session_hash=_hash(_binding(session)))
-    facts = asdict(expected) | {"code_verifier": code_verifier.reveal()}
-    row.sealed_facts = sealing.seal(json.dumps(facts).encode(), _place(row))
+    row.sealed_facts = sealing.seal(_packed(expected, code_verifier), _place(row))
     row.save()
+
+
+def _packed(expected: Expected, code_verifier: Secret) -> bytes:
+    return json.dumps(asdict(expected) | {"code_verifier": code_verifier.reveal()}).encode()
 
 
 def look(session: SessionBase, state: str) -> Expected:
@@ -83,6 +86,7 @@ def _found(session: SessionBase, state: str) -> PendingSignIn:
     return row
 
 
+@frames.emptied
 def _opened(row: PendingSignIn) -> tuple[Expected, Secret]:
     facts = json.loads(sealing.unseal(bytes(row.sealed_facts), _place(row)))
     return Expected(**{name: facts[name] for name in Expected.__dataclass_fields__}), Secret(facts["code_verifier"])

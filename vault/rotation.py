@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from organizations import audit
 from organizations.models import Organization
-from vault import answers, cipher, grants, holders, kek, keys, pending, registrations, revocation, suspicion
+from vault import answers, cipher, frames, grants, holders, kek, keys, pending, registrations, revocation, suspicion
 from vault.errors import TokenTampered
 from vault.models import Attempt, DataKey
 from vault.routers import KEY_STORE
@@ -82,6 +82,7 @@ def rewrap(progress: Progress = silent) -> int:
     return count
 
 
+@frames.emptied
 def _rewrap_batch(batch: Sequence[UUID], target: str) -> int:
     """A key service is asked before the transaction; what another has done meanwhile is left alone."""
     provider, anew = kek.current(), {}
