@@ -14,9 +14,9 @@ from providers.errors import Transient
 from tests.vault.conftest import Connected
 from tests.vault.kept import kept
 from tests.vault.rotating import Rotating
-from vault import keys, renewal, suspicion
+from vault import grants, keys, renewal, suspicion
 from vault.cipher import SealingKey
-from vault.models import Connection, DataKey
+from vault.models import Connection, DataKey, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -169,3 +169,12 @@ def test_a_long_host_name_fits_the_lease(alice: Connected, monkeypatch: pytest.M
     assert renewal._holder().startswith(f"{'h' * 40}:{os.getpid()}:")
     assert isinstance(renewal._begin(alice.connection.pk, alice.connection.generation), renewal.Begun)
     assert alice.again().lease_by.startswith("h" * 40)
+
+
+def test_who_returns_from_a_renewal_finds_the_newer_grant(alice: Connected, provider: Rotating) -> None:
+    """Not only kept: understood too, so that nobody who reads the row meets the old one."""
+    before = alice.again().generation
+    renewal.renew(alice.connection.pk, beyond=before)
+    row = alice.again()
+    assert (row.state, row.generation) == (State.HEALTHY, before + 1)
+    assert grants.load(row).access_token.reveal() == provider.access_token
