@@ -50,6 +50,9 @@ def finish_revocations() -> None:
     """First what a lost message, a crash or a key service that was away has left of people who were sent away."""
     for connection_id in offboarding.left_of_all(BATCH):
         _passing(offboarding.end, connection_id)
+    for connection_id in revocation.put_off().values_list("pk", flat=True)[:BATCH]:
+        if not _passing(revocation.carry_on, connection_id):
+            break  # a key service that is away is so for most of them
     for discarded_id in revocation.due_ids()[:BATCH]:
         revocation.finish(discarded_id)
 
@@ -121,9 +124,12 @@ def renew_ahead(connection_id: UUID, generation: int) -> None:
         _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
-def _passing(work: Callable[[T], None], subject: T) -> None:
-    """One person's trouble must not keep the others waiting; the connection's state says what it is."""
+def _passing(work: Callable[[T], None], subject: T) -> bool:
+    """One person's trouble must not keep the others waiting; the connection's state says what it is. False where there
+    was some."""
     try:
         work(subject)
     except (ProviderError, VaultError) as error:
         log.info("upkeep of a connection put off: %s", type(error).__name__)
+        return False
+    return True

@@ -281,6 +281,7 @@ def test_an_earlier_grant_that_is_gone_does_not_hide_one_that_waits(
 ) -> None:
     """Shown as over only once nothing is left of it."""
     keys_away.undo()
+    keys.primary_key(alice.member.organization_id)
     with transaction.atomic():
         earlier = revocation.discard(alice.again(), alice.grant.renewed(refresh_token=Secret("earlier")))
     revocation._put_off(alice.connection.pk, alice.member)

@@ -22,10 +22,11 @@ from tests.vault import many
 from tests.vault.key_service import KeyService, key_service
 from tests.vault.keyrings import new_kek
 from tests.vault.rotating import Rotating
-from vault import checks, erasing, grants, kek, keys, kms, renewal, revocation, rotation, sealing
+from vault import checks, erasing, grants, kek, keys, kms, renewal, revocation, rotation, sealing, upkeep
 from vault.cipher import Place
 from vault.errors import KekUnusable
 from vault.models import Attempt, Connection, DataKey, KekCanary, State
+from vault.revocation import Ending
 
 pytestmark = [pytest.mark.django_db(databases=["default", "keys"]), pytest.mark.usefixtures("oracle")]
 AAD = b"where it belongs"
@@ -291,8 +292,6 @@ def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
         service.sim("seal", sealed=True)
         with pytest.raises(Transient, match="key service is sealed"):
             renewal.renew(row.pk, beyond=1)
-        with pytest.raises(Transient, match="key service is sealed"):
-            revocation.disconnect(row.pk, "operator")
         row.refresh_from_db()
         assert (row.state, row.generation, provider.refreshes, provider.revoked) == (State.HEALTHY, 1, 0, [])
         assert not Attempt.objects.exists()
@@ -300,6 +299,27 @@ def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
         renewal.renew(row.pk, beyond=1)
         row.refresh_from_db()
         assert (row.generation, provider.refreshes, provider.reuses) == (2, 1, 0)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_an_end_does_not_wait_for_the_key_service(service: KeyService, settings: Settings, tmp_path: Path) -> None:
+    """I7: denied here at once; the provider hears of it when the grant can be opened again."""
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        row = connected(provider)
+        keys.forget_all()
+        service.sim("seal", sealed=True)
+        assert revocation.disconnect(row.pk, "operator") is Ending.WAITING
+        row.refresh_from_db()
+        assert (row.state, provider.revoked) == (State.REVOKING, [])
+        upkeep.finish_revocations()
+        assert provider.revoked == []
+        service.sim("seal", sealed=False)
+        upkeep.finish_revocations()
+        row.refresh_from_db()
+        assert (row.state, provider.revoked) == (State.SHREDDED, [provider.refresh_token])
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)

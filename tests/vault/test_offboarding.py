@@ -72,10 +72,10 @@ def test_a_queue_that_is_away_costs_a_minute(
     assert alice.again().state == State.SHREDDED
 
 
-def test_keys_that_cannot_be_had_are_asked_for_again(
+def test_keys_that_cannot_be_had_keep_nobody_in(
     alice: Connected, provider: Rotating, sent: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The key service is away: nothing is lost, and the next run ends it."""
+    """I7: the key service is away. Nothing of his is used any more, and a later run ends it at the provider."""
     send_away(alice)
 
     def away(*_: Any) -> None:
@@ -85,9 +85,9 @@ def test_keys_that_cannot_be_had_are_asked_for_again(
         patched.setattr(grants, "open_keys", away)
         tasks.end_grants_of(*sent[0])
         upkeep.finish_revocations()
-    assert alice.again().state == State.HEALTHY
+    assert (alice.again().state, provider.revoked) == (State.REVOKING, [])
     upkeep.finish_revocations()
-    assert alice.again().state == State.SHREDDED
+    assert (alice.again().state, len(provider.revoked)) == (State.SHREDDED, 1)
 
 
 def test_who_was_let_in_again_keeps_what_he_has(
