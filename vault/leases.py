@@ -72,7 +72,7 @@ def _unexpired(key: tuple[UUID, str]) -> Lease | None:
 
 def _may_hold() -> bool:
     """Not where we would not hear of a revocation, nor once the audit log has taken no row for GRACE seconds (V21)."""
-    return epochs.is_fresh() and (_unrecorded_since is None or time.monotonic() - _unrecorded_since < GRACE)
+    return epochs.is_prompt() and (_unrecorded_since is None or time.monotonic() - _unrecorded_since < GRACE)
 
 
 def drop_token(connection_id: UUID, token: Secret) -> None:

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=Tr
 
 
 @pytest.fixture
-def listening() -> Iterator[None]:
+def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process would hear of a revocation. The next look at the epochs is a minute away: none comes in between."""
+    monkeypatch.setattr(epochs, "PROMPT_FOR", 60.0)
     epochs.start_polling(60.0)
     yield
     epochs.stop_polling()
