@@ -17,7 +17,16 @@ from organizations.registries import Eraser, Withdrawn, erasers, revokers
 from providers.errors import ProviderError, Transient
 from vault import answers, dialects, keys, renewal, revocation, settling
 from vault.errors import KekUnusable, VaultError
-from vault.models import Attempt, ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
+from vault.models import (
+    Attempt,
+    ClientGeneration,
+    ClientRegistration,
+    Connection,
+    Credential,
+    DataKey,
+    DiscardedGrant,
+    State,
+)
 from vault.routers import KEY_STORE
 
 log = logging.getLogger("sidebar.vault")
@@ -175,7 +184,8 @@ def erase(organization_id: UUID) -> None:
         _end_late(connection_id)
     while batch := list(names(organization_id))[:BATCH]:
         Connection.objects.filter(pk__in=batch).delete()
-    ClientRegistration.objects.filter(organization_id=organization_id).delete()
+    for model in (ClientRegistration, ClientGeneration):
+        model.objects.filter(organization_id=organization_id).delete()
     keys.shred(organization_id)
 
 

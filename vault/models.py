@@ -9,6 +9,10 @@ from django.utils import timezone
 
 from organizations.models import Member, Organization
 
+#: Its login hosts are the customers' own, so a host names the organization. Google and Microsoft (mailboxes.PROVIDERS)
+#: have one host for everybody.
+SALESFORCE = "salesforce"
+
 
 class State(models.TextChoices):
     """States of docs/vault.md 6. Only a definite verdict of the provider leads to NEEDS_RECONNECT (I6)."""
@@ -21,6 +25,10 @@ class State(models.TextChoices):
     REVOKING = "revoking", "Revoking"
     SHREDDED = "shredded", "Shredded"
     SUSPECT = "suspect", "Restored from a backup"
+
+
+#: A connection in one of these states is used for nothing any more; its account is free for whoever connects it next.
+ENDED = (State.REVOKING, State.SHREDDED)
 
 
 class Connection(models.Model):
@@ -144,13 +152,14 @@ class ClientRegistration(models.Model):
     provider = models.CharField(max_length=20)
     login_url = models.URLField(max_length=500)
     client_id = models.CharField(max_length=512)
+    generation = models.BigIntegerField(default=0)
     sealed_secret = models.BinaryField(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["provider", "login_url"],
-                condition=models.Q(organization__isnull=True) | models.Q(provider="salesforce"),
+                condition=models.Q(organization__isnull=True) | models.Q(provider=SALESFORCE),
                 name="one_client_per_login_url",
             ),
             # Google and Microsoft have one login host for everybody, so there it is one for each organization.
@@ -161,6 +170,17 @@ class ClientRegistration(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class ClientGeneration(models.Model):
+    """How often the client of a login host was set or removed: gives away an old ClientRegistration put back (I5)."""
+
+    slot = models.CharField(primary_key=True, max_length=600)  # registrations.slot_of
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="+")
+    generation = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.slot} {self.generation}"
 
 
 class ObjectAccess(models.Model):

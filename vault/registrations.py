@@ -11,10 +11,8 @@ from providers.base import Secret
 from providers.oauth import Client
 from vault import keys, sealing
 from vault.cipher import Place
-from vault.models import ClientRegistration
-
-#: Its login hosts are the customers' own, so a host names the organization. The others have one host for everybody.
-SALESFORCE = "salesforce"
+from vault.errors import TokenTampered
+from vault.models import SALESFORCE, ClientGeneration, ClientRegistration
 
 
 def client_at(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> Client | None:
@@ -53,10 +51,14 @@ def _place(row: ClientRegistration) -> Place:
     """The login URL and client id are part of the place: a secret cannot be pointed at another host by SQL."""
     where = f"{row.provider} {row.login_url} {row.client_id}"
     owner = row.organization_id or keys.INSTANCE
-    return Place(owner, "vault_clientregistration", row.id, "sealed_secret", where)
+    return Place(owner, "vault_clientregistration", row.id, "sealed_secret", where, row.generation)
 
 
 def _opened(row: ClientRegistration) -> Client:
+    """Raises TokenTampered, for an earlier row put back as well: which one is the newest stands in another table."""
+    slot = slot_of(row.provider, row.login_url, row.organization_id)
+    if not ClientGeneration.objects.filter(slot=slot, generation=row.generation).exists():
+        raise TokenTampered("A client registration is of another generation than its login host.")
     if row.sealed_secret is None:
         return Client(row.client_id, None)
     return Client(row.client_id, Secret(sealing.unseal(bytes(row.sealed_secret), _place(row)).decode()))
@@ -77,6 +79,7 @@ def register(
         row = ClientRegistration(
             provider=provider, login_url=login_url, client_id=client_id, organization_id=organization_id
         )
+        row.generation = _next_generation(provider, login_url, organization_id)
         if secret:
             row.sealed_secret = sealing.seal(secret.reveal().encode(), _place(row))
         row.save()
@@ -89,6 +92,7 @@ def unregister(login_url: str, provider: str = SALESFORCE, organization_id: UUID
         if row is None:
             return False
         _record(row.organization_id, "client.unregistered", login_url)
+        _next_generation(provider, login_url, row.organization_id)
         row.delete()
     return True
 
@@ -97,6 +101,21 @@ def _registered(provider: str, login_url: str, organization_id: UUID | None) -> 
     """Exactly the one that `register` writes."""
     rows = ClientRegistration.objects.filter(provider=provider, login_url=login_url)
     return rows if provider == SALESFORCE else rows.filter(organization=organization_id)
+
+
+def slot_of(provider: str, login_url: str, organization_id: UUID | None) -> str:
+    """Names what can have one registration: as `_registered` finds it."""
+    return " ".join((provider, login_url, *((str(organization_id),) if provider != SALESFORCE else ())))
+
+
+def _next_generation(provider: str, login_url: str, organization_id: UUID | None) -> int:
+    """In the caller's transaction; whoever sets the same client at once waits."""
+    slot = slot_of(provider, login_url, organization_id)
+    row, _ = ClientGeneration.objects.select_for_update().get_or_create(slot=slot)
+    row.generation += 1
+    row.organization_id = organization_id
+    row.save()
+    return row.generation
 
 
 def _record(organization_id: UUID | None, action: str, login_url: str) -> None:
