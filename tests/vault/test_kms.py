@@ -100,6 +100,7 @@ def test_an_outage_is_passing_and_opened_keys_go_on(tmp_path: Path, settings: Se
 
 
 def test_sealed_denied_and_gone_are_told_apart(service: KeyService) -> None:
+    """V17: each has its reason, and the operator is told whose turn it is."""
     _, blob, kek_id = wrapped()
 
     def unwrap() -> bytes:
@@ -219,7 +220,7 @@ def test_another_certificate_is_not_believed(service: KeyService, settings: Sett
 
 @pytest.mark.parametrize("options", [{"type": "rsa-4096"}, {"derived": True}])
 def test_a_key_that_binds_nothing_is_refused(service: KeyService, options: dict[str, object]) -> None:
-    """Without associated data a wrapped key could be moved to another organization."""
+    """V17: without associated data a wrapped key could be moved to another organization."""
     service.sim("keys", name="sidebar", create=True, **options)
     with pytest.raises(KekUnusable, match="aes256-gcm96"):
         kek.current().current_id()
@@ -245,6 +246,7 @@ def test_a_key_service_that_ignores_associated_data_is_refused(service: KeyServi
     ],
 )
 def test_an_address_that_is_none_fails_the_start_up_check(address: str, settings: Settings) -> None:
+    """V17: no start."""
     settings.VAULT_KEK = f"transit:{address}"
     assert [message.id for message in checks.vault_key_is_usable()] == ["vault.E001"]
 

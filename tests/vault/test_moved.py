@@ -96,6 +96,7 @@ def test_a_new_sign_in_seals_to_its_own_member(alice: Connected, bob: Member) ->
 
 @pytest.mark.oracle(finds=["I5"])
 def test_a_credential_moved_to_another_connection_does_not_open(alice: Connected, his: Connection) -> None:
+    """V19: the row names another connection, the seal does not."""
     Credential.objects.filter(connection=his).delete()
     Credential.objects.update(connection=his)
     with pytest.raises(TokenTampered):
@@ -106,6 +107,7 @@ def test_a_credential_moved_to_another_connection_does_not_open(alice: Connected
 def test_an_answer_moved_to_another_connection_does_not_open(
     alice: Connected, his: Connection, provider: Rotating
 ) -> None:
+    """V19: it is not taken for that one's."""
     mine = grants.load(his)
     attempt = Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=1)
     answers.keep(attempt.id, answers.sealer(alice.connection, attempt)(b'{"access_token": "hers"}'))

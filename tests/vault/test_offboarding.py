@@ -33,7 +33,7 @@ def send_away(alice: Connected) -> None:
 
 
 def test_a_task_ends_what_he_has_connected(alice: Connected, provider: Rotating, sent: list[tuple[str, ...]]) -> None:
-    """Woken up with an id, once the end of his access is committed."""
+    """V23: woken up with an id, once the end of his access is committed."""
     with transaction.atomic():
         send_away(alice)
         assert sent == []
@@ -48,7 +48,7 @@ def test_a_task_ends_what_he_has_connected(alice: Connected, provider: Rotating,
 
 
 def test_until_then_no_token_is_handed_out(alice: Connected, provider: Rotating, sent: list[tuple[str, ...]]) -> None:
-    """I7: from the commit on, also to who holds a lease."""
+    """V23, I7: from the commit on, also to who holds a lease."""
     source = ConnectionTokens(alice.connection.pk, "test")
     source.access()
     send_away(alice)
@@ -61,6 +61,8 @@ def test_until_then_no_token_is_handed_out(alice: Connected, provider: Rotating,
 def test_a_queue_that_is_away_costs_a_minute(
     alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """V23: the minutely task finds what is to be ended."""
+
     def away(*_: Any, **__: Any) -> None:
         raise OperationalError
 
@@ -75,7 +77,7 @@ def test_a_queue_that_is_away_costs_a_minute(
 def test_keys_that_cannot_be_had_keep_nobody_in(
     alice: Connected, provider: Rotating, sent: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I7: the key service is away. Nothing of his is used any more, and a later run ends it at the provider."""
+    """V23, I7: the key service is away. Nothing of his is used any more, and a later run ends it at the provider."""
     send_away(alice)
 
     def away(*_: Any) -> None:
