@@ -127,7 +127,7 @@ def test_what_was_not_renewed_since_the_backup_is_healthy_after_one_try(
 def test_what_was_renewed_since_needs_its_person(
     alice: Connected, provider: Rotating, backup: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """V20, I3: one try, and not before the restored access token was refused; then it is told who must connect again."""
+    """V20, I3: one try, and not before the restored access token was refused; then the list of who must connect."""
     source = ConnectionTokens(alice.connection.pk, "test")
     newest = source.access(rejected=source.access().token)
     suspicion.look()
