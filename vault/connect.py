@@ -3,6 +3,7 @@
 Stores nothing before Salesforce has said who the person is and that the API is open to them."""
 
 import hmac
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -24,9 +25,11 @@ from providers.errors import (
     Transient,
 )
 from vault import admission, causes, dialects, pending, refused, registrations, revocation, salesforce
-from vault.errors import NotAllowedHere
+from vault.errors import NotAllowedHere, VaultError
 from vault.grants import Grant
 from vault.pending import Expected
+
+log = logging.getLogger("sidebar.vault")
 
 _NO_CLIENT = "This address has no Salesforce app configured yet."
 _NO_CLIENT_ADVICE = (
@@ -147,7 +150,16 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
         _give_up(grant, error)
     for discarded_id in replaced:
         revocation.finish(discarded_id)
+    _hand_over(expected.login_url, member)
     return Completed(member, expected.next)
+
+
+def _hand_over(login_url: str, member: Member) -> None:
+    """The app of this login host is the member's organization's. No reason to fail: the next sign-in tries again."""
+    try:
+        registrations.hand_over(login_url, member.organization_id)
+    except (VaultError, ProviderError) as error:
+        log.warning("an app was not handed over to its organization: %s", type(error).__name__)
 
 
 def _give_up(grant: Grant, error: Exception) -> NoReturn:

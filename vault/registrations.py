@@ -9,10 +9,11 @@ from django.db.models import F, Q, QuerySet
 from organizations import audit
 from providers.base import Secret
 from providers.oauth import Client
+from providers.salesforce import hosts
 from vault import keys, sealing
 from vault.cipher import Place
 from vault.errors import TokenTampered
-from vault.models import SALESFORCE, ClientGeneration, ClientRegistration
+from vault.models import SALESFORCE, ClientGeneration, ClientRegistration, Connection
 
 
 def client_at(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> Client | None:
@@ -84,6 +85,30 @@ def register(
             row.sealed_secret = sealing.seal(secret.reveal().encode(), _place(row))
         row.save()
         _record(organization_id, "client.registered", login_url)
+
+
+def hand_over(login_url: str, organization_id: UUID) -> bool:
+    """What was set for a customer's login host before anybody had signed in there becomes that customer's, sealed anew
+    under its key, and goes with it (C37). Not at login and test.salesforce.com, where everybody signs in.
+
+    True where there was something. Raises VaultError, Transient; call outside transactions."""
+    unclaimed = ClientRegistration.objects.filter(provider=SALESFORCE, login_url=login_url, organization=None)
+    row = unclaimed.first() if login_url not in (hosts.PRODUCTION, hosts.SANDBOX) else None
+    if row is None or _is_shared(login_url, organization_id):
+        return False
+    _opened(row)  # before the transaction: a key service is asked over HTTP
+    keys.primary_key(organization_id)
+    with transaction.atomic():
+        row = unclaimed.select_for_update().first()
+        if row is not None:
+            register(login_url, row.client_id, _opened(row).client_secret, organization_id)
+    return row is not None
+
+
+def _is_shared(login_url: str, organization_id: UUID) -> bool:
+    """An operator's own origin may be the door of several organizations."""
+    there = Connection.objects.filter(provider=SALESFORCE, login_url=login_url)
+    return there.exclude(organization=organization_id).exists()
 
 
 def unregister(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> bool:
