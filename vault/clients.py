@@ -13,11 +13,9 @@ from providers.registry import ADAPTERS
 from vault import access, consent, leases, salesforce, states
 from vault.errors import ConnectRequired, TokenTampered
 from vault.leases import Lease
-from vault.models import Connection
+from vault.models import SALESFORCE, Connection
 from vault.tokens import ConnectionTokens
 from vault.watched import Watched, note_refusal
-
-SALESFORCE = salesforce.PROVIDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,10 @@ from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, 
 from vault import causes, consent, dialects, grants, keys, pending, registrations, revocation, states
 from vault.errors import KeyGone, NotAllowedHere, TokenTampered
 from vault.grants import Grant
-from vault.models import Connection, State
+from vault.models import ENDED, Connection
 from vault.pending import Expected
 
 PROVIDERS = ("google", "microsoft")
-#: A row in one of these states holds no grant: its account is free for whoever connects it next.
-ENDED = (State.REVOKING, State.SHREDDED)
 _MOST_SCOPES, _LONGEST_SCOPE = 50, 120
 _MIXED_UP = "The answer came from another provider than the one you were sent to. Nothing was connected."
 _APP_CHANGED = "The app that this was begun with has been changed meanwhile. Please start again."

@@ -13,7 +13,7 @@ from providers.base import Secret
 from vault import frames, keys, sealing
 from vault.cipher import Place
 from vault.errors import NotAllowedHere
-from vault.models import PendingSignIn
+from vault.models import SALESFORCE, PendingSignIn
 
 LIFETIME = timedelta(minutes=10)
 _SESSION_KEY = "sign_in_binding"
@@ -30,7 +30,7 @@ class Expected:
     client_id: str
     redirect_uri: str
     next: str
-    provider: str = "salesforce"
+    provider: str = SALESFORCE
     member: str = ""
 
 

@@ -17,10 +17,9 @@ from vault import dialects, grants, outbound, sealing, states
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.grants import Grant
-from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, State
+from vault.models import ENDED, Connection, Credential, DiscardedGrant, ObjectAccess, State
 
 _CLAIM = timedelta(minutes=1)
-_ENDED = (State.REVOKING, State.SHREDDED)
 #: What the audit log says of a grant whose end was confirmed, could not be asked for (`dialects.may_revoke`: it is
 #: wiped here, and the person withdraws his consent there), or that did not open.
 CONFIRMED, NOT_OFFERED, UNREADABLE = "ok", "not_offered", "unreadable"
@@ -106,7 +105,7 @@ def _put_off(connection_id: UUID, actor: Member | str) -> Ending:
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
         if row is None or not Credential.objects.filter(connection=row).exists():
             return Ending.NOTHING
-        if row.state not in _ENDED:
+        if row.state not in ENDED:
             _deny(row, State.REVOKING)
             _record(row, actor, KEYS_AWAY)
     return Ending.WAITING
@@ -115,7 +114,7 @@ def _put_off(connection_id: UUID, actor: Member | str) -> Ending:
 def put_off() -> QuerySet[Connection]:
     """Ended here while their keys could not be had. An organization that is being destroyed sees to its own."""
     sealed = Exists(Credential.objects.filter(connection=OuterRef("pk")))
-    return Connection.objects.filter(sealed, state__in=_ENDED, organization__ending_since=None).order_by("?")
+    return Connection.objects.filter(sealed, state__in=ENDED, organization__ending_since=None).order_by("?")
 
 
 def carry_on(connection_id: UUID) -> None:
@@ -139,9 +138,9 @@ def put_down(
             grants.open_keys(connection_id)
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
-        if row is None or (row.state in _ENDED and not Credential.objects.filter(connection=row).exists()):
+        if row is None or (row.state in ENDED and not Credential.objects.filter(connection=row).exists()):
             return None
-        if only_ended and row.state not in _ENDED:
+        if only_ended and row.state not in ENDED:
             return None
         grant = None if unopened else grants.load_if_any(row)
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)

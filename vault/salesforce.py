@@ -16,8 +16,9 @@ from providers.salesforce.oauth import identity_ids
 from providers.salesforce.transport import FixedToken, Wire
 from vault import dialects, outbound
 from vault.grants import Grant
+from vault.models import SALESFORCE
 
-PROVIDER = "salesforce"
+PROVIDER = SALESFORCE
 
 
 def session() -> http.Session:

@@ -14,7 +14,7 @@ from vault.errors import ConnectRequired
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.leases import Lease
-from vault.models import Connection
+from vault.models import SALESFORCE, Connection
 
 _ROUNDS = 3
 #: Seconds of life below which a token is not handed out any more: it would run out on its way.
@@ -97,7 +97,7 @@ def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     settling.settle_pending(connection_id)
     row = Connection.objects.annotate(clock=Now(), is_his=F("member__is_active")).filter(pk=connection_id).first()
     if row is None:
-        raise ConnectRequired("salesforce")  # rows go only with their organization: signing in is what is left
+        raise ConnectRequired(SALESFORCE)  # rows go only with their organization: signing in is what is left
     states.require_usable(row)
     if not getattr(row, "is_his"):  # noqa: B009  annotated above; sent away, and offboarding.py comes in a moment (I7)
         raise ConnectRequired(row.provider)
