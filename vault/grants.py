@@ -36,6 +36,8 @@ class Grant:
     identity: str = field(repr=False)
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    #: When the refresh token ends by itself, as announced at consent; renewals do not move it.
+    ends_at: datetime | None = None
     id: UUID = field(default_factory=uuid4)
     #: Whose it is here, from when it is first stored: a row that names another member does not get it.
     member: UUID | None = None
@@ -49,6 +51,7 @@ class Grant:
                 "refresh_token": self.refresh_token.reveal() if self.refresh_token else None,
                 "scopes": self.scopes,
                 "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+                "ends_at": self.ends_at.isoformat() if self.ends_at else None,
                 "id": str(self.id),
                 "member": str(self.member) if self.member else None,
             }
@@ -63,6 +66,7 @@ class Grant:
             refresh_token=Secret(values["refresh_token"]) if values["refresh_token"] else None,
             scopes=tuple(values["scopes"]),
             expires_at=datetime.fromisoformat(values["expires_at"]) if values["expires_at"] else None,
+            ends_at=datetime.fromisoformat(values["ends_at"]) if values["ends_at"] else None,
             id=UUID(values["id"]),
             member=UUID(values["member"]) if values["member"] else None,
             **{name: values[name] for name in _TEXTS},
@@ -161,7 +165,8 @@ def store(connection: Connection, grant: Grant) -> None:
     credential.sealed = sealing.seal(grant.to_json(), _place(connection, credential.id, connection.generation))
     credential.save()
     connection.renew_at = _due(connection.pk, grant)
-    connection.save(update_fields=["generation", "renew_at"])
+    connection.ends_at = grant.ends_at
+    connection.save(update_fields=["generation", "renew_at", "ends_at"])
 
 
 #: The part of its announced life after which a token is renewed ahead of need: from here to here, by connection.

@@ -59,6 +59,8 @@ class Connection(models.Model):
     last_used_for = models.CharField(max_length=80, blank=True)
     #: When to renew ahead of need; empty where the provider announces no lifetime (Salesforce).
     renew_at = models.DateTimeField(null=True, blank=True)
+    #: When the grant ends by itself, where the provider has announced it (Google, for a time).
+    ends_at = models.DateTimeField(null=True, blank=True)
     #: When to ask the provider whether it still works; empty: a day after the last proof.
     probe_at = models.DateTimeField(null=True, blank=True)
     #: The app that it was given to, in clear; what is sent anywhere is decided by the sealed one (dialects.may_revoke).

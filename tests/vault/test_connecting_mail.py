@@ -3,6 +3,7 @@ C9, C10), and what ends with whom."""
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +20,19 @@ from tests.faults.oracle import Oracle
 from tests.organizations import people
 from tests.vault.accounts import PROVIDERS, TOKEN_PATH, Provider, StoppedThereError, simulated
 from tests.vault.test_doors import HOST, sentence
-from vault import clients, consent, dialects, grants, keys, mailboxes, registrations, revocation
+from vault import (
+    clients,
+    clock,
+    consent,
+    dialects,
+    findings,
+    grants,
+    keys,
+    mailboxes,
+    registrations,
+    revocation,
+    standing,
+)
 from vault.models import Connection, Credential, DiscardedGrant, PendingSignIn, State
 from vault.tokens import ConnectionTokens
 
@@ -472,6 +485,28 @@ def test_what_google_tells_on_its_own_page_we_have_told_before(
     with pytest.raises(StoppedThereError):
         google.walk(begin(google, browser), user)
     assert not Connection.objects.exists()
+
+
+def test_a_grant_for_a_time_says_when_it_ends(google: Provider, alice: Member) -> None:
+    """Google ends it after seven days while the app is in testing; renewing moves that end no further."""
+    assert list(findings.foretold()) == []
+    app = {"client_id": google.info["client_id"], "publishing": "testing", "test_users": ["alice"]}
+    google.sim("apps", app)
+    row = connect(google, alice)
+    ends_at = row.ends_at
+    assert ends_at is not None
+    assert timedelta(days=7) - (ends_at - clock.now()) < timedelta(minutes=5)
+    assert is_renewed(row)
+    row.refresh_from_db()
+    assert row.ends_at == ends_at
+    (shown,) = standing.of(alice)
+    assert f"Google ends this connection on {ends_at.day} {ends_at:%B %Y}" in shown.status.advice
+    (told,) = findings.foretold()
+    assert told.message == f"Connections that Google ends by itself: 1, the first on {ends_at:%Y-%m-%d}."
+    assert "publishes the app" in told.advice
+    google.sim("apps", app | {"publishing": "production"})
+    assert connect(google, alice).ends_at is None
+    assert standing.of(alice)[0].status.advice == ""
 
 
 def test_who_needs_an_administrators_approval_is_told_so(microsoft: Provider, alice: Member, bob: Member) -> None:

@@ -117,6 +117,7 @@ class Migration(migrations.Migration):
                 ("last_used_at", models.DateTimeField(blank=True, null=True)),
                 ("last_used_for", models.CharField(blank=True, max_length=80)),
                 ("renew_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
                 ("probe_at", models.DateTimeField(blank=True, null=True)),
                 ("client_id", models.CharField(blank=True, max_length=512)),
                 (
