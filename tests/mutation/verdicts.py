@@ -28,6 +28,8 @@ OPTIONS: tuple[str, ...] = (
     "no:cacheprovider",
     "-p",
     "no:randomly",
+    "-p",
+    "no:unraisableexception",  # it collects garbage, twice, for warnings that nobody here reads
     "--reuse-db",
     "--no-header",
     "--tb=no",

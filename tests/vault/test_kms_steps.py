@@ -80,7 +80,8 @@ def test_an_address_names_mount_and_key(server: Faulty) -> None:
     ],
 )
 def test_any_other_address_is_refused(address: str) -> None:
-    with pytest.raises(KekUnusable, match="not of the form"):
+    form = r"not of the form transit:https://vault\.example:8200/transit/keys/NAME \(https only\)"
+    with pytest.raises(KekUnusable, match=form):
         Transit(address)
 
 
