@@ -150,7 +150,7 @@ MANY = 10_000
 
 
 def test_any_two_of_ten_thousand_swapped_are_refused() -> None:
-    """C21, I5: each blob offered at another's place in turn: 100% of 10,000."""
+    """V19, C21, I5: each blob offered at another's place in turn: 100% of 10,000."""
     key = new_key()
     places = [place() for _ in range(MANY)]
     blobs = [seal(b"a token", where, key) for where in places]
@@ -169,7 +169,7 @@ def test_any_byte_flipped_in_ten_thousand_is_refused() -> None:
 
 
 def test_an_older_generation_put_back_is_refused() -> None:
-    """I5, I3: 100% of 10,000, whichever earlier generation it is."""
+    """I5, I3: 100% of 10,000, whichever earlier generation its place says; with real rows, test_any_row.py."""
     key, refused = new_key(), 0
     for _ in range(MANY):
         where = replace(place(), generation=random.randint(2, 1_000_000))
