@@ -13,10 +13,10 @@ from providers.oauth import OAuth
 from providers.registry import ADAPTERS
 from vault import clock, outbound, registrations
 from vault.grants import Grant
-from vault.models import Connection, State
+from vault.models import ENDED, SALESFORCE, Connection, State
 
 #: The provider at which people sign in here: it alone says who is a member, and ends his session with the grant.
-SIGNS_IN = "salesforce"
+SIGNS_IN = SALESFORCE
 
 
 def of(provider: str) -> OAuth:
@@ -43,7 +43,7 @@ def session_for(provider: str) -> http.Session:
 def origins(provider: str) -> tuple[str, ...]:
     """The operator's own origins for this provider, matched exactly."""
     urls = {
-        "salesforce": settings.SALESFORCE_ORIGINS,
+        SALESFORCE: settings.SALESFORCE_ORIGINS,
         "google": (settings.GOOGLE_OAUTH_URL, settings.GOOGLE_GMAIL_URL, settings.GOOGLE_CALENDAR_URL),
         "microsoft": (settings.MICROSOFT_LOGIN_URL, settings.MICROSOFT_GRAPH_URL),
     }
@@ -93,7 +93,7 @@ def may_revoke(provider: str, subject: str, client_id: str) -> bool:
     spoken = of(provider)
     if not spoken.revokes or not spoken.revokes_all:
         return spoken.revokes
-    dead = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
+    dead = (State.CONNECTING, State.NEEDS_RECONNECT, *ENDED)
     used = Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead)
     apps = {spoken.app_of(used_by) for used_by in used.values_list("client_id", flat=True)}
     return bool(subject) and (apps.isdisjoint({spoken.app_of(client_id), ""}) if client_id else not apps)

@@ -11,9 +11,8 @@ from django.utils.formats import date_format
 
 from organizations.models import Member
 from vault import causes, clock, consent, dialects, mailboxes, proof, purposes, registrations
-from vault.clients import SALESFORCE
 from vault.consent import ScopeShown
-from vault.models import Connection, State
+from vault.models import ENDED, SALESFORCE, Connection, State
 from vault.policies import CALENDAR, EMAIL
 
 PROVIDERS = (SALESFORCE, *mailboxes.PROVIDERS)
@@ -54,6 +53,11 @@ class Standing:
     ending_advice: str
 
 
+def is_live(row: Connection) -> bool:
+    """Whether it can be used or mended, and so ended."""
+    return row.state not in ENDED
+
+
 def rows() -> QuerySet[Connection]:
     """Connections that hold or may hold a grant, newest first."""
     return Connection.objects.exclude(state=State.SHREDDED).order_by("-connected_at")
@@ -62,29 +66,27 @@ def rows() -> QuerySet[Connection]:
 def of(member: Member) -> list[Standing]:
     """The member's connections, newest first."""
     now = clock.now()
-    return [_standing(row, member, now) for row in rows().filter(member=member)]
+    return [_standing(row, member, now) for row in rows().filter(member=member).select_related("member")]
 
 
 def _standing(row: Connection, member: Member, now: datetime) -> Standing:
-    is_live = row.state not in mailboxes.ENDED
     return Standing(
         connection=row,
         label=dialects.label(row.provider),
         account=row.account or (member.username if row.provider == SALESFORCE else ""),
-        is_live=is_live,
+        is_live=is_live(row),
         shown=proof.shown(row, now),
         status=status_of(row, now),
         scopes=consent.shown(member, row.provider, row.scopes),
-        missing=_missing(row, member) if is_live else (),
+        missing=_missing(row) if is_live(row) else (),
         last_use=purposes.in_words(row.last_used_for),
         ending_advice=dialects.of(row.provider).ending_advice,
     )
 
 
-def _missing(row: Connection, member: Member) -> list[Missing]:
+def _missing(row: Connection) -> list[Missing]:
     spoken = dialects.of(row.provider)
-    absent = spoken.missing(consent.wanted(member, row.provider), row.scopes)
-    return [Missing(scope, spoken.purpose_of(scope), _feature(row.provider, scope)) for scope in absent]
+    return [Missing(scope, spoken.purpose_of(scope), _feature(row.provider, scope)) for scope in consent.missing(row)]
 
 
 def _feature(provider: str, scope: str) -> str:
