@@ -131,6 +131,7 @@ def begun(session: SessionBase, state: str) -> None:
     pending.remember(session, Secret(state), Secret("verifier"), expected)
 
 
+@pytest.mark.usefixtures("oracle")
 @pytest.mark.parametrize("taken", ["session_hash", "state_hash"])
 def test_a_sign_in_moved_to_another_browser_or_state_does_not_open(taken: str) -> None:
     """Else a stolen code could be redeemed elsewhere, or somebody signed in as another."""
