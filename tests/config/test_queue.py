@@ -9,8 +9,9 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from config import celery_app
-from organizations import membership
+from organizations import doctor, membership
 from organizations.models import Member, Role
+from organizations.registries import Level
 from tests.dashboard.test_pages import signed_in
 from tests.vault.conftest import Connected, alice, cold, provider
 from tests.vault.rotating import Rotating
@@ -80,3 +81,12 @@ def test_a_request_that_enqueues_answers_and_nothing_is_lost(alice: Connected, p
     tasks.finish_revocations()
     assert provider.revoked == [provider.refresh_token]
     assert alice.again().state == State.SHREDDED
+
+
+@pytest.mark.usefixtures("hanging")
+def test_the_doctor_says_so_instead_of_hanging_too() -> None:
+    began = time.monotonic()
+    (finding,) = doctor.queue()
+    assert time.monotonic() - began < 2 * PATIENCE
+    assert (finding.level, finding.advice) == (Level.ERROR, "See REDIS_URL.")
+    assert "does not answer" in finding.message
