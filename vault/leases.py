@@ -17,7 +17,7 @@ from organizations import audit, epochs
 from organizations.ramcache import RamCache
 from providers.base import Access, Secret
 from providers.errors import Transient
-from vault import grants, proof
+from vault import grants, proof, purposes
 from vault.grants import Grant
 from vault.models import Connection
 
@@ -87,7 +87,7 @@ def write(connection: Connection, grant: Grant, purpose: str, seconds_left: floa
         note_use(connection.pk, purpose)  # before the audit: everywhere a connection's row is locked first
         audit.record(
             connection.organization_id,
-            f"member:{connection.member_id}",
+            purposes.actor(purpose) or f"member:{connection.member_id}",
             "token.leased",
             connection.pk,
             purpose=purpose,
@@ -127,6 +127,8 @@ def take(connection_id: UUID, purpose: str, load: Callable[[], Lease]) -> Lease:
 
 def note_use(connection_id: UUID, purpose: str) -> None:
     """At most one write a minute and connection: this is for people's eyes (last use), not for the audit."""
+    if not purposes.is_use(purpose):
+        return
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _USED_EVERY) | ~Q(last_used_for=purpose)
     Connection.objects.filter(stale, pk=connection_id).update(last_used_at=Now(), last_used_for=purpose)
 
