@@ -124,8 +124,9 @@ def _keys_missing(error: Any) -> HttpResponse:
 
 def _sealed_shut(error: Any) -> HttpResponse:
     """The stored grant cannot be opened any more; a new one can be made."""
-    text = "The stored grant cannot be opened."
-    return _needs_reconnect(provider_errors.NeedsReconnect(text, provider=dialects.SIGNS_IN))
+    return _needs_reconnect(
+        provider_errors.NeedsReconnect("The stored grant cannot be opened.", provider=error.provider)
+    )
 
 
 def _database_away(error: Any) -> HttpResponse:

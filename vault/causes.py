@@ -27,6 +27,8 @@ PERSON, ADMINISTRATOR, OPERATOR = "the person", "the customer's administrator", 
 ITSELF = "itself"
 #: Codes of what passes: no answer, and any other trouble whose code nobody knows.
 UNREACHABLE, PASSING = "unreachable", "passing"
+#: Of what is stored, and not of the provider.
+SEAL_BROKEN = "seal_broken"
 _RECONNECT = "Dashboard, Connections, Connect again."
 _SF_APP = "Setup, External Client App Manager (or Manage Connected Apps), this app, Policies"
 _ENTRA = "Microsoft Entra admin center, Entra ID, Enterprise apps, this app"
@@ -46,6 +48,12 @@ _ANYWHERE = {
         "The provider named a host that is not on the allow-list; nothing was sent there.",
         OPERATOR,
         "If the host is yours, name it in the provider's settings (README); if not, find out who answered.",
+    ),
+    SEAL_BROKEN: Cause(
+        "What is stored does not open any more: its row was changed or put back, or its key is gone.",
+        PERSON,
+        _RECONNECT,
+        "The audit log (incident.recorded) says since when. More than one: was a database or the key store restored?",
     ),
     "token_refused": Cause(
         "The provider renews the connection, and its API refuses the renewed token all the same; we keep trying.",

@@ -5,14 +5,13 @@ Costs no API call. A token that is refused is renewed, as at any other use."""
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Greatest, Now
 
 from providers.base import Access
 from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import dialects, incidents, outbound, proof, renewal, states
+from vault import dialects, outbound, proof, renewal, states
 from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
-from vault.models import Connection, Incident, State
+from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
 
 PURPOSE = "vault.probe"
@@ -29,8 +28,8 @@ def probe(connection_id: UUID) -> None:
         _ask(row)
     except (NeedsReconnect, ConnectRequired):
         return  # the state says so already
-    except (TokenTampered, KeyGone):
-        _report(row)
+    except (TokenTampered, KeyGone):  # told by whoever met it (states.seal_broken): not asked for again before long
+        Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
     except (ProviderError, VaultError) as error:
         _put_off(row, error)
 
@@ -51,16 +50,6 @@ def _ask(row: Connection) -> None:
 def _works(row: Connection, access: Access) -> bool:
     outbound.give_back_database()
     return dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider))
-
-
-@transaction.atomic
-def _report(row: Connection) -> None:
-    """What is stored does not open in its place any more (V19): told once, and not asked for again before long."""
-    locked = Connection.objects.select_for_update().get(pk=row.pk)
-    known = Incident.objects.filter(connection=locked, generation=locked.generation, kind=incidents.TAMPERED)
-    if not known.exists():
-        incidents.record(incidents.TAMPERED, locked.organization_id, locked)
-    Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
 
 
 def _put_off(row: Connection, error: ProviderError | VaultError) -> None:

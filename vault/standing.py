@@ -102,6 +102,8 @@ def status_of(row: Connection, now: datetime) -> Status:
     words, tone, advice = _WORDS.get(shown.state, (shown.state.label, "", ""))
     if shown.state is State.DEGRADED and row.state != State.DEGRADED:
         words = "Not proven lately"
+    if row.cause == causes.SEAL_BROKEN and shown.state is State.DEGRADED:
+        words, tone, advice = "Cannot be opened", "bad", _WORDS[State.NEEDS_RECONNECT][2]
     advice = _mender(row, shown.state) or advice.format(provider=_label(row)) or _foretold(row)
     return Status(words, tone, shown.reason, advice)
 

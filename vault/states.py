@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from providers.errors import FreshTokenRefused, NeedsReconnect
-from vault import dialects, incidents
+from vault import causes, dialects, incidents
 from vault.errors import ConnectRequired
-from vault.models import Connection, State
+from vault.models import Connection, Incident, State
 
 log = logging.getLogger("sidebar.vault")
 
@@ -20,6 +20,7 @@ log = logging.getLogger("sidebar.vault")
 USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
 _REFUSED_FRESH = "token_refused"  # providers.errors.FreshTokenRefused
+_BROKEN = "What is stored of this connection was changed or has lost its key, so it is not used."
 #: A grant in doubt that nobody uses is probed after this long.
 _PROBED_AFTER = timedelta(minutes=15)
 
@@ -87,6 +88,25 @@ def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> Non
             row.organization_id, "task:renewal", "token.refused_fresh", row.pk, "refused", generation=generation
         )
         epochs.bump("connection", row.pk)  # so that the next success is written down at once, and not in a minute
+
+
+def seal_broken(connection_id: UUID) -> str:
+    """What is stored of a grant does not open in its place (V19): an incident once for each generation, and the truth
+    shown at once; a probe looks again. No provider has said that the grant is dead (I6). Returns whose it is."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().filter(pk=connection_id).first()
+        if row is None:
+            return ""
+        known = Incident.objects.filter(connection=row, generation=row.generation, kind=incidents.TAMPERED)
+        if row.state not in USABLE or known.exists():
+            return row.provider
+        mine = Connection.objects.filter(pk=row.pk)
+        mine.update(reason=_BROKEN, cause=causes.SEAL_BROKEN, probe_at=Now())
+        mine.exclude(state=State.REFRESHING).update(state=State.DEGRADED)
+        incidents.record(incidents.TAMPERED, row.organization_id, row)
+        epochs.bump("connection", row.pk)
+    log.error("what is stored of connection %s does not open any more", connection_id)
+    return row.provider
 
 
 def degrade(

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from providers.base import Access, Secret
 from providers.errors import FreshTokenRefused
 from vault import dialects, grants, leases, outbound, renewal, settling, states
-from vault.errors import ConnectRequired
+from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.leases import Lease
@@ -44,6 +44,14 @@ class ConnectionTokens:
         return lease.access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
+        """As `access`. What does not open any more is told (V19): to the person, an administrator and the log."""
+        try:
+            return self._any_lease(rejected)
+        except (TokenTampered, KeyGone) as error:
+            error.provider = states.seal_broken(self._connection_id)
+            raise
+
+    def _any_lease(self, rejected: Secret | None) -> Lease:
         held = leases.held(self._connection_id, self._purpose, rejected)
         if held is not None:
             return held
