@@ -118,11 +118,12 @@ def _recording(connection: Connection) -> Iterator[None]:
 
 
 def take(connection_id: UUID, purpose: str, load: Callable[[], Lease]) -> Lease:
-    """The held lease, or what `load()` returns, kept unless a revocation came in between."""
+    """The held lease, or what `load()` returns, kept unless a revocation came in between. Waits for nobody: who has
+    several callers at once sees to it (tokens.py)."""
     key = (connection_id, purpose)
     if not _may_hold():
         return load()
-    return _unexpired(key) or _leases.get_or_load(key, load)
+    return _unexpired(key) or _leases.load(key, load)
 
 
 def note_use(connection_id: UUID, purpose: str) -> None:

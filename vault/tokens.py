@@ -63,7 +63,7 @@ class ConnectionTokens:
     def _lease(self) -> Lease:
         """Threads that miss at once share one look-up and one audit row."""
         key = (self._connection_id, self._purpose)
-        return leases.take(*key, lambda: _reads.run(key, self._read))
+        return _reads.run(key, lambda: leases.take(*key, self._read))
 
     def _read(self) -> Lease:
         row, grant = _usable(self._connection_id)

@@ -1,7 +1,9 @@
 """Which token is handed out, when it is renewed first, and what is told where none is left (docs/vault.md 5, 7)."""
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from math import inf
 from uuid import UUID, uuid4
@@ -18,6 +20,7 @@ from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from vault import answers, clock, grants, leases, outbound, renewal
 from vault.errors import ConnectRequired
+from vault.leases import Lease
 from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
 
@@ -58,6 +61,33 @@ def test_a_lease_is_taken_once_and_lives_as_long_as_its_token(alice: Connected, 
     store(alice, 3600.0)
     other = tokens(alice, "other").lease()
     assert 3500 < other.good_until - time.monotonic() <= 3600
+
+
+def test_who_waits_for_anothers_look_up_waits_once_and_holds_no_connection(
+    alice: Connected, listening: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FT14, V1: two waits after one another would be longer than a request may take."""
+    source, entered, held = tokens(alice), threading.Event(), threading.Event()
+    read = source._read
+
+    def slowly() -> Lease:
+        entered.set()
+        held.wait(10)
+        return read()
+
+    monkeypatch.setattr(source, "_read", slowly)
+    monkeypatch.setattr("vault.tokens._reads._patience", 0.3)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lambda: (source.lease(), connection.close()))
+        assert entered.wait(10)
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            source.lease()
+        assert connection.connection is None
+        assert time.monotonic() - began < 3
+        held.set()
+        lease, _ = first.result(20)
+    assert source.lease() is lease
 
 
 @pytest.mark.parametrize("left", [-1.0, 5.0])
