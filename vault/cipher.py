@@ -1,7 +1,10 @@
 """The sealed format: AES-256-GCM, bound to one place in the database (docs/vault.md 2). Knows no key store or model."""
 
+import itertools
+import logging
 import os
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -9,7 +12,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vault import frames
-from vault.errors import TokenTampered
+from vault.errors import KekUnusable, TokenTampered
+
+log = logging.getLogger("sidebar.vault")
 
 MAGIC = b"SV"
 VERSION = 1
@@ -17,6 +22,11 @@ AES_256_GCM = 1
 NONCE_BYTES = 12
 TAG_BYTES = 16
 _HEADER_BYTES = len(MAGIC) + 2 + 16 + NONCE_BYTES
+#: Random nonces are safe up to 2**32 messages per key (NIST SP 800-38D, 8.3). At half of it the operator is asked for
+#: new data keys.
+MOST, ENOUGH = 2**32, 2**31
+#: How many values this process has sealed under each key; other processes count their own.
+_sealed: defaultdict[UUID, Iterator[int]] = defaultdict(lambda: itertools.count(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +78,20 @@ def _associated_data(place: Place, key_id: UUID, algorithm: int) -> bytes:
 def seal(plaintext: bytes, place: Place, key: SealingKey) -> bytes:
     """Return `"SV" | version | algorithm | key id (16) | nonce (12) | ciphertext and tag`.
 
-    Random nonces are safe up to 2**32 messages per key; a key serves one organization and stays far below."""
+    Raises KekUnusable where the key has sealed MOST values in this process; one that serves one organization stays far
+    below."""
+    _count(key.id)
     nonce = os.urandom(NONCE_BYTES)
     ciphertext = key.aead.encrypt(nonce, plaintext, _associated_data(place, key.id, AES_256_GCM))
     return MAGIC + bytes([VERSION, AES_256_GCM]) + key.id.bytes + nonce + ciphertext
+
+
+def _count(key_id: UUID) -> None:
+    number = next(_sealed[key_id])
+    if number > MOST:
+        raise KekUnusable("A data key has sealed as many values as is safe. Run: manage.py rotate_keys --data-keys")
+    if number == ENOUGH:
+        log.error("the data key %s has sealed %s values: run manage.py rotate_keys --data-keys", key_id, number)
 
 
 def key_id_of(blob: bytes) -> UUID:

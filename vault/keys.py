@@ -5,6 +5,7 @@ import os
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db.models import Model
 
 from organizations import epochs
 from organizations.models import Organization
@@ -12,11 +13,19 @@ from organizations.ramcache import RamCache
 from vault import frames, holders, kek
 from vault.cipher import SealingKey, length_prefixed
 from vault.errors import KekUnusable, KeyGone
-from vault.models import ClientRegistration, Credential, DataKey, KekCanary
+from vault.models import Attempt, ClientRegistration, Credential, DataKey, DiscardedGrant, KekCanary, PendingSignIn
 from vault.routers import KEY_STORE
 
 #: "Organization" of what belongs to the whole installation.
 INSTANCE = UUID(int=0)
+#: Every column that holds sealed values (sealing.COLUMNS, which is built upon this module).
+SEALED: tuple[tuple[type[Model], str], ...] = (
+    (Credential, "sealed"),
+    (Attempt, "sealed_answer"),
+    (DiscardedGrant, "sealed"),
+    (PendingSignIn, "sealed_facts"),
+    (ClientRegistration, "sealed_secret"),
+)
 _CANARY = b"the canary sings under the right key"
 
 #: Opened keys. What a deletion has thrown out does not come back by a look-up that began before it (V18). Nothing else
@@ -198,7 +207,7 @@ def _canaries() -> dict[str, bytes]:
 
 
 def _sealed_rows_exist() -> bool:
-    return Credential.objects.exists() or ClientRegistration.objects.filter(sealed_secret__isnull=False).exists()
+    return any(model._default_manager.exclude(**{name: None}).exists() for model, name in SEALED)  # noqa: SLF001
 
 
 def _add_canary(provider: kek.KekProvider, kek_id: str) -> None:

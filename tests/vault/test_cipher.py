@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from vault import cipher
 from vault.cipher import Place, SealingKey, key_id_of, length_prefixed, seal, unseal
-from vault.errors import TokenTampered
+from vault.errors import KekUnusable, TokenTampered
 
 ORGANIZATION = uuid4()
 SECRET = b"00Dxx!AQEAQ.a-token-as-salesforce-makes-them" * 8
@@ -49,6 +50,26 @@ def test_each_part_is_told_with_its_length() -> None:
 def test_sealing_twice_gives_different_blobs() -> None:
     key, where = new_key(), place()
     assert len({seal(SECRET, where, key)[20:32] for _ in range(2_000)}) == 2_000
+
+
+def test_a_key_seals_no_more_values_than_random_nonces_bear(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NIST SP 800-38D 8.3; each key is counted by itself, and however often it was opened meanwhile."""
+    assert (cipher.MOST, cipher.ENOUGH) == (2**32, 2**31)
+    monkeypatch.setattr(cipher, "MOST", 4)
+    monkeypatch.setattr(cipher, "ENOUGH", 2)
+    key, other, where = new_key(), new_key(), place()
+    seal(SECRET, where, key)
+    assert not caplog.records
+    seal(SECRET, where, replace(key, aead=AESGCM(os.urandom(32))))
+    assert [str(key.id) in record.getMessage() for record in caplog.records] == [True]
+    blobs = [seal(SECRET, where, key) for _ in range(2)]
+    with pytest.raises(KekUnusable, match="rotate_keys --data-keys"):
+        seal(SECRET, where, key)
+    assert len(caplog.records) == 1
+    assert unseal(blobs[1], where, key) == SECRET, "what is sealed opens all the same"
+    assert seal(SECRET, where, other)
 
 
 def test_every_byte_of_a_blob_matters() -> None:
