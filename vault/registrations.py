@@ -144,6 +144,5 @@ def _next_generation(provider: str, login_url: str, organization_id: UUID | None
 
 
 def _record(organization_id: UUID | None, action: str, login_url: str) -> None:
-    """What the operator does for the whole installation belongs to no organization's chain."""
-    if organization_id is not None:
-        audit.record(organization_id, "operator", action, login_url)
+    """What the operator does for everybody belongs to no organization's chain."""
+    audit.record(organization_id or audit.INSTALLATION, "operator", action, login_url)

@@ -76,6 +76,8 @@ def rewrap(progress: Progress = silent) -> int:
     target, count = kek.current().current_id(), 0
     holders.require_everywhere(target)
     due = list(_stored().exclude(kek_id=target).values_list("pk", flat=True))
+    if due:  # recorded first: what cannot be recorded does not happen
+        audit.record(audit.INSTALLATION, "operator", "keys.rewrapped", target, count=len(due))
     for batch in _batches(due, BATCH):
         count += _rewrap_batch(batch, target)
         progress("data keys wrapped anew", count)
@@ -136,8 +138,7 @@ def _replace(old: Sequence[DataKey], target: str) -> int:
 def _record(organization_id: UUID) -> bool:
     """False where the organization was destroyed a moment ago: the others' rotation goes on."""
     try:
-        if organization_id != keys.INSTANCE:
-            audit.record(organization_id, "operator", "keys.rotated")
+        audit.record(organization_id, "operator", "keys.rotated")
     except audit.OrganizationGone:
         return False
     return True

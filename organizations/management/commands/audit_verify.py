@@ -19,7 +19,9 @@ class Command(BaseCommand):
         chosen = [only] if only else audit.organization_ids()
         bad = [found for found in map(audit.verify, chosen) if found]
         for found in bad:
-            self.stdout.write(f"organization {found.organization_id}: row {found.sequence} {found.reason}")
+            whose = f"organization {found.organization_id}"
+            name = "the installation" if found.organization_id == audit.INSTALLATION else whose
+            self.stdout.write(f"{name}: row {found.sequence} {found.reason}")
         if bad:
             raise CommandError(f"{len(bad)} of {len(chosen)} audit chains are broken.", returncode=1)
         self.stdout.write(f"{len(chosen)} audit chains are whole.")
