@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 _WORDS: dict[str, str] = {}
 #: Who uses a grant where neither its person does nor a product in his name (audit log).
-_ACTORS = {"vault.probe": "task:probe", "vault.profile": "task:profile", "vault.doctor": "operator:doctor"}
+_ACTORS = {
+    "vault.probe": "task:probe",
+    "vault.profile": "task:profile",
+    "vault.renewal": "task:renewal",
+    "vault.doctor": "operator:doctor",
+}
 
 
 def declare(words: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from organizations import audit, epochs, membership
 from organizations.models import Member
 from providers.errors import ProviderError, Transient
-from vault import dialects, grants, outbound, sealing, states
+from vault import dialects, grants, outbound, quarantine, sealing, states
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.grants import Grant
@@ -136,6 +136,7 @@ def put_down(
     if not unopened:
         with contextlib.suppress(KeyGone, TokenTampered):
             grants.open_keys(connection_id)
+        quarantine.open_keys(connection_id)
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
         if row is None or (row.state in ENDED and not Credential.objects.filter(connection=row).exists()):
@@ -146,7 +147,7 @@ def put_down(
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
         _deny(row, State.REVOKING if grant else State.SHREDDED)
         sealed, _ = Credential.objects.filter(connection=row).delete()
-        discarded = [discard(row, grant)] if grant else []
+        discarded = [discard(row, each) for each in (*quarantine.take_out(row, grant), grant)] if grant else []
         _record(row, actor, "ok" if grant or not sealed else UNREADABLE)
     return discarded
 

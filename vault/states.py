@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -118,11 +119,12 @@ def degrade(
     cause: str = "",
     may_be_lost: bool = False,
     again: bool = False,
+    attempt: UUID | None = None,
 ) -> None:
     """Passing trouble: wait longer each time, at most five minutes, and never give up (I6).
 
     `cause`: ProviderError.code. `asked`: seconds that the provider wants us to wait at least.
-    `again`: the first time there is no wait at all."""
+    `again`: the first time there is no wait at all. `attempt`: whose result this is."""
     row = Connection.objects.select_for_update().get(pk=connection_id)
     if row.generation != generation or row.state not in USABLE:
         return
@@ -138,7 +140,12 @@ def degrade(
         lease_by="",
         lease_until=None,
     )
-    audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", generation=generation)
+    facts = _facts(generation, attempt)
+    audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", **facts)
+
+
+def _facts(generation: int, attempt: UUID | None) -> dict[str, Any]:
+    return {"generation": generation, **({"attempt": str(attempt)} if attempt else {})}
 
 
 def refuse(
@@ -152,7 +159,14 @@ def refuse(
 
 
 def condemn(
-    connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
+    connection_id: UUID,
+    generation: int,
+    reason: str,
+    *,
+    cause: str = "",
+    result: str = "refused",
+    incident: str = "",
+    attempt: UUID | None = None,
 ) -> NeedsReconnect | None:
     """The provider's definite verdict on the newest grant: only connecting again helps.
 
@@ -167,9 +181,8 @@ def condemn(
     row.save(update_fields=["state", "reason", "cause", "lease_by", "lease_until"])
     if row.provider == dialects.SIGNS_IN:
         membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
-    audit.record(
-        row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
-    )
+    facts = _facts(generation, attempt)
+    audit.record(row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, **facts)
     if incident:
         incidents.record(incident, row.organization_id, row)
     epochs.bump("connection", row.pk)

@@ -68,7 +68,7 @@ class ConnectionTokens:
     def _read(self) -> Lease:
         row, grant = _usable(self._connection_id)
         if _seconds_left(row, grant) <= _TOO_SHORT:
-            renewal.renew(row.pk, beyond=row.generation)
+            renewal.renew(row.pk, beyond=row.generation, purpose=self._purpose)
             row, grant = _usable(self._connection_id)
         return leases.write(row, grant, self._purpose, _seconds_left(row, grant))
 
@@ -81,7 +81,7 @@ class ConnectionTokens:
                 if refused_at is not None and row.generation > refused_at:
                     break
                 refused_at = row.generation
-                renewal.renew(row.pk, beyond=row.generation)
+                renewal.renew(row.pk, beyond=row.generation, purpose=self._purpose)
                 continue
             leases.drop_token(self._connection_id, rejected)
             lease = self._lease()

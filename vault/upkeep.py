@@ -19,6 +19,7 @@ from vault import (
     offboarding,
     pending,
     proof,
+    quarantine,
     renewal,
     revocation,
     salesforce,
@@ -59,10 +60,13 @@ def finish_revocations() -> None:
 
 def sweep() -> None:
     pending.sweep()
-    answers.import_spool()
+    _passing(lambda _: answers.import_spool(), None)
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
         _passing(settling.settle_pending, connection_id)
+    for connection_id in set(quarantine.over().values_list("connection_id", flat=True)[:BATCH]):
+        _passing(settling.release, connection_id)
+    quarantine.forget()
     old = Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True)
     old.exclude(generation=F("connection__generation")).delete()  # those say whether a renewal ahead of need is safe
 
@@ -124,12 +128,15 @@ def renew_ahead(connection_id: UUID, generation: int) -> None:
         _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
-def _passing(work: Callable[[T], None], subject: T) -> bool:
+def _passing(work: Callable[[T], object], subject: T) -> bool:
     """One person's trouble must not keep the others waiting; the connection's state says what it is. False where there
     was some."""
     try:
         work(subject)
     except (ProviderError, VaultError) as error:
         log.info("upkeep of a connection put off: %s", type(error).__name__)
+        return False
+    except Exception as error:  # noqa: BLE001  a mistake of ours; it may quote what it met, so its name only
+        log.error("upkeep of a connection failed: %s", type(error).__name__)
         return False
     return True

@@ -99,7 +99,9 @@ class SalesforceOAuth(StandardOAuth):
         return server_of(login_url, _fetch_metadata(login_url, http), http.settings.origins)
 
     def _token_set(self, fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
-        api_url = hosts.api_url(str(fields.get("instance_url") or ""), origins)
+        """Without an access token there is nothing to be sent to a host, so that none need be named."""
+        named = str(fields.get("instance_url") or "")
+        api_url = hosts.api_url(named, origins) if named or "access_token" in fields else ""
         return token_set(fields, api_url=api_url, identity=str(fields.get("id") or ""))
 
     def _verdict_on(self, error: str, said: str) -> ProviderError | None:

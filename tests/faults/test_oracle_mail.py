@@ -20,13 +20,15 @@ def test_what_goes_through_the_vault_is_in_order(both: dict[str, Provider], alic
 @pytest.mark.oracle(finds={"I8"})
 def test_a_renewal_at_google_past_the_vault(google: Provider, alice: Member) -> None:
     """No attempt is on record."""
-    assert dialects.refresh(grants.load(connect(google, alice)), "google").status == 200
+    grant = grants.load(connect(google, alice))
+    assert dialects.refresh(grant, "google", dialects.client_of(grant, "google")).status == 200
 
 
 @pytest.mark.oracle(finds={"I2", "I8"})
 def test_one_at_microsoft_loses_the_newest_token(microsoft: Provider, alice: Member) -> None:
     """It rotates there."""
-    assert dialects.refresh(grants.load(connect(microsoft, alice)), "microsoft").status == 200
+    grant = grants.load(connect(microsoft, alice))
+    assert dialects.refresh(grant, "microsoft", dialects.client_of(grant, "microsoft")).status == 200
 
 
 @pytest.mark.oracle(finds={"I6"})

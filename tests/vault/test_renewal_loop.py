@@ -40,7 +40,8 @@ def trying(monkeypatch: pytest.MonkeyPatch, outcomes: list[bool | Transient]) ->
     """Each try ends in the next of `outcomes`, the last one for ever; returns what was tried."""
     tried: list[tuple[UUID, int]] = []
 
-    def once(connection_id: UUID, beyond: int) -> bool:
+    def once(connection_id: UUID, beyond: int, purpose: str) -> bool:
+        assert purpose == renewal.AHEAD
         tried.append((connection_id, beyond))
         outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
         if isinstance(outcome, Transient):
