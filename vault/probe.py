@@ -2,6 +2,7 @@
 
 Costs no API call. A token that is refused is renewed, as at any other use."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from vault import dialects, outbound, proof, renewal, states
 from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
 from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
+
+log = logging.getLogger("sidebar.vault")
 
 PURPOSE = "vault.probe"
 #: A probe that got no answer is made again after this long, doubling; one that got an answer, a day later.
@@ -32,6 +35,9 @@ def probe(connection_id: UUID) -> None:
         Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
     except (ProviderError, VaultError) as error:
         _put_off(row, error)
+    except Exception as error:  # noqa: BLE001  a mistake of ours; it may quote what it met, so its name only
+        log.error("probing a connection failed: %s", type(error).__name__)
+        Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _FIRST_WAIT)
 
 
 def _ask(row: Connection) -> None:

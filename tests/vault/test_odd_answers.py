@@ -10,7 +10,7 @@ from providers.errors import NeedsReconnect, Transient
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, page
-from vault import answers, grants, incidents, probe, renewal, revocation, settling, upkeep
+from vault import answers, grants, incidents, probe, renewal, revocation, settling, turns, upkeep
 from vault.models import Attempt, Connection, Incident, State
 from vault.tokens import ConnectionTokens
 
@@ -146,3 +146,19 @@ def test_one_answer_over_which_we_stumble_keeps_nobody_waiting(
         assert upkeep._passing(settling.settle_pending, alice.connection.pk)
     assert settled == [stumbled, alice.connection.pk]
     assert [each.message for each in caplog.records] == ["upkeep of a connection failed: UnicodeEncodeError"]
+
+
+def test_a_probe_over_which_we_stumble_is_put_off(
+    alice: Connected, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not asked for again at once; what the state says of it is what it said before."""
+
+    def stumble(*_: object) -> bool:
+        raise UnicodeEncodeError("utf-8", "a secret", 0, 1, "surrogates not allowed")
+
+    monkeypatch.setattr(probe, "_works", stumble)
+    probe.probe(alice.connection.pk)
+    row = alice.again()
+    assert (row.state, row.probe_at is not None) == (State.HEALTHY, True)
+    assert alice.connection.pk not in turns.to_prove()
+    assert [each.message for each in caplog.records] == ["probing a connection failed: UnicodeEncodeError"]

@@ -201,7 +201,7 @@ def test_kept_answers_are_sealed_anew_too() -> None:
     seal_many(1, 1)
     row = Connection.objects.get()
     attempt = Attempt(connection=row, grant_id=uuid4(), generation=1)
-    place = Place(row.organization_id, "vault_attempt", attempt.id, "sealed_answer", row.provider, 1)
+    place = answers.place_of(attempt)
     attempt.sealed_answer = sealing.seal(b"{}", place)
     attempt.save()
     rotation.new_data_keys()
