@@ -326,14 +326,9 @@ def time_unhindered(batch: int) -> float:
     process.communicate(timeout=1_200)
     assert process.returncode == 0
     took = time.monotonic() - began
-    ready_again()
-    return took
-
-
-def ready_again() -> None:
-    """The old keys are gone, so that a new rotation begins."""
     rest()
-    rotation.retire()
+    rotation.retire()  # so that another rotation begins; nobody may be at work now who has the old keys in RAM
+    return took
 
 
 def how_far() -> str:
@@ -362,10 +357,7 @@ def kill_rotators(times: int, longest: float, batch: int) -> list[str]:
         is_hit = process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
-        there = how_far()
-        hits += [there] * is_hit
-        if there == "100% of the tokens":
-            ready_again()
+        hits += [how_far()] * is_hit
     return hits
 
 
@@ -373,9 +365,9 @@ def survives(tokens: int, organizations: int, kills: int, batch: int, longest: f
     """`longest`: seconds from a rotator's first row to its end, at most. Else measured, so that the kills fall all over
     the work: together they have twice as long, as each has to find its place first."""
     seal_many(tokens, organizations)
+    longest = longest or 4 * time_unhindered(batch) / kills
+    began = time.monotonic()
     with reading() as report:
-        longest = longest or 4 * time_unhindered(batch) / kills
-        began = time.monotonic()
         hits = kill_rotators(kills, longest, batch)
     sys.stdout.write(
         f"{tokens} tokens, {organizations} organizations; {len(hits)} of {kills} kills hit, in {longest:.1f} s each,"
