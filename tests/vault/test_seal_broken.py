@@ -28,6 +28,7 @@ def use(alice: Connected) -> None:
 
 @pytest.mark.oracle(finds=["I5"])
 def test_a_tampered_grant_in_use_is_announced_once(alice: Connected, provider: Rotating) -> None:
+    """V19."""
     flip_a_byte()
     for _ in range(3):
         with pytest.raises(TokenTampered):
