@@ -73,7 +73,7 @@ def test_one_that_is_too_old_is_deleted_unread(alice: Connected, provider: Rotat
 def test_a_process_that_starts_takes_over_what_waits(
     alice: Connected, provider: Rotating, spooled: renewal.Begun
 ) -> None:
-    """docs/vault.md 6: before anybody asks, and before the first sweep."""
+    """V5 (docs/vault.md 6): before anybody asks, and before the first sweep."""
     folder = str(spool.folder())
     command = [sys.executable, "-m", "tests.vault.living"]
     with subprocess.Popen(command, cwd=ROOT, env=environment(VAULT_SPOOL_DIR=folder)) as started:
