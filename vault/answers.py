@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from organizations import audit, epochs
 from providers.base import Secret, TokenSet
 from providers.errors import HostNotAllowed, Transient
-from vault import cipher, dialects, grants, incidents, keys, sealing, spool, states, underway
+from vault import cipher, dialects, frames, grants, incidents, keys, sealing, spool, states, underway
 from vault.cipher import Place, SealingKey
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
@@ -55,7 +55,7 @@ def place_of(attempt: Attempt) -> Place:
 def sealer(connection: Connection, attempt: Attempt, key: SealingKey | None = None) -> Callable[[bytes], bytes]:
     """A function that seals this attempt's answer without needing the key store any more. `key`: opened before."""
     opened, place = key or keys.primary_key(connection.organization_id), _place(connection, attempt)
-    return lambda body: cipher.seal(body, place, opened)
+    return frames.emptied(lambda body: cipher.seal(body, place, opened))
 
 
 def keep(attempt_id: UUID, blob: bytes) -> None:

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vault import frames
-from vault.errors import KekUnusable, TokenTampered
+from vault.errors import TokenTampered
 
 log = logging.getLogger("sidebar.vault")
 
@@ -27,6 +27,7 @@ _HEADER_BYTES = len(MAGIC) + 2 + 16 + NONCE_BYTES
 MOST, ENOUGH = 2**32, 2**31
 #: How many values this process has sealed under each key; other processes count their own.
 _sealed: defaultdict[UUID, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+_worn = set[UUID]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def _associated_data(place: Place, key_id: UUID, algorithm: int) -> bytes:
 def seal(plaintext: bytes, place: Place, key: SealingKey) -> bytes:
     """Return `"SV" | version | algorithm | key id (16) | nonce (12) | ciphertext and tag`.
 
-    Raises KekUnusable where the key has sealed MOST values in this process; one that serves one organization stays far
-    below."""
+    A key serves one organization and stays far below MOST; beyond it `keys.primary_key` hands it out no more. It is not
+    refused here, where a provider's answer could be lost (I2)."""
     _count(key.id)
     nonce = os.urandom(NONCE_BYTES)
     ciphertext = key.aead.encrypt(nonce, plaintext, _associated_data(place, key.id, AES_256_GCM))
@@ -88,10 +89,15 @@ def seal(plaintext: bytes, place: Place, key: SealingKey) -> bytes:
 
 def _count(key_id: UUID) -> None:
     number = next(_sealed[key_id])
-    if number > MOST:
-        raise KekUnusable("A data key has sealed as many values as is safe. Run: manage.py rotate_keys --data-keys")
     if number == ENOUGH:
         log.error("the data key %s has sealed %s values: run manage.py rotate_keys --data-keys", key_id, number)
+    if number >= MOST:
+        _worn.add(key_id)
+
+
+def is_worn(key: SealingKey) -> bool:
+    """Whether this process has sealed MOST values under it."""
+    return key.id in _worn
 
 
 def key_id_of(blob: bytes) -> UUID:

@@ -10,7 +10,7 @@ from django.db.models import Model
 from organizations import epochs
 from organizations.models import Organization
 from organizations.ramcache import RamCache
-from vault import frames, holders, kek
+from vault import cipher, frames, holders, kek
 from vault.cipher import SealingKey, length_prefixed
 from vault.errors import KekUnusable, KeyGone
 from vault.models import Attempt, ClientRegistration, Credential, DataKey, DiscardedGrant, KekCanary, PendingSignIn
@@ -39,8 +39,12 @@ for _cache in (_by_id, _primary):
 def primary_key(organization_id: UUID) -> SealingKey:
     """The key under which this organization's new values are sealed; made at first use, by one of all processes.
 
-    Raises KeyGone where the organization has none and is not here any more, KekUnusable, Transient."""
-    return _primary.get_or_load(organization_id, lambda: _opened_for_both(_primary_row(organization_id)))
+    Raises KeyGone where the organization has none and is not here any more, KekUnusable (also where it has sealed as
+    much as is safe), Transient."""
+    key = _primary.get_or_load(organization_id, lambda: _opened_for_both(_primary_row(organization_id)))
+    if cipher.is_worn(key):
+        raise KekUnusable("A data key has sealed as many values as is safe. Run: manage.py rotate_keys --data-keys")
+    return key
 
 
 def make_for(organization_id: UUID) -> None:

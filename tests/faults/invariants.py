@@ -94,7 +94,11 @@ def no_secret_in_clear(evidence: Evidence) -> Iterator[str]:
 
 
 def opens_in_its_place_only(evidence: Evidence) -> Iterator[str]:
-    """I5: every sealed value opens where it is, and nowhere else."""
+    """I5: every sealed value opens where it is, and nowhere else; a grant is that of the member whom its row names."""
+    for row in evidence.connections:
+        newest = evidence.newest(row)
+        if newest is not None and newest.opened is not None and newest.token("member") != str(row.member_id):
+            yield f"the {newest.where} is another member's than its row says"
     for each in evidence.stored:
         if each.opened is None and not each.quarantined:
             yield f"the {each.where} does not open: {each.error}"

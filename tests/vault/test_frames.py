@@ -26,7 +26,7 @@ from tests.vault import kept
 from tests.vault.conftest import Connected
 from tests.vault.keyrings import new_kek
 from tests.vault.rotating import Rotating
-from vault import frames, grants, kek, keys, kms, pending, registrations, revocation, rotation, settling
+from vault import answers, frames, grants, kek, keys, kms, pending, registrations, revocation, rotation, settling
 from vault.models import Credential, DataKey, State
 from vault.pending import Expected
 
@@ -82,6 +82,13 @@ def a_grant_to_be_revoked(alice: Connected, provider: Rotating, monkeypatch: pyt
 def a_cipher_that_fails(alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch) -> Failing:
     monkeypatch.setattr("vault.cipher._associated_data", away)
     return lambda: grants.store(alice.connection, alice.grant)
+
+
+def an_answer_to_be_sealed(alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch) -> Failing:
+    HELD["answer"] = f"an answer {uuid4().hex}"
+    seal = answers.sealer(alice.connection, kept.an_attempt(alice))
+    monkeypatch.setattr("vault.cipher._associated_data", away)
+    return lambda: seal(HELD["answer"].encode())
 
 
 def a_sign_in_begun(alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch) -> Failing:
@@ -144,6 +151,7 @@ PLACES = (
     a_grant_to_be_stored,
     a_grant_to_be_revoked,
     a_cipher_that_fails,
+    an_answer_to_be_sealed,
     a_sign_in_begun,
     a_sign_in_resumed,
     a_client_secret,

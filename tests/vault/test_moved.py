@@ -45,6 +45,7 @@ def move_to(bob: Member, alice: Connected) -> None:
     Connection.objects.filter(pk=alice.connection.pk).update(member=bob)
 
 
+@pytest.mark.oracle(finds=["I5"])
 def test_a_connection_moved_to_another_member_hands_out_nothing(alice: Connected, bob: Member) -> None:
     move_to(bob, alice)
     ref = clients.salesforce_connection_of(bob)
@@ -58,6 +59,7 @@ def test_a_connection_moved_to_another_member_hands_out_nothing(alice: Connected
     assert grants.load_if_any(alice.again()) is None
 
 
+@pytest.mark.oracle(finds=["I5"])
 def test_a_lease_in_ram_is_not_handed_to_whom_its_connection_was_moved_to(
     alice: Connected, bob: Member, polled: None
 ) -> None:
@@ -79,6 +81,7 @@ def test_who_was_found_while_it_was_moved_gets_nothing_once_it_is_back(alice: Co
     assert clients.crm_for(clients.salesforce_connection_of(alice.member), "test")
 
 
+@pytest.mark.oracle(finds=["I5"])
 def test_a_renewed_grant_is_not_sealed_to_another_member(alice: Connected, bob: Member) -> None:
     grant = grants.load(alice.again())
     move_to(bob, alice)
