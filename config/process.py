@@ -2,14 +2,11 @@
 
 import ctypes
 import gc
-import logging
 import resource
 import sys
 from multiprocessing.util import Finalize
 
 from django.core import checks
-
-log = logging.getLogger("sidebar.vault")
 
 PR_SET_DUMPABLE = 4
 
@@ -30,20 +27,10 @@ def refuse_bad_configuration() -> None:
         raise SystemExit(3)
 
 
-def _import_spool() -> None:
-    """What an outage has left on this host's disk (docs/vault.md 6). No reason not to start: the sweep tries again."""
-    from vault import answers
-
-    try:
-        answers.import_spool()
-    except Exception as error:  # noqa: BLE001  told by its name only, since it may quote what it stumbled over
-        log.warning("the answers that wait on this disk could not be taken over yet: %s", type(error).__name__)
-
-
 def start(role: str) -> None:
     """For web and worker processes, after Django's set-up. `role` is what the others call this process."""
     from organizations import epochs
-    from vault import clock, heartbeat, suspicion, underway
+    from vault import clock, heartbeat, suspicion, underway, upkeep
     from vault.checks import refuse_wrong_key
     from vault.clients import warm_up
 
@@ -51,7 +38,7 @@ def start(role: str) -> None:
     refuse_bad_configuration()
     refuse_wrong_key()
     suspicion.look()
-    _import_spool()
+    upkeep.import_spool()  # before anybody asks; no reason not to start where it fails
     clock.warn()
     Finalize(None, underway.renewals.drain, exitpriority=100)  # also where a worker of granian leaves by os._exit
     warm_up()

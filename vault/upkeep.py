@@ -58,9 +58,14 @@ def finish_revocations() -> None:
         revocation.finish(discarded_id)
 
 
+def import_spool() -> None:
+    """Take over what an outage has left on this host's disk; what cannot be had now is left for the next sweep."""
+    _passing(lambda _: answers.import_spool(), None)
+
+
 def sweep() -> None:
     pending.sweep()
-    _passing(lambda _: answers.import_spool(), None)
+    import_spool()
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
         _passing(settling.settle_pending, connection_id)
@@ -137,6 +142,6 @@ def _passing(work: Callable[[T], object], subject: T) -> bool:
         log.info("upkeep of a connection put off: %s", type(error).__name__)
         return False
     except Exception as error:  # noqa: BLE001  a mistake of ours; it may quote what it met, so its name only
-        log.error("upkeep of a connection failed: %s", type(error).__name__)
+        log.error("some upkeep failed: %s", type(error).__name__)
         return False
     return True

@@ -31,6 +31,7 @@ DOORS: dict[str, frozenset[str] | None] = {
     "standing": None,
     "suspicion": None,
     "underway": None,
+    "upkeep": frozenset({"import_spool"}),
 }
 _RELATIONS = ("ForeignKey", "OneToOneField", "ManyToManyField")
 _BY_NAME = ("get_model", "get_app_config", "import_module", "__import__", "import_string")

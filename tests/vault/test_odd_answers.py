@@ -145,7 +145,7 @@ def test_one_answer_over_which_we_stumble_keeps_nobody_waiting(
         assert not upkeep._passing(settling.settle_pending, stumbled)
         assert upkeep._passing(settling.settle_pending, alice.connection.pk)
     assert settled == [stumbled, alice.connection.pk]
-    assert [each.message for each in caplog.records] == ["upkeep of a connection failed: UnicodeEncodeError"]
+    assert [each.message for each in caplog.records] == ["some upkeep failed: UnicodeEncodeError"]
 
 
 def test_a_probe_over_which_we_stumble_is_put_off(

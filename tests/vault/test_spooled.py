@@ -13,7 +13,6 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from config import process
 from providers.base import Secret
 from tests.servers import ROOT
 from tests.vault.conftest import Connected
@@ -90,7 +89,7 @@ def test_a_process_that_starts_takes_over_what_waits(
     assert Attempt.objects.get().outcome == answers.RENEWED
 
 
-def test_what_cannot_be_taken_over_stops_no_start(
+def test_what_cannot_be_taken_over_stops_neither_start_nor_sweep(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By its type's name only: what it says may quote what it met."""
@@ -99,7 +98,5 @@ def test_what_cannot_be_taken_over_stops_no_start(
         raise PermissionError(13, os.strerror(13), str(Path("/a/secret/place")))
 
     monkeypatch.setattr(answers, "import_spool", refuse)
-    process._import_spool()
-    assert [each.message for each in caplog.records if "disk" in each.message] == [
-        "the answers that wait on this disk could not be taken over yet: PermissionError"
-    ]
+    upkeep.import_spool()
+    assert [each.message for each in caplog.records] == ["some upkeep failed: PermissionError"]
