@@ -268,3 +268,29 @@ def test_the_person_reads_it_once(alice: Connected) -> None:
     text = people.sign_in(alice.member).get("/dashboard/connections/", headers=HOST).content.decode()
     assert text.count("was restored from a backup") == 1
     assert "We ask Salesforce whether this connection still works." in text
+
+
+def test_what_may_have_been_ended_since_the_backup_is_named(
+    alice: Connected,
+) -> None:
+    """I7: Microsoft was asked nothing when a grant was ended here, so a restored one is honoured there."""
+    Connection.objects.update(connected_at=Now())
+    row = Connection.objects.create(
+        organization=alice.member.organization,
+        member=alice.member,
+        provider="microsoft",
+        subject="x",
+        state=State.HEALTHY,
+    )
+
+    def listed() -> str:
+        told = StringIO()
+        call_command("after_restore", "--list", stdout=told)
+        return told.getvalue()
+
+    assert listed() == ""
+    call_command("after_restore", stdout=StringIO())
+    line = f"{alice.member.name}, microsoft: is in use; who had ended it since the backup has to end it again"
+    assert line in listed()
+    Connection.objects.filter(pk=row.pk).update(connected_at=Now())
+    assert "microsoft" not in listed(), "connected again since"
