@@ -25,13 +25,13 @@ from tests.mutation.verdicts import OPTIONS, believed, in_a_fork, judge, tested
 _USES = ("test_renewal", "test_ending")
 TESTS: dict[str, tuple[str, ...]] = {
     "answers": ("test_answers", "test_late_answers", "test_settling", *_USES, "test_upkeep"),
-    "cipher": ("test_cipher", "test_vectors", "test_keys"),
+    "cipher": ("test_cipher", "test_vectors", "test_sealing", "test_keys"),
     "flights": ("test_flights", *_USES),
-    "grants": ("test_grants", *_USES, "test_keys"),
+    "grants": ("test_grants", "test_moved", *_USES, "test_keys"),
     "heartbeat": ("test_heartbeat_steps", "test_heartbeat"),
     "holders": ("test_holders", "test_heartbeat", "test_rotation"),
     "kek": ("test_kek", "test_keys", "test_kms", "test_commands"),
-    "keys": ("test_keys", "test_ending", "test_heartbeat"),
+    "keys": ("test_keys", "test_sealed", "test_ending", "test_heartbeat"),
     "kms": ("test_kms_steps", "test_kms"),
     "leases": ("test_leases", *_USES, "test_watched", "test_life_proof"),
     "renewal": (
