@@ -183,13 +183,22 @@ def every_use_is_audited(evidence: Evidence) -> Iterator[str]:
 
 
 def _unaudited_refreshes(evidence: Evidence, row: Connection, names: dict[str, str]) -> Iterator[str]:
-    """More than there are rows that say so, of this very refresh token; in all, where nobody knows it any more."""
-    asked = [e["presented"] for e in evidence.ledger.refreshes if row in _rows(evidence, e["subject"])]
-    told = [entry for each in _same_person(evidence, row) for entry in evidence.rows_of(each, renewal.PRESENTED)]
+    """More than there are rows that say so, of this very refresh token; in all, where nobody knows it any more.
+    A restored database has forgotten those from before."""
+    mine = _same_person(evidence, row)
+    since = max((_restored_at(evidence, each) for each in mine), default=0.0)
+    refreshes = [e for e in evidence.ledger.refreshes if row in _rows(evidence, e["subject"])]
+    asked = [entry["presented"] for entry in refreshes if entry["began"] > since]
+    told = [entry for each in mine for entry in evidence.rows_of(each, renewal.PRESENTED)]
     written = Counter(str(entry.facts["token"]) for entry in told)
     known = Counter(names[each] for each in asked if each in names)
     if len(asked) > len(told) or known - written:
         yield f"{len(asked)} refreshes of connection {row.pk} at the provider, {len(told)} of them in the audit log"
+
+
+def _restored_at(evidence: Evidence, row: Connection) -> float:
+    restored = [a for a in evidence.attempts if a.connection_id == row.pk and a.outcome == answers.RESTORED]
+    return max((attempt.started_at.timestamp() for attempt in restored), default=0.0)
 
 
 def _unaudited(evidence: Evidence, row: Connection, names: dict[str, str]) -> Iterator[str]:

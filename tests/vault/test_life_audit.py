@@ -111,9 +111,11 @@ def test_a_renewals_answer_waits_for_the_audit_log(
     alice: Connected, provider: Rotating, no_right: Callable[[], None]
 ) -> None:
     """I2, I8: the answer is kept sealed and unread; once rows are taken again it becomes the grant. One call."""
+    begun = renewal._begin(alice.connection.pk, alice.connection.generation)
+    assert isinstance(begun, renewal.Begun)
     no_right()
     with pytest.raises(DatabaseError):
-        renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+        renewal._carry_out(begun)
     assert Attempt.objects.get().sealed_answer is not None
     run("GRANT INSERT ON organizations_auditentry TO CURRENT_USER")
     assert ConnectionTokens(alice.connection.pk, "test").access().token.reveal() == provider.access_token
@@ -121,6 +123,21 @@ def test_a_renewals_answer_waits_for_the_audit_log(
     kept = grants.load(alice.again())
     assert kept.refresh_token is not None
     assert kept.refresh_token.reveal() == provider.refresh_token
+
+
+def test_no_refresh_token_is_presented_that_the_audit_log_does_not_tell_of(
+    alice: Connected, provider: Rotating, no_right: Callable[[], None]
+) -> None:
+    """V21, I8: the row comes first; neither lease nor attempt is left of it."""
+    no_right()
+    with pytest.raises(DatabaseError):
+        renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    assert provider.refreshes == 0
+    assert not Attempt.objects.exists()
+    assert (alice.again().state, alice.again().lease_until) == (State.HEALTHY, None)
+    run("GRANT INSERT ON organizations_auditentry TO CURRENT_USER")
+    renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    assert provider.refreshes == 1
 
 
 # -- a disk that is really full -------------------------------------------------------------------------------
