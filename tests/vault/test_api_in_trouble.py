@@ -15,7 +15,7 @@ from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, T
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import clients, probe, standing
+from vault import clients, probe, renewal, standing, states
 from vault.models import Connection, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -152,3 +152,15 @@ def test_a_probe_whose_fresh_token_is_refused_too_proves_nothing(alice: Connecte
     probe.probe(alice.connection.pk)
     row = alice.again()
     assert (row.state, row.cause, provider.refreshes) == (State.DEGRADED, "token_refused", 1)
+
+
+def test_a_doubt_that_comes_during_a_renewal_leaves_it_alone(alice: Connected, provider: Rotating) -> None:
+    """Its holder goes on; when it has worked, the doubt and its wait are still there."""
+    error = FreshTokenRefused("salesforce", "Salesforce")
+    provider.meanwhile = lambda: states.doubt(alice.connection.pk, alice.connection.generation, error)
+    renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    row = alice.again()
+    assert (row.state, row.cause, row.failures, row.lease_until) == (State.DEGRADED, "token_refused", 1, None)
+    assert wait(alice) > 0
+    states.doubt(row.pk, alice.connection.generation, error)
+    assert alice.again().failures == 1, "about a generation that has passed"
