@@ -31,9 +31,9 @@ def registered(alice: Connected, provider: Rotating, settings: Settings) -> None
     keys.forget_all()
 
 
-def nothing_has_happened(alice: Connected, provider: Rotating) -> bool:
+def nothing_has_happened(alice: Connected, provider: Rotating, state: State = State.HEALTHY) -> bool:
     row = alice.again()
-    assert (row.state, row.lease_by, row.lease_until, row.retry_at) == (State.HEALTHY, "", None, None)
+    assert (row.state, row.lease_by, row.lease_until, row.retry_at) == (state, "", None, None)
     assert not Attempt.objects.exists()
     assert not AuditEntry.objects.filter(action=renewal.PRESENTED).exists()
     return provider.refreshes == 0
@@ -52,7 +52,7 @@ def test_a_clients_secret_that_does_not_open(alice: Connected, provider: Rotatin
     ClientRegistration.objects.update(sealed_secret=bytes(blob))
     with pytest.raises(TokenTampered):
         refuse(alice)
-    assert nothing_has_happened(alice, provider)
+    assert nothing_has_happened(alice, provider, State.DEGRADED), "V19: the person reads that something was changed"
 
 
 @pytest.mark.parametrize("whose", ["installation", "organization"])
