@@ -5,7 +5,11 @@ last been handed the token."""
 
 import sys
 import time
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from vault.tokens import ConnectionTokens
 
 
 def main(connection_id: UUID) -> None:
@@ -38,7 +42,7 @@ def _until_it_polls() -> None:
         time.sleep(0.05)
 
 
-def _last_handed_out(tokens: "ConnectionTokens") -> float:  # noqa: F821  django must be set up first
+def _last_handed_out(tokens: "ConnectionTokens") -> float:
     from django.db import DatabaseError
 
     last, until = 0.0, time.monotonic() + 20

@@ -157,7 +157,12 @@ def test_a_probe_whose_fresh_token_is_refused_too_proves_nothing(alice: Connecte
 def test_a_doubt_that_comes_during_a_renewal_leaves_it_alone(alice: Connected, provider: Rotating) -> None:
     """Its holder goes on; when it has worked, the doubt and its wait are still there."""
     error = FreshTokenRefused("salesforce", "Salesforce")
-    provider.meanwhile = lambda: states.doubt(alice.connection.pk, alice.connection.generation, error)
+
+    def meanwhile() -> None:
+        states.doubt(alice.connection.pk, alice.connection.generation, error)
+        connections.close_all()  # of the provider's thread
+
+    provider.meanwhile = meanwhile
     renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
     row = alice.again()
     assert (row.state, row.cause, row.failures, row.lease_until) == (State.DEGRADED, "token_refused", 1, None)

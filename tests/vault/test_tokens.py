@@ -9,7 +9,7 @@ from math import inf
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from organizations import epochs
@@ -78,7 +78,7 @@ def test_who_waits_for_anothers_look_up_waits_once_and_holds_no_connection(
     monkeypatch.setattr(source, "_read", slowly)
     monkeypatch.setattr("vault.tokens._reads._patience", 0.3)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(lambda: (source.lease(), connection.close()))
+        first = pool.submit(source.lease)
         assert entered.wait(10)
         began = time.monotonic()
         with pytest.raises(Transient):
@@ -86,7 +86,8 @@ def test_who_waits_for_anothers_look_up_waits_once_and_holds_no_connection(
         assert connection.connection is None
         assert time.monotonic() - began < 3
         held.set()
-        lease, _ = first.result(20)
+        lease = first.result(20)
+        pool.submit(connections.close_all).result(20)
     assert source.lease() is lease
 
 
