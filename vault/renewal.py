@@ -90,11 +90,19 @@ def _renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
 def _try(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> bool:
     """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
     settling.settle_pending(connection_id)
+    if _is_held(connection_id, beyond):
+        return False
     with underway.renewals.guarded():
         begun = _begin(connection_id, beyond, purpose)
         if isinstance(begun, Begun):
             _carry_out(begun)
     return begun is not Instead.SOMEONE_ELSE_DOES
+
+
+def _is_held(connection_id: UUID, beyond: int) -> bool:
+    """Whoever waits looks every few hundredths of a second: one query, and no key, is enough to see no change."""
+    held = Connection.objects.filter(pk=connection_id, generation=beyond, lease_until__gte=Now())
+    return held.filter(state=State.REFRESHING).exists()
 
 
 def _may_repeat(connection_id: UUID, error: Transient) -> bool:

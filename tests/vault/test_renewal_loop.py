@@ -4,11 +4,14 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from providers.errors import Transient
 from tests.vault.conftest import Connected
@@ -70,6 +73,17 @@ def test_who_waits_asks_every_forty_milliseconds_for_eight_seconds(
     trying(monkeypatch, [False, True])
     renewal._renew(alice.connection.pk, 1)
     assert sleeps == [0.02]
+
+
+def test_who_waits_looks_and_opens_nothing(alice: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of processes may wait for one renewal, each looking thirty times a second."""
+    rows = Connection.objects.filter(pk=alice.connection.pk)
+    monkeypatch.setattr(grants, "open_keys", lambda _: pytest.fail("a key was opened for nothing"))
+    beyond = rows.get().generation
+    rows.update(state=State.REFRESHING, lease_by="another", lease_until=Now() + timedelta(seconds=30))
+    with CaptureQueriesContext(connection) as queries:
+        assert renewal._try(alice.connection.pk, beyond) is False
+    assert len(queries) <= 3
 
 
 @pytest.mark.parametrize(
