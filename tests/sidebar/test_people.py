@@ -225,7 +225,7 @@ def test_a_write_while_a_look_up_is_under_way_wins(everybody: Everybody) -> None
 
     def look_up() -> int:
         try:
-            return everybody.look_up("jane@customer.example").status_code
+            return int(everybody.look_up("jane@customer.example").status_code)
         finally:
             connections.close_all()  # this thread's own
 
