@@ -22,7 +22,7 @@ class Command(BaseCommand):
         chosen = [only] if only else audit.organization_ids()
         bad = [found for found in map(audit.verify, chosen) if found]
         for found in bad:
-            self.stdout.write(f"organization {found.organization_id}: row {found.sequence} {found.reason}")
+            self.stdout.write(f"{_named(found.organization_id)}: row {found.sequence} {found.reason}")
         if bad:
             raise CommandError(f"{len(bad)} of {len(chosen)} audit chains are broken.", returncode=1)
         self.stdout.write(f"{len(chosen)} audit chains are whole.")
@@ -37,12 +37,16 @@ class Command(BaseCommand):
                 if found:
                     firsts.setdefault(found.organization_id, found)
         for each in firsts.values():
-            self.stdout.write(f"organization {each.organization_id}: head {each.sequence} of {each.at} {each.reason}")
+            self.stdout.write(f"{_named(each.organization_id)}: head {each.sequence} of {each.at} {each.reason}")
         if not count:
             raise CommandError("The file holds no head.", returncode=1)
         if firsts:
             raise CommandError(f"{len(firsts)} audit chains do not agree with their heads.", returncode=1)
         self.stdout.write(f"{count} heads agree.")
+
+
+def _named(organization_id: UUID | str) -> str:
+    return "the installation" if str(organization_id) == str(audit.INSTALLATION) else f"organization {organization_id}"
 
 
 def _own_key() -> str:
