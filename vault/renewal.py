@@ -35,6 +35,8 @@ if LEASE.total_seconds() < TOTAL_SECONDS + answers.PATIENCE + _MARGIN:
     raise AssertionError("a renewal's lease would end before what it protects")
 #: How long a request waits for someone else's renewal before it answers 503.
 DEADLINE = 8.0
+#: A token renewed so lately is refused for a reason that renewing does not mend.
+RECENT = timedelta(seconds=2)
 #: The purpose of a renewal that nobody waits for.
 AHEAD = "vault.renewal"
 #: What the audit log says before a refresh token is sent.
@@ -103,6 +105,15 @@ def _is_held(connection_id: UUID, beyond: int) -> bool:
     """Whoever waits looks every few hundredths of a second: one query, and no key, is enough to see no change."""
     held = Connection.objects.filter(pk=connection_id, generation=beyond, lease_until__gte=Now())
     return held.filter(state=State.REFRESHING).exists()
+
+
+def is_recent(row: Connection) -> bool:
+    """Whether this generation came of a renewal in this moment: renewing again would bring no better token.
+
+    Not one from before a wait that is over by now, which was to try again."""
+    last = Attempt.objects.filter(connection=row, generation=row.generation - 1, outcome=answers.RENEWED)
+    last = last.filter(ended_at__gte=Now() - RECENT)
+    return (last.filter(ended_at__gte=row.retry_at) if row.retry_at else last).exists()
 
 
 def _may_repeat(connection_id: UUID, error: Transient) -> bool:

@@ -32,11 +32,12 @@ class ConnectionTokens:
         self._purpose = purpose
         #: Of the grant whose token `access` has last handed out: what a refusal of it is about.
         self.generation: int | None = None
+        self._has_renewed = False
 
     def access(self, *, rejected: Secret | None = None) -> Access:
         """A usable token and its API host; no query while a lease is held.
 
-        Raises NeedsReconnect, Transient (FreshTokenRefused where renewing brings the very token that is refused), and
+        Raises NeedsReconnect, Transient (FreshTokenRefused where what is refused was renewed a moment ago), and
         ConnectRequired once disconnected."""
         lease = self.lease(rejected)
         outbound.give_back_database()
@@ -74,13 +75,12 @@ class ConnectionTokens:
 
     def _lease_newer_than(self, rejected: Secret) -> Lease:
         """Renew only if the refused token is still the newest: someone may have renewed while we were using it."""
-        refused_at = None
         for _ in range(_ROUNDS):
             row, grant = _usable(self._connection_id)
             if grants.same(grant.access_token, rejected):
-                if refused_at is not None and row.generation > refused_at:
+                if self._has_renewed and renewal.is_recent(row):
                     break
-                refused_at = row.generation
+                self._has_renewed = True
                 renewal.renew(row.pk, beyond=row.generation, purpose=self._purpose)
                 continue
             leases.drop_token(self._connection_id, rejected)
@@ -90,8 +90,8 @@ class ConnectionTokens:
         raise self._refuses_fresh(rejected)
 
     def _refuses_fresh(self, rejected: Secret) -> FreshTokenRefused:
-        """Renewing brings the very token that is refused: no verdict on the grant, and no reason to renew on and on.
-        Said of the newest generation, unless it has just been changed."""
+        """What was renewed a moment ago is refused: no verdict on the grant, and no reason to renew on and on. Said of
+        the newest generation, unless it has just been changed."""
         row, grant = _usable(self._connection_id)
         error = FreshTokenRefused(row.provider, dialects.label(row.provider))
         if grants.same(grant.access_token, rejected):

@@ -10,13 +10,14 @@ from django.db import connections
 from django.db.models.functions import Now
 
 from organizations.models import AuditEntry, Member
-from providers.base import Crm
+from providers.base import Crm, Secret
 from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, Transient
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
+from tests.vault.test_tokens import store
 from vault import clients, probe, renewal, standing, states
-from vault.models import Connection, State
+from vault.models import Attempt, Connection, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -49,7 +50,9 @@ def api(alice: Connected, provider: Rotating) -> Callable[[bool], None]:
 
 
 def wait_is_over() -> None:
+    """All of it was a while ago."""
     Connection.objects.update(retry_at=Now() - timedelta(seconds=1))
+    Attempt.objects.update(ended_at=Now() - timedelta(seconds=30))
 
 
 def it_has_lasted() -> None:
@@ -169,3 +172,18 @@ def test_a_doubt_that_comes_during_a_renewal_leaves_it_alone(alice: Connected, p
     assert wait(alice) > 0
     states.doubt(row.pk, alice.connection.generation, error)
     assert alice.again().failures == 1, "about a generation that has passed"
+
+
+def test_a_token_that_was_replaced_meanwhile_is_no_fresh_one(
+    alice: Connected, provider: Rotating, api: Callable[[bool], None], polled: None
+) -> None:
+    """This process still holds the one before. That the next is refused as well is for the token endpoint to explain:
+    the person hears at once that the grant was revoked, and is not asked to try again."""
+    use_it = crm(alice)
+    store(alice, None, access_token=Secret("newer"))
+    provider.alive = False
+    before = len(provider.server.seen)
+    with pytest.raises(NeedsReconnect):
+        use_it.create("Contact", {"LastName": "Doe"})
+    assert [seen.path.startswith("/services/data") for seen in provider.server.seen[before:]] == [True, True, False]
+    assert alice.again().state == State.NEEDS_RECONNECT

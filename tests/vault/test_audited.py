@@ -55,7 +55,8 @@ def test_leases_and_refreshes(alice: Connected, provider: Rotating) -> None:
     }
     newest = source.access().token
     provider.server.behave = cut
-    failed = new_entries(lambda: _fails(source, newest, Transient), mine)
+    another = ConnectionTokens(alice.connection.pk, "test.purpose")  # who has renewed lately does not do so again
+    failed = new_entries(lambda: _fails(another, newest, Transient), mine)
     assert told(failed) == [_SENT, ("task", "token.renewal_failed", "failed")]
     assert failed[0].facts["attempt"] == failed[1].facts["attempt"]
 
