@@ -215,6 +215,17 @@ def test_a_connection_that_the_server_ended_is_noticed(make: Made) -> None:
     assert LiveProcess.objects.get().seen_at > seen
 
 
+def test_a_beat_that_fails_starts_anew_with_another_connection(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was wrong with the one it had."""
+    mine = make()
+    mine.beat()
+    had = mine._database
+    monkeypatch.setattr(heartbeat, "_BEAT", "SELECT 1 / 0 -- %s %s %s")
+    mine._beat_safely()
+    assert had is not None
+    assert (mine._database, had.connection) == (None, None)
+
+
 def test_the_thread_has_a_connection_of_its_own_and_gives_it_back(make: Made) -> None:
     """The first beat is over before the first request; its connection belongs to the thread that made it."""
     mine = make(interval=0.05)
