@@ -21,6 +21,14 @@ from django.test import utils
 _FAILED = 1
 #: What `in_a_fork` says of a child that it had to end.
 TIMED_OUT = 124
+#: What a child says where the changed module would not even load.
+_DOES_NOT_LOAD = 98
+
+
+class DoesNotLoad(Exception):
+    """With this fault no process gets as far as to run anything."""
+
+
 OPTIONS: tuple[str, ...] = (
     "-q",
     "-x",
@@ -103,7 +111,10 @@ def judge(change: Callable[[], None], tests: list[str], seconds: float, note: Pa
 
 def _judged(change: Callable[[], None], tests: list[str], seconds: float, note: Path) -> str:
     def work() -> int:
-        change()
+        try:
+            change()
+        except DoesNotLoad:
+            return _DOES_NOT_LOAD
         _take_databases_as_made()
         killer = Killer(note)
         code = int(pytest.main([*tests, *OPTIONS], plugins=[killer]))
@@ -119,7 +130,8 @@ def verdict_of(code: int, noticed_by: str) -> str:
     """`code`: what the child ended with; `noticed_by`: the test that failed in it."""
     if code == _FAILED and noticed_by:
         return "killed"
-    return {0: "survived", TIMED_OUT: "killed: timeout"}.get(code, f"error: ended with {code}")
+    known = {0: "survived", TIMED_OUT: "killed: timeout", _DOES_NOT_LOAD: "killed: does not load"}
+    return known.get(code, f"error: ended with {code}")
 
 
 def believed(

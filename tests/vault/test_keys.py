@@ -17,7 +17,7 @@ from organizations.models import Epoch, Organization
 from providers.base import Secret
 from tests.organizations import people
 from tests.vault.keyrings import new_kek
-from vault import kek, keys, registrations, sealing
+from vault import cipher, kek, keys, registrations, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.kek import Keyring
@@ -105,6 +105,24 @@ def test_a_key_is_there_before_its_organization_is(monkeypatch: pytest.MonkeyPat
 
 
 @both
+def test_the_installation_has_a_key_of_its_own() -> None:
+    """Under an id that no organization has, and that every release has used."""
+    key = keys.primary_key(keys.INSTANCE)
+    assert key.organization_id == keys.INSTANCE
+    assert key.organization_id.int == 0
+
+
+@both
+def test_a_worn_key_seals_no_more_and_still_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = a_place()
+    monkeypatch.setattr(cipher, "MOST", 1)
+    blobs = [sealing.seal(b"secret", where) for _ in range(2)]
+    with pytest.raises(KekUnusable, match=r"rotate_keys --data-keys$"):
+        sealing.seal(b"secret", where)
+    assert [sealing.unseal(blob, where) for blob in blobs] == [b"secret"] * 2
+
+
+@both
 def test_a_changed_setting_throws_no_opened_key_out() -> None:
     """Else a key service that is away would end every look-up of an organization in which a domain was added."""
     mine = people.organization()
@@ -122,7 +140,7 @@ def test_a_changed_setting_throws_no_opened_key_out() -> None:
 @pytest.mark.parametrize("how", ["being destroyed", "gone"])
 def test_no_new_key_outlives_its_organization(how: str) -> None:
     """C37: what comes in late for one that is destroyed seals nothing; a key it still has opens until it is deleted."""
-    mine = people.organization()
+    mine, _other = people.organization(), people.organization()
     key = keys.primary_key(mine)
     rows = Organization.objects.filter(pk=mine)
     rows.update(ending_since=Now()) if how == "being destroyed" else rows.delete()

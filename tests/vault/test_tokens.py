@@ -13,6 +13,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from organizations import epochs
+from organizations.models import AuditEntry, Member
 from providers.base import Secret
 from providers.errors import FreshTokenRefused, NeedsReconnect, Transient
 from tests.vault import many
@@ -49,8 +50,10 @@ def store(alice: Connected, seconds_left: float | None, **changes: object) -> No
 
 def test_a_token_is_handed_out_without_a_database_connection(alice: Connected) -> None:
     """FT14: its user now waits for the provider."""
-    access = tokens(alice).access()
+    source = tokens(alice)
+    access = source.access()
     assert connection.connection is None
+    assert source.generation == alice.connection.generation
     assert access.token.reveal() == alice.grant.access_token.reveal()
 
 
@@ -100,6 +103,7 @@ def test_a_token_that_has_run_out_is_renewed_first(alice: Connected, provider: R
     assert lease.access.token.reveal() == provider.access_token != alice.grant.access_token.reveal()
     assert lease.generation == alice.again().generation == 3
     assert provider.refreshes == 1
+    assert AuditEntry.objects.get(action="token.presented").facts["purpose"] == "test"
 
 
 def test_a_token_that_lives_a_little_more_than_ten_seconds_is_good(alice: Connected, provider: Rotating) -> None:
@@ -137,6 +141,26 @@ def test_a_provider_that_refuses_what_it_has_just_issued_is_left_alone(alice: Co
     with pytest.raises(Transient, match=r"^Salesforce refuses even a fresh token"):
         source.access(rejected=old)
     assert provider.refreshes == 1
+
+
+def test_what_another_has_renewed_a_moment_ago_may_have_been_revoked_since(
+    alice: Connected, provider: Rotating
+) -> None:
+    """Whoever sees it refused for the first time asks the token endpoint once; for the purpose that he came for."""
+    renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    fresh = tokens(alice).access().token
+    assert tokens(alice, "other").access(rejected=fresh).token.reveal() == provider.access_token != fresh.reveal()
+    assert provider.refreshes == 2
+    presented = AuditEntry.objects.filter(action="token.presented").order_by("sequence")
+    assert [each.facts["purpose"] for each in presented] == ["vault.renewal", "other"]
+
+
+def test_a_person_who_was_sent_away_gets_nothing(alice: Connected) -> None:
+    """I7: also before his connections have been ended."""
+    Member.objects.filter(pk=alice.member.pk).update(is_active=False)
+    with pytest.raises(ConnectRequired) as told:
+        tokens(alice).access()
+    assert told.value.provider == "salesforce"
 
 
 def test_an_answer_that_a_crash_left_behind_is_used_first(alice: Connected, provider: Rotating) -> None:
