@@ -44,7 +44,7 @@ check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, sec
 bench: install-dev ## Measure, side by side in one run; prints a table and writes bench/results.json
 	@$(BIN)/python -m bench
 
-mutate: install-dev ## Make small faults in the vault's code, one at a time, and see whether its tests notice (an hour)
+mutate: install-dev ## Make small faults in the vault's code, one at a time, and see whether its tests notice (three hours on two busy cores)
 	@$(BIN)/python -m tests.mutation
 
 soak: install-dev ## What takes too long for CI: the storm, the leak scan, a stranger's clone, 300 examples for each operation and seed

@@ -17,6 +17,7 @@ from rest_framework.views import set_rollback
 from config import request_ids
 from dashboard.problems import title_of
 from providers import errors as provider_errors
+from vault import dialects
 from vault.clients import reconnect_url
 from vault.errors import ConnectRequired, KekUnusable, KeyGone, TokenTampered
 
@@ -77,7 +78,7 @@ def _connect_required(error: Any) -> HttpResponse:
 
 
 def _needs_reconnect(error: Any) -> HttpResponse:
-    provider = error.provider or "salesforce"
+    provider = error.provider or dialects.SIGNS_IN
     return problem(
         "needs-reconnect",
         409,
@@ -123,7 +124,9 @@ def _keys_missing(error: Any) -> HttpResponse:
 
 def _sealed_shut(error: Any) -> HttpResponse:
     """The stored grant cannot be opened any more; a new one can be made."""
-    return _needs_reconnect(provider_errors.NeedsReconnect("The stored grant cannot be opened.", provider="salesforce"))
+    return _needs_reconnect(
+        provider_errors.NeedsReconnect("The stored grant cannot be opened.", provider=error.provider)
+    )
 
 
 def _database_away(error: Any) -> HttpResponse:

@@ -30,7 +30,7 @@ def refuse_bad_configuration() -> None:
 def start(role: str) -> None:
     """For web and worker processes, after Django's set-up. `role` is what the others call this process."""
     from organizations import epochs
-    from vault import clock, heartbeat, suspicion, underway
+    from vault import clock, heartbeat, suspicion, underway, upkeep
     from vault.checks import refuse_wrong_key
     from vault.clients import warm_up
 
@@ -38,6 +38,7 @@ def start(role: str) -> None:
     refuse_bad_configuration()
     refuse_wrong_key()
     suspicion.look()
+    upkeep.import_spool()  # before anybody asks; no reason not to start where it fails
     clock.warn()
     Finalize(None, underway.renewals.drain, exitpriority=100)  # also where a worker of granian leaves by os._exit
     warm_up()

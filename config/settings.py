@@ -18,6 +18,8 @@ PUBLIC_URL = env.read("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 TRUSTED_PROXIES = env.read_list("TRUSTED_PROXIES")
 SIGN_UP = env.read("SIGN_UP", "open")
 DEBUG = False
+DEFAULT_EXCEPTION_REPORTER = "config.reports.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.reports.Nothing"
 
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
@@ -212,6 +214,12 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+#: A queue that takes connections and never answers must not keep a person waiting: who enqueues hears of it within
+#: about 2 s (one second for each answer, one repetition), and the timetable finds what was left. `max_retries` is
+#: kombu's for a connection that is opened on the way; workers and beat go on trying, for ever.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1.0, "socket_timeout": 1.0, "max_retries": 0}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.0}
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_SEND_TASK_EVENTS = False
 

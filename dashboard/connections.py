@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.gates import administrators_only, members_only
 from organizations import devices
 from organizations.models import Member
-from vault import dialects, mailboxes, revocation, standing
+from vault import dialects, revocation, standing
 from vault.clients import reconnect_url
 from vault.models import Connection
 
@@ -84,9 +84,11 @@ def _end_for(member: Member, connection_id: UUID) -> HttpResponse:
 
 def _to_end(member: Member, connection_id: UUID) -> Connection:
     """A live connection that this member may end: his own, or as an administrator a colleague's. Raises Http404."""
-    rows = Connection.objects.exclude(state__in=mailboxes.ENDED).select_related("member")
     reach = {"organization_id": member.organization_id} if member.is_administrator else {"member": member}
-    return get_object_or_404(rows.filter(**reach), pk=connection_id)
+    row = get_object_or_404(standing.rows().filter(**reach).select_related("member"), pk=connection_id)
+    if not standing.is_live(row):
+        raise Http404
+    return row
 
 
 @require_POST

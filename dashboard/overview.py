@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.gates import administrators_only
 from organizations.models import Member
-from vault import clock, dialects, farewell, mailboxes, standing
+from vault import clock, dialects, farewell, standing
 from vault.farewell import Told
 from vault.models import Connection
 from vault.revocation import Ending
@@ -64,7 +64,7 @@ def _rows(reader: Member) -> list[Row]:
     found = standing.rows().filter(organization_id=reader.organization_id).select_related("member")
     now = clock.now()
     rows = [
-        Row(row, dialects.label(row.provider), standing.status_of(row, now), row.state not in mailboxes.ENDED)
+        Row(row, dialects.label(row.provider), standing.status_of(row, now), standing.is_live(row))
         for row in found.order_by("member__name", "member__username", "provider")
     ]
     return sorted(rows, key=lambda row: _TONES.index(row.status.tone))

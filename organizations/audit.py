@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 Fact = str | int | bool | None | list[str]
 _GENESIS = b"\0" * 32
 _BROKEN = b"broken"
+#: "Organization" of what an operator does for the whole installation; verified like any other chain.
+INSTALLATION = UUID(int=0)
 
 
 class OrganizationGone(RuntimeError):
@@ -133,7 +135,7 @@ def _end_of_chain(organization_id: UUID) -> tuple[int, bytes]:
 def _beginning(organization_id: UUID) -> tuple[int, bytes]:
     """A chain begins with its organization. What still runs for one that was destroyed must not begin another: the
     two went under the lock that we hold (erasing_rows.py)."""
-    if not Organization.objects.filter(pk=organization_id).exists():
+    if organization_id != INSTALLATION and not Organization.objects.filter(pk=organization_id).exists():
         raise OrganizationGone("The organization of an audit entry is gone.")
     return 0, _GENESIS
 

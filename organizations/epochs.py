@@ -1,7 +1,8 @@
 """Counters that tell every process what to drop from its RAM. Works with the queue down; never carries data.
 
 Kinds: "connection" (a grant changed; key: connection id), "cards" (what a grant's person sees changed; connection id),
-"member" (member id), "organization" (organization id), "token" (a member's OAuth tokens; member id)."""
+"member" (member id), "organization" (organization id), "keys" (its data keys are gone; organization id), "token" (a
+member's OAuth tokens; member id)."""
 
 import logging
 import os
@@ -14,11 +15,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("connection", "cards", "member", "organization", "token")
+KINDS = ("connection", "cards", "member", "organization", "keys", "token")
 #: A transaction that bumps may commit this many seconds after its statement ran and is still seen.
 OVERLAP = 30.0
 #: After this many seconds without a poll nobody knows what was missed, so everything is dropped.
 BLIND_AFTER = 10.0
+#: Leases are used only within so many seconds of the last poll: what ended right after it is used no later than five
+#: seconds after its end, the start of the use included (G8).
+PROMPT_FOR = 4.0
 #: Seconds after a loss of the database in which the pool is looked through; its connections do not all die at once.
 WEED_FOR = 5.0
 
@@ -112,13 +116,18 @@ class Poller:
     def is_fresh(self) -> bool:
         return self.is_alive and time.monotonic() - self._last_success <= BLIND_AFTER
 
+    @property
+    def is_prompt(self) -> bool:
+        return self.is_alive and time.monotonic() - self._last_success <= PROMPT_FOR
+
     def poll(self) -> None:
         """One indexed query. Raises DatabaseError when the database does not answer."""
+        asked = time.monotonic()  # what ends while the answer is on its way may not be in it
         with self._database.cursor() as cursor:
             cursor.execute(_POLL, [OVERLAP])
             rows = {(kind, key): version for kind, key, version in cursor.fetchall()}
         was_blind = time.monotonic() - self._last_success > BLIND_AFTER
-        self._last_success = time.monotonic()
+        self._last_success = asked
         seen, self._seen = self._seen, rows
         changed = [name for name, version in rows.items() if version > seen.get(name, 0)]
         for kind, key in [(kind, "*") for kind in KINDS] if was_blind else changed:
@@ -183,6 +192,11 @@ def start_polling(interval: float = 1.0) -> None:
 def is_fresh() -> bool:
     """Whether this process would hear of a change now."""
     return _poller is not None and _poller.is_fresh
+
+
+def is_prompt() -> bool:
+    """Whether the last look was so lately that what this process holds ended PROMPT_FOR seconds ago at the most."""
+    return _poller is not None and _poller.is_prompt
 
 
 def stop_polling() -> None:

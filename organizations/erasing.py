@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from organizations import audit, certificate, epochs, erasing_queue, locks, named
 from organizations.models import Destruction, Member, Organization
-from organizations.registries import Withdrawn, erasers, revokers, unsubscribers
+from organizations.registries import Withdrawn, erasers, needs, revokers, unsubscribers
 
 #: Every process has heard of an epoch after this many seconds, or trusts nothing that it holds.
 HEARD_BY_ALL = epochs.BLIND_AFTER + 2.0
@@ -52,11 +52,20 @@ def find(text: str) -> UUID:
     raise NoSuchOrganization("There is no organization with this id.")
 
 
-def destroy(organization_id: UUID, patience: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def destroy(
+    organization_id: UUID, patience: float, tell: Callable[[str], None], *, keys_are_lost: bool = False
+) -> dict[str, Any]:
     """Do all of it, or what a killed run has left; returns the signed certificate, not yet written anywhere.
 
-    `patience`: seconds to wait for a provider that confirms nothing. Raises NoSuchOrganization, StillThere."""
+    `patience`: seconds to wait for a provider that confirms nothing. `keys_are_lost`: what they alone open is given up.
+    Raises NoSuchOrganization, StillThere, CannotGoOn (before anything is begun, where that is known by then)."""
+    if not keys_are_lost:
+        for _, needed in needs:
+            needed.require(organization_id)
     begin(organization_id)
+    if keys_are_lost:
+        for _, needed in needs:
+            needed.give_up(organization_id)
     for step in STEPS:
         tell(step.__doc__ or "")
         step(Destruction.objects.get(pk=organization_id), patience)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from organizations import audit
@@ -24,16 +24,17 @@ def normalise(username: str) -> str:
 
 def open_for(username: str, organization: Organization | None) -> Invitation | None:
     """The unused, unexpired invitation of this username; `organization` None: one to found an organization."""
-    return (
-        Invitation.objects.select_for_update()
-        .filter(
-            organization=organization,
-            salesforce_username=username.strip().lower(),
-            accepted_at=None,
-            expires_at__gt=timezone.now(),
-        )
-        .first()
-    )
+    return _open(username, organization).select_for_update().first()
+
+
+def is_open_for(username: str) -> bool:
+    """Whether this username may found an organization; asked beforehand, so nothing is locked."""
+    return _open(username, None).exists()
+
+
+def _open(username: str, organization: Organization | None) -> QuerySet[Invitation]:
+    mine = Invitation.objects.filter(organization=organization, salesforce_username=username.strip().lower())
+    return mine.filter(accepted_at=None, expires_at__gt=timezone.now())
 
 
 def may_invite_as(actor: Member, role: Role) -> bool:

@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass, fields
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -66,13 +66,21 @@ CLOSING = "The account of this organization is being closed, so nobody can sign 
 ENDED = "An administrator has ended your access to this organization."
 
 
-def join(arrival: Arrival) -> Member:
-    """Return the member this person is, made or refreshed. Raises NotWelcome."""
+def wait_for_turn(salesforce_org_id: str) -> None:
+    """One at a time until the transaction ends, else two colleagues both found the organization. Before any row is
+    locked: who holds a row and waits here would wait for whoever is here and wants that row."""
+    locks.one_at_a_time("join", salesforce_org_id)
+
+
+def join(arrival: Arrival, new_id: UUID | None = None) -> Member:
+    """Return the member this person is, made or refreshed. Raises NotWelcome.
+
+    `new_id`: the organization's, should it be founded now."""
     with transaction.atomic():
-        locks.one_at_a_time("join", arrival.salesforce_org_id)  # else two colleagues both found the organization
+        wait_for_turn(arrival.salesforce_org_id)
         organization = Organization.objects.filter(salesforce_org_id=arrival.salesforce_org_id).first()
         if organization is None:
-            return _found(arrival)
+            return _found(arrival, new_id or uuid4())
         if organization.ending_since is not None:
             raise NotWelcome(CLOSING)
         _refresh_organization(organization, arrival)
@@ -81,11 +89,17 @@ def join(arrival: Arrival) -> Member:
         return _admit(organization, arrival) if member is None else _welcome_back(member, arrival)
 
 
-def _found(arrival: Arrival) -> Member:
+def may_found(username: str) -> bool:
+    """Whether whoever comes from an organization that is not here yet may found it."""
+    return settings.SIGN_UP == "open" or invitations.is_open_for(username)
+
+
+def _found(arrival: Arrival, new_id: UUID) -> Member:
     invitation = invitations.open_for(arrival.username, None)
     if settings.SIGN_UP != "open" and invitation is None:
         raise NotWelcome(NOT_INVITED)
     organization = Organization.objects.create(
+        pk=new_id,
         salesforce_org_id=arrival.salesforce_org_id,
         name=arrival.organization_name[:255],
         is_sandbox=arrival.is_sandbox,

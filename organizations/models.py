@@ -239,7 +239,7 @@ class AuditHead(models.Model):
 class Epoch(models.Model):
     """A counter that rooms bump and every process polls, to drop what it keeps in RAM. See `epochs.py`."""
 
-    kind = models.CharField(max_length=20)  # "connection", "cards", "member", "organization", "token"
+    kind = models.CharField(max_length=20)  # "connection", "cards", "member", "organization", "keys", "token"
     key = models.CharField(max_length=64)
     version = models.BigIntegerField(default=1)
     changed_at = models.DateTimeField(db_index=True)

@@ -44,7 +44,7 @@ class RamCache(Generic[K, V]):
         if others is not None:
             return self._after(others, key, load)
         try:
-            return self._load(key, load, before)
+            return self._keep(key, load, before)
         finally:
             self._end(key, mine)
 
@@ -54,9 +54,15 @@ class RamCache(Generic[K, V]):
             self._end(key, others)
         with self._lock:
             found, before = self._entries.get(key), self._drops
-        return found if found is not None else self._load(key, load, before)
+        return found if found is not None else self._keep(key, load, before)
 
-    def _load(self, key: K, load: Callable[[], V], before: int) -> V:
+    def load(self, key: K, load: Callable[[], V]) -> V:
+        """What `load` returns, kept. For callers who see to it themselves that one loads while others wait."""
+        with self._lock:
+            before = self._drops
+        return self._keep(key, load, before)
+
+    def _keep(self, key: K, load: Callable[[], V], before: int) -> V:
         value = load()
         with self._lock:
             if self._drops == before:

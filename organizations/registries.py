@@ -60,6 +60,21 @@ class Withdrawn:
     advice: str = ""
 
 
+class CannotGoOn(RuntimeError):
+    """Something stands in the way that an operator can mend; the message says what. What was done so far holds, and
+    the same command goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a room needs before it can end anything of an organization at its providers."""
+
+    #: Raises CannotGoOn where it is missing.
+    require: Callable[[UUID], None]
+    #: The operator says that it is lost for good: what needs it is given up, and `require` asks for it no more.
+    give_up: Callable[[UUID], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Eraser:
     """A room's part in destroying an organization. All run outside a transaction and may run again after a crash."""
@@ -77,6 +92,8 @@ connection_examiners: Registry[Callable[[UUID], Iterable[Finding]]] = Registry()
 doctor_pages: Registry[Callable[[], str]] = Registry()
 #: () -> findings. May take seconds; must not raise for a fault that it is there to find.
 doctor_checks: Registry[Callable[[], Iterable[Finding]]] = Registry()
+#: Asked before an organization's destruction is begun or taken up again.
+needs: Registry[Needed] = Registry()
 #: In the order of registration, lower rooms first; an organization is erased from the last to the first.
 erasers: Registry[Eraser] = Registry()
 #: (organization id, seconds to wait without progress) -> what providers confirmed. Subscriptions go while grants live.

@@ -47,7 +47,8 @@ class TokenSet:
     `lifetime`: seconds from the answer on, None where the provider says nothing (Salesforce); whoever keeps it computes
     the end by the database's clock (V22). `refresh_lifetime`: seconds until the refresh token ends by itself, where
     announced. `identity`: the provider's stable id of the person, "" where the answer does not say. `account`: who that
-    is, as far as a checked id_token says it (fresh exchange only)."""
+    is, as far as a checked id_token says it (fresh exchange only). `access_token` is empty where only the refresh token
+    was of use (`OAuth.parse`, `partly`)."""
 
     access_token: Secret
     refresh_token: Secret | None

@@ -84,5 +84,14 @@ class Transient(ProviderError):
         self.outcome_unknown = outcome_unknown
 
 
+class FreshTokenRefused(Transient):
+    """A provider's API refuses even the access token that its token endpoint has just issued. That is trouble of the
+    API's, and no verdict on the grant: only the token endpoint gives one (I6)."""
+
+    def __init__(self, provider: str, label: str) -> None:
+        text = f"{label} refuses even a fresh token of this connection just now; we try again later."
+        super().__init__(text, provider=provider, code="token_refused")
+
+
 class HostNotAllowed(ProviderError):
     """A host that is neither the provider's own nor one of the operator's; nothing was sent to it."""

@@ -20,9 +20,10 @@ from providers.base import Account, AuthorizeRequest, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError, RateLimited, Transient
 from providers.http import Bearer, SecretForm, Session, ask
 from providers.kept import Kept
-from providers.token_answers import has_usable_tokens, json_object, retry_after, text_of
+from providers.token_answers import error_in, has_usable_tokens, json_object, refresh_token_alone, retry_after, text_of
 
 METADATA_SECONDS = 3600.0
+_WHOSE = ("refresh_token", "id", "id_token")  # `id`: Salesforce's identity URL
 MOST_LOGIN_URLS = 256  # anybody may type one, before signing in
 
 
@@ -126,11 +127,17 @@ class OAuth(Protocol):
         """Ask for a new access token, once. Raises Transient only; what the answer means says `parse`."""
         ...
 
-    def parse(self, raw: RawAnswer, origins: Collection[str]) -> TokenSet:
+    def parse(self, raw: RawAnswer, origins: Collection[str], *, partly: bool = False) -> TokenSet:
         """What a token endpoint answered. Whose it is and what it leaves out (V10, V11) is for the vault to weigh.
+        `partly`: read, too, where nothing but the refresh token is of use, since it may have replaced another.
 
         Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), HostNotAllowed (V12),
         RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
+        ...
+
+    def remnant(self, raw: RawAnswer) -> TokenSet:
+        """What is needed to end the tokens of an answer that is never used: the refresh token and whose it is, as far
+        as it says so, whatever host it names."""
         ...
 
     def app_of(self, client_id: str) -> str:
@@ -142,7 +149,8 @@ class OAuth(Protocol):
         ...
 
     def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """Returns when the token is gone or was gone already. Raises Transient. Only where `revokes`."""
+        """Returns when the provider has said that the token is gone, or was gone already. Raises Transient for anything
+        else. Only where `revokes`."""
         ...
 
     def works(self, token: Secret, api_url: str, http: Session) -> bool:
@@ -168,6 +176,7 @@ class StandardOAuth(ABC):
     revokes_all = False
     ending_advice = ""
     _refusals: frozenset[int] = frozenset({401})  # the statuses by which its API refuses a token
+    _gone: frozenset[str] = frozenset({"invalid_token"})  # the errors by which it says that there is nothing to revoke
 
     def app_of(self, client_id: str) -> str:
         return client_id
@@ -232,18 +241,29 @@ class StandardOAuth(ABC):
         fields: dict[str, str | Secret] = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return _post(server.token_endpoint, client, fields, http)
 
-    def parse(self, raw: RawAnswer, origins: Collection[str]) -> TokenSet:
+    def parse(self, raw: RawAnswer, origins: Collection[str], *, partly: bool = False) -> TokenSet:
         """Raised here, in a frame that holds nothing but secrets: a traceback page shows local variables."""
-        found = self._read(raw, origins)
+        found = self._read(raw, origins, partly)
         if isinstance(found, ProviderError):
             raise found
         return found
 
+    def remnant(self, raw: RawAnswer) -> TokenSet:
+        fields = json_object(raw.body.reveal())
+        unusable = () if refresh_token_alone(fields) else ("refresh_token",)
+        return self._token_set({name: fields[name] for name in _WHOSE if name in fields and name not in unusable}, ())
+
     def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """RFC 7009: a token that the provider does not know (any other 4xx) is gone already."""
-        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}))
-        if response.status_code == 429 or not (200 <= response.status_code < 300 or 400 <= response.status_code < 500):
-            raise Transient(f"{self.label} could not revoke the connection just now.", provider=self.name)
+        """RFC 7009, 2.2: 200 says that it is gone, also where it was gone before; some say that by a 400 (`_gone`).
+        Whatever else comes, a gateway's 401 or 404 too, is no answer: the token must be taken to live on (2.2.1)."""
+        headers = {"Accept": "application/json"}
+        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}), headers=headers)
+        if response.status_code in (200, 204) or (
+            response.status_code == 400 and error_in(response.text) in self._gone
+        ):
+            return
+        text, wait = f"{self.label} has not confirmed the end of the connection.", response.headers.get("Retry-After")
+        raise Transient(text, provider=self.name, retry_after=retry_after(wait) or 5.0)
 
     def _key(self, login_url: str, http: Session) -> tuple[str, str, frozenset[str]]:
         origins = http.settings.origins
@@ -253,11 +273,13 @@ class StandardOAuth(ABC):
         """Further parameters of the authorization request."""
         return {name: value for name, value in (("prompt", prompt), ("login_hint", login_hint)) if value}
 
-    def _read(self, raw: RawAnswer, origins: Collection[str]) -> TokenSet | ProviderError:
+    def _read(self, raw: RawAnswer, origins: Collection[str], partly: bool) -> TokenSet | ProviderError:
         fields = json_object(raw.body.reveal())
+        whole = fields if has_usable_tokens(fields) else {}
+        usable = whole or (refresh_token_alone(fields) if partly else {})
         try:
-            if raw.status == 200 and has_usable_tokens(fields):
-                return self._token_set(fields, origins)
+            if raw.status == 200 and usable:
+                return self._token_set(usable, origins)
             return self._failure(raw, fields)
         except ProviderError as error:
             return error.with_traceback(None)

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from providers.base import Account, Secret, TokenSet
 
 _SECRETS = frozenset({"access_token", "refresh_token", "id_token"})
 _TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.12: anything else cannot go into a header again
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 appendix A.4: what no column refuses, either
 _LONGEST_WAIT = 3600.0
 
 
@@ -29,14 +31,20 @@ def has_usable_tokens(fields: Mapping[str, Any]) -> bool:
     return _is_sendable(access) and (refresh is None or refresh == "" or _is_sendable(refresh))
 
 
+def refresh_token_alone(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same answer without its access token, where its refresh token at least can be sent; else {}."""
+    rest = {name: value for name, value in fields.items() if name != "access_token"}
+    return rest if _is_sendable(fields.get("refresh_token")) else {}
+
+
 def token_set(
     fields: Mapping[str, Any], *, api_url: str = "", identity: str = "", account: Account | None = None
 ) -> TokenSet:
-    """The fields of RFC 6749 section 5.1; the provider's own are the caller's."""
+    """The fields of RFC 6749 section 5.1, but for words that are no scopes; the provider's own are the caller's."""
     return TokenSet(
-        access_token=fields["access_token"],
+        access_token=fields.get("access_token") or Secret(""),
         refresh_token=fields.get("refresh_token") or None,
-        scopes=tuple(text_of(fields.get("scope")).split()),
+        scopes=tuple(word for word in text_of(fields.get("scope")).split() if _SCOPE.fullmatch(word)),
         api_url=api_url,
         identity=identity,
         lifetime=_seconds(fields.get("expires_in")),
@@ -49,6 +57,13 @@ def retry_after(header: str | None) -> float | None:
     """Seconds of a Retry-After header, an hour at most; None where there is none (or a date, which needs a clock)."""
     found = re.fullmatch(r"\s*(\d{1,6})\s*", header or "", re.ASCII)
     return min(float(found[1]), _LONGEST_WAIT) if found else None
+
+
+def error_in(text: str) -> str:
+    """The error code of a refusal, "" where there is none: JSON, or a form as Salesforce's revocation endpoint sends
+    (omniphx/forrest issue 213)."""
+    named = text_of(json_object(text).get("error"))
+    return named or next(iter(parse_qs(text[:2_000]).get("error", [])), "")
 
 
 def text_of(value: object) -> str:

@@ -5,10 +5,20 @@ from functools import cache
 
 import pytest
 
-from tests import running
+from tests import loopback, running
 from tests.journeys.people import AddIn, sign_in_anew
 
 SignIn = Callable[[str, str], AddIn]
+
+loopback.guard()
+
+
+@pytest.fixture(autouse=True)
+def on_this_machine() -> Iterator[None]:
+    """No test talks to a real provider, whatever the code that it tries would answer for a host that is away."""
+    loopback.refused.clear()
+    yield
+    assert loopback.refused == []
 
 
 @pytest.fixture(scope="session")

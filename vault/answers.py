@@ -12,11 +12,11 @@ from uuid import UUID
 from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
-from organizations import audit
-from providers.base import TokenSet
-from providers.errors import HostNotAllowed, ProviderError, Transient
-from vault import cipher, dialects, grants, incidents, keys, sealing, spool, states, underway
-from vault.cipher import Place
+from organizations import audit, epochs
+from providers.base import Secret, TokenSet
+from providers.errors import HostNotAllowed, Transient
+from vault import cipher, dialects, frames, grants, incidents, keys, sealing, spool, states, underway
+from vault.cipher import Place, SealingKey
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
 from vault.models import Attempt, Connection
@@ -27,8 +27,11 @@ log = logging.getLogger("sidebar.vault")
 # database has forgotten (suspicion.py).
 RENEWED, REFUSED, FAILED, UNKNOWN, RESTORED = "renewed", "refused", "failed", "unknown", "restored"
 UNUSABLE, QUARANTINED, REPLACED, TAMPERED = "unusable", "quarantined", "replaced", "tampered"
+FOREIGN = "foreign"  # was quarantined, and is a stranger's (quarantine.py)
 #: How long an answer is held in memory while the database does not take it. A lease lasts longer (renewal.py).
 PATIENCE = 30.0
+#: How long one may wait on a disk: until then its key stays (rotation.py), and afterwards it is deleted unread.
+SPOOLED = timedelta(days=7)
 _LONGEST_SCOPE = 120
 
 
@@ -40,6 +43,7 @@ def _place(connection: Connection, attempt: Attempt) -> Place:
         column="sealed_answer",
         provider=connection.provider,
         generation=attempt.generation,
+        owner=str(connection.pk),
     )
 
 
@@ -48,10 +52,10 @@ def place_of(attempt: Attempt) -> Place:
     return _place(attempt.connection, attempt)
 
 
-def sealer(connection: Connection, attempt: Attempt) -> Callable[[bytes], bytes]:
-    """A function that seals this attempt's answer without needing the key store any more."""
-    key, place = keys.primary_key(connection.organization_id), _place(connection, attempt)
-    return lambda body: cipher.seal(body, place, key)
+def sealer(connection: Connection, attempt: Attempt, key: SealingKey | None = None) -> Callable[[bytes], bytes]:
+    """A function that seals this attempt's answer without needing the key store any more. `key`: opened before."""
+    opened, place = key or keys.primary_key(connection.organization_id), _place(connection, attempt)
+    return frames.emptied(lambda body: cipher.seal(body, place, opened))
 
 
 def keep(attempt_id: UUID, blob: bytes) -> None:
@@ -81,12 +85,15 @@ def _commit(attempt_id: UUID, blob: bytes) -> None:
 
 
 def import_spool() -> int:
-    """Take over what an outage left on disk; returns how many answers."""
+    """Take over what an outage left on disk; returns how many answers. One that is too old may have lost its key."""
     count = 0
     for attempt_id, blob in spool.waiting():
-        _commit(attempt_id, blob)
+        if Attempt.objects.filter(pk=attempt_id, started_at__lt=Now() - SPOOLED).exists():
+            log.error("the answer of attempt %s has waited on a disk for too long: deleted", attempt_id)
+        else:
+            _commit(attempt_id, blob)
+            count += 1
         spool.remove(attempt_id)
-        count += 1
     return count
 
 
@@ -97,12 +104,20 @@ def close(attempt: Attempt, outcome: str) -> None:
     Attempt.objects.filter(pk=attempt.pk).update(outcome=outcome, ended_at=Now(), **changes)
 
 
+def wipe(attempt: Attempt) -> None:
+    Attempt.objects.filter(pk=attempt.pk).update(sealed_answer=None)
+
+
+def remnant(attempt: Attempt) -> TokenSet:
+    """Refresh token and person of an answer that was kept apart, for ending it only. Raises TokenTampered, KeyGone."""
+    return dialects.remnant_of(_opened(attempt), attempt.connection.provider)
+
+
 def understand(attempt: Attempt) -> TokenSet | None:
     """None where there is nothing to be used in it, and the grant is another by now."""
     provider = attempt.connection.provider
     try:
-        body = sealing.unseal(bytes(attempt.sealed_answer or b""), _place(attempt.connection, attempt))
-        return dialects.tokens_in(body, provider)
+        return dialects.tokens_in(_opened(attempt), provider)
     except (TokenTampered, KeyGone) as error:
         log.error("the kept answer of attempt %s does not open: %s", attempt.pk, type(error).__name__)
         reason = f"What {dialects.label(provider)} answered does not open any more. An administrator has been told."
@@ -110,10 +125,14 @@ def understand(attempt: Attempt) -> TokenSet | None:
     except HostNotAllowed:  # V12
         reason = f"{dialects.label(provider)} named a host that is not allowed. An administrator has been told."
         _give_up(attempt, QUARANTINED, reason, incidents.QUARANTINED, "host_not_allowed")
-    except ProviderError as error:
+    except Transient as error:
         _note_nonsense(attempt, error)
         raise
     return None
+
+
+def _opened(attempt: Attempt) -> Secret:
+    return Secret(sealing.unseal(bytes(attempt.sealed_answer or b""), _place(attempt.connection, attempt)).decode())
 
 
 def quarantine(attempt: Attempt) -> None:
@@ -131,7 +150,8 @@ def _give_up(attempt: Attempt, outcome: str, reason: str, kind: str, cause: str 
         row = lock(attempt)
         if row is None:
             return
-        verdict = states.condemn(row.pk, attempt.generation, reason, cause=cause, result=outcome, incident=kind)
+        at = (row.pk, attempt.generation)
+        verdict = states.condemn(*at, reason, cause=cause, result=outcome, incident=kind, attempt=attempt.pk)
         if verdict is None:
             incidents.record(kind, row.organization_id, row)
         close(attempt, outcome)
@@ -147,10 +167,14 @@ def lock(attempt: Attempt) -> Connection | None:
     return row if pending.exists() else None
 
 
-def _note_nonsense(attempt: Attempt, error: ProviderError) -> None:
+def _note_nonsense(attempt: Attempt, error: Transient) -> None:
+    """A page of a gateway, say: the provider behind it may have rotated, so where re-use is punished it counts like no
+    answer at all (V9)."""
+    error.outcome_unknown = not dialects.of(attempt.connection.provider).sends_unknown_again
     with transaction.atomic():
-        states.degrade(attempt.connection_id, attempt.generation, str(error))
-        close(attempt, UNUSABLE)
+        at = (attempt.connection_id, attempt.generation)
+        states.degrade(*at, str(error), may_be_lost=error.outcome_unknown, attempt=attempt.pk)
+        close(attempt, UNKNOWN if error.outcome_unknown else UNUSABLE)
 
 
 def adopt_if_current(attempt: Attempt, tokens: TokenSet) -> str:
@@ -164,9 +188,25 @@ def adopt_if_current(attempt: Attempt, tokens: TokenSet) -> str:
         grant = grants.load(row)
         if not is_same_person(tokens, grant, row.provider):
             return QUARANTINED
-        adopt(row, grant, renewed(grant, tokens, attempt))
+        if not tokens.access_token:
+            _keep_refresh_token(row, renewed(grant, tokens, attempt), attempt)
+            close(attempt, UNUSABLE)
+            return UNUSABLE
+        adopt(row, grant, renewed(grant, tokens, attempt), attempt)
         close(attempt, RENEWED)
         return RENEWED
+
+
+def _keep_refresh_token(row: Connection, new: Grant, attempt: Attempt) -> None:
+    """All else in the answer was of no use, but the old one may be used up: the new one is what comes next (I2, I3)."""
+    grants.store(row, new)
+    facts: dict[str, Any] = {"generation": row.generation, "fence": row.generation, "attempt": str(attempt.pk)}
+    audit.record(row.organization_id, "task:renewal", "token.rotated", row.pk, UNUSABLE, **facts)
+    states.degrade(row.pk, row.generation, str(unusable(row.provider)), attempt=attempt.pk)
+
+
+def unusable(provider: str) -> Transient:
+    return Transient(f"{dialects.label(provider)}'s token endpoint gave no usable answer.", provider=provider)
 
 
 def is_same_person(tokens: TokenSet, grant: Grant, provider: str) -> bool:
@@ -174,7 +214,10 @@ def is_same_person(tokens: TokenSet, grant: Grant, provider: str) -> bool:
 
 
 def renewed(grant: Grant, tokens: TokenSet, attempt: Attempt) -> Grant:
-    """Its end is counted from before the call, by the database's clock: at most a call too early, never late (V22)."""
+    """Its end is counted from before the call, by the database's clock: at most a call too early, never late (V22).
+    Without a new access token all that is said of the old one stays."""
+    if not tokens.access_token:
+        return grant.renewed(refresh_token=tokens.refresh_token)
     lifetime = tokens.lifetime
     return grant.renewed(
         access_token=tokens.access_token,
@@ -185,16 +228,23 @@ def renewed(grant: Grant, tokens: TokenSet, attempt: Attempt) -> Grant:
     )
 
 
-def adopt(row: Connection, old: Grant, new: Grant) -> None:
-    """Make `new` the grant of a locked row: seal, bump, mend, audit; also a move to another host, which the allow-list
-    has accepted (V12)."""
+def adopt(row: Connection, old: Grant, new: Grant, attempt: Attempt) -> None:
+    """Make `new` the grant of a locked row: seal, bump, mend, audit; also other scopes, and a move to another host,
+    which the allow-list has accepted (V12)."""
     grants.store(row, new)
+    states.renewed(row)
     if new.scopes != old.scopes:
-        row.scopes = [scope[:_LONGEST_SCOPE] for scope in new.scopes]
-        row.save(update_fields=["scopes"])
-    states.mend(row)
+        _note_scopes(row, new)
     if new.api_url != old.api_url:
         audit.record(row.organization_id, "task:renewal", "connection.host_changed", row.pk, host=new.api_url)
     token = grants.fingerprint(new.access_token)
     facts: dict[str, Any] = {"generation": row.generation, "fence": row.generation, "token": token}
-    audit.record(row.organization_id, "task:renewal", "token.renewed", row.pk, **facts)
+    audit.record(row.organization_id, "task:renewal", "token.renewed", row.pk, attempt=str(attempt.pk), **facts)
+
+
+def _note_scopes(row: Connection, new: Grant) -> None:
+    """Features are refused by them (`consent.require`), in every process."""
+    row.scopes = [scope[:_LONGEST_SCOPE] for scope in new.scopes]
+    row.save(update_fields=["scopes"])
+    audit.record(row.organization_id, "task:renewal", "connection.scopes_changed", row.pk, scopes=row.scopes)
+    epochs.bump("connection", row.pk)

@@ -31,7 +31,8 @@ class MissingScopeShape(ScopeShape):
 
 
 class ConnectionShape(serializers.Serializer[Any]):
-    """One grant. `reason` says in plain words why it is not healthy, `advice` what to do; both empty while it is.
+    """One grant. `reason` says in plain words why it is not healthy, `advice` what to do; while it is, the one is
+    empty, and the other only says when the provider ends it by itself, where that is known.
 
     Healthy means accepted by the provider within the last day; `proven_at` is when it last was. `account` is your own
     user name or address there, where we keep it."""

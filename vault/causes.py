@@ -1,12 +1,15 @@
 """Why a connection or a sign-in fails, in plain words, and the screen at the provider where somebody mends it.
 
-The one home of these texts: `doctor` prints them, and docs/doctor.md is made from them (`manage.py doctor --screens`).
+The one home of these texts: `doctor` prints them, pages tell them to the person, and docs/doctor.md is made from them
+(`manage.py doctor --screens`). So they are written for whoever reads, and name nobody.
 Sources of the screens: help.salesforce.com "Manage OAuth Access Policies for a Connected App", "Prepare for Connected
 App Usage Restrictions Change" (005132365) and "Manage External Client Apps"; developers.google.com/identity/protocols/
 oauth2 "#expiration" and "production-readiness"; learn.microsoft.com/entra "grant-admin-consent",
 "reference-error-codes" and "assign-user-or-group-access-portal"."""
 
 from dataclasses import dataclass
+
+from vault.errors import NotAllowedHere
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ PERSON, ADMINISTRATOR, OPERATOR = "the person", "the customer's administrator", 
 ITSELF = "itself"
 #: Codes of what passes: no answer, and any other trouble whose code nobody knows.
 UNREACHABLE, PASSING = "unreachable", "passing"
+#: Of what is stored, and not of the provider.
+SEAL_BROKEN = "seal_broken"
 _RECONNECT = "Dashboard, Connections, Connect again."
 _SF_APP = "Setup, External Client App Manager (or Manage Connected Apps), this app, Policies"
 _ENTRA = "Microsoft Entra admin center, Entra ID, Enterprise apps, this app"
@@ -44,6 +49,18 @@ _ANYWHERE = {
         OPERATOR,
         "If the host is yours, name it in the provider's settings (README); if not, find out who answered.",
     ),
+    SEAL_BROKEN: Cause(
+        "What is stored does not open any more: its row was changed or put back, or its key is gone.",
+        PERSON,
+        _RECONNECT,
+        "The audit log (incident.recorded) says since when. More than one: was a database or the key store restored?",
+    ),
+    "token_refused": Cause(
+        "The provider renews the connection, and its API refuses the renewed token all the same; we keep trying.",
+        ITSELF,
+        "If it lasts: disconnect and connect again. Salesforce: an administrator looks at the session and IP settings "
+        "of the person's profile.",
+    ),
     "clock": Cause(
         "The clock of one of our machines is wrong, so sign-in tokens look expired or not yet valid.",
         OPERATOR,
@@ -63,16 +80,16 @@ _ANYWHERE = {
 }
 _SALESFORCE = {
     "app_not_installed": Cause(
-        "The app is not installed in the customer's org; Salesforce lets nobody in through an uninstalled app.",
+        "The app is not installed in the Salesforce org, and Salesforce lets nobody in through one that is not.",
         ADMINISTRATOR,
         "Setup, Connected Apps OAuth Usage, Install beside the app (an External Client App: Setup, External Client App "
         "Manager, install its package). For single testers: permission “Approve Uninstalled Connected Apps”.",
     ),
     "app_blocked": Cause(
-        "An administrator has blocked the app.", ADMINISTRATOR, "Setup, Connected Apps OAuth Usage, Unblock."
+        "A Salesforce administrator has blocked the app.", ADMINISTRATOR, "Setup, Connected Apps OAuth Usage, Unblock."
     ),
     "admin_approval": Cause(
-        "The app is open to admin-approved users only, and this person is none of them.",
+        "The app is open to admin-approved users only, and this user is none of them.",
         ADMINISTRATOR,
         f"{_SF_APP}, “Admin approved users are pre-authorized”: add the person's profile or a permission set there.",
     ),
@@ -106,7 +123,8 @@ _AT_GOOGLE = {
     "app_in_testing": Cause(
         "The app is in testing at Google, and the account is none of its test users.",
         OPERATOR,
-        f"{_GOOGLE}, Audience: publish the app, or add the account to the test users.",
+        f"{_GOOGLE}, Audience: publish the app, or add the account to the test users, for whom access ends after seven "
+        "days.",
     ),
     "session_control": Cause(
         "The Workspace's session control asks for a new sign-in.",
@@ -114,12 +132,14 @@ _AT_GOOGLE = {
         "Google Admin console, Security, Google Cloud session control: exempt this app, or the person connects again.",
     ),
     "admin_policy": Cause(
-        "The Workspace administrator does not allow the app.",
+        "The Google Workspace administrator does not allow the app.",
         ADMINISTRATOR,
         "Google Admin console, Security, API controls, App access control: trust this app, by its client id.",
     ),
     "org_internal": Cause(
-        "The app is open to its own organization only.", OPERATOR, f"{_GOOGLE}, Audience: make the app external."
+        "The app is open only to people of the organization that set it up at Google.",
+        OPERATOR,
+        f"{_GOOGLE}, Audience: make the app external. Or choose an account of that organization.",
     ),
     "account_gone": Cause("The Google account does not exist any more.", PERSON, "Connect another account."),
     "client_disabled": Cause(
@@ -127,12 +147,14 @@ _AT_GOOGLE = {
     ),
     "client_unknown": Cause("The client was deleted at Google.", OPERATOR, f"{_GOOGLE}, Clients: make a new one."),
     "redirect_uri": Cause(
-        "Google does not know our callback address.", OPERATOR, f"{_GOOGLE}, Clients: add the redirect URI named above."
+        "Google does not know our callback address.",
+        OPERATOR,
+        f"{_GOOGLE}, Clients: add the redirect URI that `manage.py doctor` names.",
     ),
 }
 _AT_MICROSOFT = {
     "admin_approval": Cause(
-        "The directory wants an administrator's approval for this app.",
+        "An administrator of the Microsoft 365 organization has to approve the app first.",
         ADMINISTRATOR,
         f"{_ENTRA}, Security, Permissions, Grant admin consent.",
     ),
@@ -142,7 +164,7 @@ _AT_MICROSOFT = {
         f"{_RECONNECT} Where people may not consent themselves: {_ENTRA}, Security, Permissions, Grant admin consent.",
     ),
     "not_assigned": Cause(
-        "The app is open to assigned people only, and this person is none of them.",
+        "The app is open only to people to whom it was assigned, and this account is none of them.",
         ADMINISTRATOR,
         f"{_ENTRA}, Users and groups, Add user/group.",
     ),
@@ -152,7 +174,9 @@ _AT_MICROSOFT = {
         "Microsoft Entra admin center, Protection, Conditional Access; which policy it was is in Sign-in logs.",
     ),
     "tenant": Cause(
-        "The account is of a directory that may not use the app, or a private one.", PERSON, "Choose a work account."
+        "The account belongs to another organization than the app is open to, or is a private one.",
+        PERSON,
+        "Choose a work account; private ones (outlook.com, hotmail.com) cannot be connected.",
     ),
     "sign_in_again": Cause("The directory asks for a new sign-in with all its checks.", PERSON, _RECONNECT),
     "signed_out": Cause("The password was changed or sessions were ended.", PERSON, _RECONNECT),
@@ -162,7 +186,9 @@ _AT_MICROSOFT = {
         "The account is switched off or gone.", ADMINISTRATOR, "Microsoft Entra admin center, Users, this user."
     ),
     "client_unknown": Cause(
-        "The directory does not know the app.", OPERATOR, f"{_REGISTRATION}, Authentication: supported account types."
+        "The Microsoft 365 organization does not know the app.",
+        OPERATOR,
+        f"{_REGISTRATION}, Authentication: supported account types.",
     ),
     "client_secret": Cause(
         "Microsoft does not accept our client secret.", OPERATOR, f"{_REGISTRATION}, Certificates & secrets."
@@ -179,7 +205,7 @@ _AT_MICROSOFT = {
     "redirect_uri": Cause(
         "Microsoft does not know our callback address.",
         OPERATOR,
-        f"{_REGISTRATION}, Authentication, Web: add the redirect URI named above.",
+        f"{_REGISTRATION}, Authentication, Web: add the redirect URI that `manage.py doctor` names.",
     ),
 }
 _BY_PROVIDER = {"salesforce": _SALESFORCE, "google": _AT_GOOGLE, "microsoft": _AT_MICROSOFT}
@@ -193,6 +219,26 @@ def of(provider: str, code: str) -> Cause:
 def advice(cause: Cause) -> str:
     """What `doctor` says to do, and by whom."""
     return f"{cause.screen} (by {cause.who}) {cause.hint}".strip()
+
+
+_MENDERS = {ADMINISTRATOR: "Your administrator", OPERATOR: "Whoever runs this product"}
+
+
+def for_person(cause: Cause, label: str, then: str = "") -> str:
+    """The same for whom it concerns: whom to ask and for which screen at `label`, and what to do `then`."""
+    mender = _MENDERS.get(cause.who)
+    return f"{mender} can mend this at {label}: {cause.screen} {then}".strip() if mender else cause.screen
+
+
+def is_for_others(cause: Cause) -> bool:
+    """Whether somebody else than the person has to mend it."""
+    return cause.who in _MENDERS
+
+
+def refusal(provider: str, label: str, code: str, then: str) -> NotAllowedHere:
+    """A provider has sent the person back without a code, and this is why."""
+    cause = of(provider, code)
+    return NotAllowedHere(cause.words, advice=(for_person(cause, label, then),), status=403, cause=code)
 
 
 def anywhere() -> dict[str, Cause]:

@@ -11,12 +11,11 @@ from organizations.ramcache import RamCache
 from providers.base import Crm
 from providers.registry import ADAPTERS
 from vault import access, consent, leases, salesforce, states
-from vault.errors import ConnectRequired
-from vault.models import Connection
+from vault.errors import ConnectRequired, TokenTampered
+from vault.leases import Lease
+from vault.models import SALESFORCE, Connection
 from vault.tokens import ConnectionTokens
 from vault.watched import Watched, note_refusal
-
-SALESFORCE = salesforce.PROVIDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +70,23 @@ def _load_ref(member_id: UUID, provider: str) -> ConnectionRef:
 def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
     """A CRM client that acts as this connection's person. `purpose` (`sidebar.lookup`) goes into the audit log.
 
-    Raises NeedsReconnect, Transient, ConnectRequired."""
+    Raises NeedsReconnect, Transient, ConnectRequired, TokenTampered."""
     tokens = ConnectionTokens(connection.id, purpose)
-    page_url = tokens.lease().page_url
+    page_url = _lease_of(connection, tokens).page_url
     crm = salesforce.crm(tokens, access.Store(connection.id), connection.organization_id, page_url)
     return Watched(
         crm,
         on_success=lambda: leases.note_success(connection.id),
         on_refusal=lambda error: note_refusal(connection.id, tokens, error),
     )
+
+
+def _lease_of(connection: ConnectionRef, tokens: ConnectionTokens) -> Lease:
+    """A lease that is held already was compared with the row when it was opened, which may name another by now."""
+    lease = tokens.lease()
+    if lease.member_id != connection.member_id:
+        raise TokenTampered("A connection names another member than its grant was given to.")
+    return lease
 
 
 def warm_up() -> None:

@@ -3,19 +3,17 @@
 Stores nothing before Salesforce has said who the person is and that the API is open to them."""
 
 import hmac
+import logging
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import NoReturn
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db import DatabaseError
 
-from organizations import audit, epochs, membership
-from organizations.membership import Arrival, NotWelcome
-from organizations.models import Member, Organization
+from organizations.membership import NotWelcome
+from organizations.models import Member
 from providers import oauth
 from providers.base import Identity, Secret
 from providers.errors import (
@@ -26,12 +24,12 @@ from providers.errors import (
     RateLimited,
     Transient,
 )
-from providers.salesforce.access import ObjectAccess
-from vault import access, dialects, grants, keys, pending, registrations, revocation, salesforce, states
-from vault.errors import NotAllowedHere
+from vault import admission, causes, dialects, pending, refused, registrations, revocation, salesforce
+from vault.errors import NotAllowedHere, VaultError
 from vault.grants import Grant
-from vault.models import Connection
 from vault.pending import Expected
+
+log = logging.getLogger("sidebar.vault")
 
 _NO_CLIENT = "This address has no Salesforce app configured yet."
 _NO_CLIENT_ADVICE = (
@@ -43,6 +41,12 @@ _HOST_ADVICE = (
     "Use Production or Sandbox, or your My Domain such as acme.my.salesforce.com, or the address of your site.",
 )
 _MIXED_UP = "The answer came from another login host than the one you were sent to. Nothing was connected."
+#: (any of these words in what Salesforce says, code of causes.py).
+_SAID = (
+    (("blocked",), "app_blocked"),
+    (("installed", "app_not_found"), "app_not_installed"),
+    (("admin_approved", "not admin approved", "app_access_denied"), "admin_approval"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,7 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
         _require_scopes(grant)
         _require_same_person(identity, signed_in)
         seen = salesforce.object_access(grant)
-        _open_keys(identity)
-        member, replaced = _store(grant, identity, seen)
+        member, replaced = admission.admit(grant, identity, seen)
     except NotWelcome as error:
         _give_up(grant, NotAllowedHere(error.reason, status=403))
     except ProviderError as error:
@@ -147,12 +150,23 @@ def _accept(grant: Grant, expected: Expected, signed_in: Member | None) -> Compl
         _give_up(grant, error)
     for discarded_id in replaced:
         revocation.finish(discarded_id)
+    _hand_over(expected.login_url, member)
     return Completed(member, expected.next)
+
+
+def _hand_over(login_url: str, member: Member) -> None:
+    """The app of this login host is the member's organization's. No reason to fail: the next sign-in tries again."""
+    try:
+        registrations.hand_over(login_url, member.organization_id)
+    except (VaultError, ProviderError) as error:
+        log.warning("an app was not handed over to its organization: %s", type(error).__name__)
 
 
 def _give_up(grant: Grant, error: Exception) -> NoReturn:
     with suppress(ProviderError):  # the person still sees the app in Salesforce and may end it there; we hold nothing
         dialects.revoke(grant, salesforce.PROVIDER)
+    with suppress(ProviderError, DatabaseError):  # where there is no database to be had, there is no log either
+        refused.record(salesforce.org_id_of(grant), grant.access_token)
     raise error from None
 
 
@@ -180,74 +194,6 @@ def _require_same_person(identity: Identity, signed_in: Member | None) -> None:
         )
 
 
-def _open_keys(identity: Identity) -> None:
-    """Before the transaction, since a key service is asked over HTTP; an organization that is new has no key yet.
-    One that is ending gets none any more: `join` will refuse it."""
-    known = Organization.objects.filter(salesforce_org_id=identity.salesforce_org_id, ending_since=None)
-    for organization_id in known.values_list("pk", flat=True):
-        keys.primary_key(organization_id)
-
-
-@transaction.atomic
-def _store(grant: Grant, identity: Identity, seen: ObjectAccess) -> tuple[Member, list[UUID]]:
-    """Member, connection, sealed grant and what the person may see: all or nothing. Returns the grants to revoke."""
-    _lock_known(identity)
-    member = membership.join(arrival_of(identity))
-    row = _locked_row(member, identity, grant)
-    earlier = grants.load_if_any(row) if row.generation else None
-    grants.store(row, grant)
-    access.save(row.pk, seen)
-    audit.record(
-        member.organization_id,
-        member,
-        "connection.connected",
-        row.pk,
-        provider=row.provider,
-        login_url=row.login_url,
-        scopes=list(grant.scopes),
-        fence=row.generation,
-        token=grants.fingerprint(grant.access_token),
-        replaced=earlier is not None,
-    )
-    epochs.bump("connection", row.pk)
-    return member, [revocation.discard(row, earlier)] if earlier and earlier.id != grant.id else []
-
-
-def _lock_known(identity: Identity) -> None:
-    """A connection's row is locked before anything else, here as in a renewal: no two can wait for each other."""
-    known = Connection.objects.filter(
-        organization__salesforce_org_id=identity.salesforce_org_id,
-        provider=salesforce.PROVIDER,
-        subject=identity.salesforce_user_id,
-    )
-    list(known.select_for_update(of=("self",)).values_list("pk"))
-
-
-def _locked_row(member: Member, identity: Identity, grant: Grant) -> Connection:
-    """The one row of this person's grant (V15), made or taken over. A re-login replaces, never adds (wire.md W4)."""
-    Connection.objects.get_or_create(
-        organization_id=member.organization_id,
-        provider=salesforce.PROVIDER,
-        subject=identity.salesforce_user_id,
-        defaults={"member": member, "login_url": grant.login_url},
-    )
-    row = Connection.objects.select_for_update().get(
-        organization_id=member.organization_id, provider=salesforce.PROVIDER, subject=identity.salesforce_user_id
-    )
-    row.member, row.login_url, row.scopes = member, grant.login_url, list(grant.scopes)
-    row.client_id = grant.client_id
-    row.save(update_fields=["member", "login_url", "scopes", "client_id"])
-    states.mend(row)
-    Connection.objects.filter(pk=row.pk).update(connected_at=Now())
-    return row
-
-
-def arrival_of(identity: Identity) -> Arrival:
-    """organizations knows nothing of providers, so the vault translates."""
-    known = asdict(identity)
-    return Arrival(**{field.name: known[field.name] for field in fields(Arrival)})
-
-
 def _unavailable(error: ProviderError) -> NotAllowedHere:
     if isinstance(error, HostNotAllowed):
         return NotAllowedHere(str(error))
@@ -260,33 +206,17 @@ def _refused(error: ProviderError) -> NotAllowedHere:
     if isinstance(error, NeedsReconnect):
         return NotAllowedHere(str(error), advice=("Start the sign-in again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
-        advice = ("Ask your Salesforce administrator for the permission “API Enabled”, then sign in again.",)
-        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
+        mended = causes.for_person(causes.of(salesforce.PROVIDER, error.code), "Salesforce", "Then sign in here again.")
+        return NotAllowedHere(str(error), advice=(mended,), status=403, cause=error.code)
     return NotAllowedHere(str(error))
 
 
 def said_by_salesforce(error: str, description: str) -> NotAllowedHere:
     """The sentence for an error that came back instead of a code. Salesforce's text is shown escaped, and cut."""
-    text = f"{error} {description}".lower()
-    if "blocked" in text or "installed" in text or "app_not_found" in text:
-        return NotAllowedHere(
-            "Your Salesforce organization has not installed this app yet, so Salesforce did not let you in.",
-            advice=(
-                "A Salesforce administrator opens Setup, Connected Apps OAuth Usage (or External Client App Manager).",
-                "There he installs or unblocks the app.",
-                "Or the administrator gives you the permission “Approve Uninstalled Connected Apps”.",
-                "Then sign in here again.",
-            ),
-            status=403,
-            cause="app_blocked" if "blocked" in text else "app_not_installed",
-        )
-    if "admin_approved" in text or "not admin approved" in text or "app_access_denied" in text:
-        return NotAllowedHere(
-            "Your Salesforce administrator has not yet allowed you to use this app.",
-            advice=("The administrator adds your profile or a permission set to the app's policies.",),
-            status=403,
-            cause="admin_approval",
-        )
+    text, label = f"{error} {description}".lower(), dialects.label(salesforce.PROVIDER)
+    for words, code in _SAID:
+        if any(word in text for word in words):
+            return causes.refusal(salesforce.PROVIDER, label, code, "Then sign in here again.")
     if error == "access_denied":
         return NotAllowedHere("You did not allow the access at Salesforce, so nothing was connected.", status=403)
     return NotAllowedHere(f"Salesforce did not complete the sign-in. It said: {(description or error)[:200]}")

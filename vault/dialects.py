@@ -13,10 +13,11 @@ from providers.oauth import OAuth
 from providers.registry import ADAPTERS
 from vault import clock, outbound, registrations
 from vault.grants import Grant
-from vault.models import Connection, State
+from vault.models import ENDED, SALESFORCE, Connection, State
 
 #: The provider at which people sign in here: it alone says who is a member, and ends his session with the grant.
-SIGNS_IN = "salesforce"
+SIGNS_IN = SALESFORCE
+_NO_CLIENT = "The app that this connection was made with is no longer configured; an administrator must restore it."
 
 
 def of(provider: str) -> OAuth:
@@ -43,25 +44,38 @@ def session_for(provider: str) -> http.Session:
 def origins(provider: str) -> tuple[str, ...]:
     """The operator's own origins for this provider, matched exactly."""
     urls = {
-        "salesforce": settings.SALESFORCE_ORIGINS,
+        SALESFORCE: settings.SALESFORCE_ORIGINS,
         "google": (settings.GOOGLE_OAUTH_URL, settings.GOOGLE_GMAIL_URL, settings.GOOGLE_CALENDAR_URL),
         "microsoft": (settings.MICROSOFT_LOGIN_URL, settings.MICROSOFT_GRAPH_URL),
     }
     return ADAPTERS[provider].operators(urls[provider])
 
 
-def refresh(grant: Grant, provider: str) -> oauth.RawAnswer:
+def client_of(grant: Grant, provider: str) -> oauth.Client | None:
+    """The client that a grant was given to, its secret opened; None where it is no longer configured. Raises
+    TokenTampered, KeyGone; KekUnusable and Transient as the key's provider does."""
+    return registrations.client_of(grant.login_url, grant.client_id, provider)
+
+
+def refresh(grant: Grant, provider: str, client: oauth.Client | None) -> oauth.RawAnswer:
     """Present the refresh token, once. Raises Transient, PermissionMissing (no client is configured)."""
     if grant.refresh_token is None:
         raise ValueError("this grant cannot be renewed")
-    client = _client_of(grant, provider)
+    if client is None:
+        raise PermissionMissing(_NO_CLIENT, provider=provider, code="client_refused")
     outbound.give_back_database()
     return of(provider).refresh(_server_of(grant), client, grant.refresh_token, session_for(provider))
 
 
-def tokens_in(body: bytes, provider: str) -> TokenSet:
-    """What a kept answer says. Raises HostNotAllowed, Transient."""
-    return of(provider).parse(oauth.RawAnswer(200, Secret(body.decode())), origins(provider))
+def tokens_in(body: Secret, provider: str) -> TokenSet:
+    """What a kept answer says; its refresh token alone where nothing else is of use. Raises HostNotAllowed,
+    Transient."""
+    return of(provider).parse(oauth.RawAnswer(200, body), origins(provider), partly=True)
+
+
+def remnant_of(body: Secret, provider: str) -> TokenSet:
+    """Refresh token and person of a kept answer, whatever host it names: for ending it only."""
+    return of(provider).remnant(oauth.RawAnswer(200, body))
 
 
 def error_in(answer: oauth.RawAnswer, provider: str) -> ProviderError:
@@ -93,7 +107,7 @@ def may_revoke(provider: str, subject: str, client_id: str) -> bool:
     spoken = of(provider)
     if not spoken.revokes or not spoken.revokes_all:
         return spoken.revokes
-    dead = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
+    dead = (State.CONNECTING, State.NEEDS_RECONNECT, *ENDED)
     used = Connection.objects.filter(provider=provider, subject=subject).exclude(state__in=dead)
     apps = {spoken.app_of(used_by) for used_by in used.values_list("client_id", flat=True)}
     return bool(subject) and (apps.isdisjoint({spoken.app_of(client_id), ""}) if client_id else not apps)
@@ -149,17 +163,10 @@ def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, page_url:
         identity=tokens.identity,
         scopes=tokens.scopes,
         expires_at=clock.after(tokens.lifetime),
+        ends_at=clock.after(tokens.refresh_lifetime),
     )
 
 
 def _server_of(grant: Grant) -> oauth.Server:
     """The endpoints that were sealed with the grant, not what a host announces today (C5, docs/vault.md 2)."""
     return oauth.Server(grant.login_url, grant.issuer, "", grant.token_endpoint, grant.revocation_endpoint)
-
-
-def _client_of(grant: Grant, provider: str) -> oauth.Client:
-    client = registrations.client_of(grant.login_url, grant.client_id, provider)
-    if client is None:
-        text = "The app that this connection was made with is no longer configured; an administrator must restore it."
-        raise PermissionMissing(text, provider=provider, code="client_refused")
-    return client

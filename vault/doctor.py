@@ -90,11 +90,12 @@ def apps() -> Iterator[Finding]:
 
 
 def _salesforce_app() -> Iterator[Finding]:
-    if registrations.client_at("") is None and not ClientRegistration.objects.filter(provider="salesforce").exists():
+    of_customers = ClientRegistration.objects.filter(provider=salesforce.PROVIDER)
+    if registrations.client_at("") is None and not of_customers.exists():
         advice = "Set SALESFORCE_CLIENT_ID, or store a customer's own app with `manage.py salesforce_app`."
         yield Finding(Level.ERROR, "No Salesforce app is configured, so nobody can sign in.", advice)
         return
-    found = [_reach("salesforce", login_url, connect.redirect_uri) for login_url in salesforce.login_choices()]
+    found = [_reach(salesforce.PROVIDER, login_url, connect.redirect_uri) for login_url in salesforce.login_choices()]
     some_answer = any(finding.level == Level.OK for finding in found)
     for finding in found:  # who uses only his own org need not reach the others
         yield replace(finding, level=Level.WARNING) if some_answer and finding.level != Level.OK else finding

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import connections
@@ -13,11 +14,20 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from organizations.models import AuditEntry, Organization
-from organizations.registries import Eraser, Withdrawn, erasers, revokers
+from organizations.registries import CannotGoOn, Eraser, Needed, Withdrawn, erasers, needs, revokers
 from providers.errors import ProviderError, Transient
 from vault import answers, dialects, keys, renewal, revocation, settling
 from vault.errors import KekUnusable, VaultError
-from vault.models import Attempt, ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
+from vault.models import (
+    Attempt,
+    ClientGeneration,
+    ClientRegistration,
+    Connection,
+    Credential,
+    DataKey,
+    DiscardedGrant,
+    State,
+)
 from vault.routers import KEY_STORE
 
 log = logging.getLogger("sidebar.vault")
@@ -25,6 +35,10 @@ log = logging.getLogger("sidebar.vault")
 #: Revocations at once; `revocation.finish` has places for so many (vault/outbound.py).
 THREADS = 6
 BATCH = 500
+_MEND = (
+    "{} Without it the organization's grants cannot be ended at their providers. Mend it and run the command again, or "
+    "add --keys-are-lost where it is lost for good."
+)
 _PAUSE = 1.0
 #: Of grants that were wiped here and not ended there (dialects.may_revoke). Tells nobody who has the other one.
 _SHARED = (
@@ -66,14 +80,16 @@ def withdraw(organization_id: UUID, patience: float) -> Iterator[Withdrawn]:
     _put_down(organization_id, patience)
     _settle_what_is_under_way(organization_id)
     _revoke(organization_id, patience)
+    if _grants(organization_id):
+        _require_keys(organization_id)  # waiting for nothing else: then they are not given up
     yield from _outcome(organization_id)
 
 
 def _put_down(organization_id: UUID, patience: float) -> None:
     """Every grant from its credential to the list of those to be revoked, each in a commit of its own.
 
-    A key that is lost or refused must keep nobody's data here: what it alone opens is given up, and told as
-    unconfirmed. A key service that is away is waited for, `patience` seconds in all."""
+    A key service that is away is waited for, `patience` seconds in all; what it alone opens is given up then, and told
+    as unconfirmed. One that refuses us stops us: that can be mended. Raises CannotGoOn."""
     rows = Credential.objects.filter(connection__organization_id=organization_id)
     until, is_over = time.monotonic() + patience, False
     for connection_id in rows.values_list("connection_id", flat=True):
@@ -88,8 +104,8 @@ def _was_put_down(connection_id: UUID) -> bool:
     """False where the key service is away."""
     try:
         revocation.put_down(connection_id, "operator")
-    except KekUnusable:
-        _give_up(connection_id)
+    except KekUnusable as error:
+        raise CannotGoOn(_MEND.format(error)) from None
     except Transient:
         return False
     return True
@@ -175,7 +191,8 @@ def erase(organization_id: UUID) -> None:
         _end_late(connection_id)
     while batch := list(names(organization_id))[:BATCH]:
         Connection.objects.filter(pk__in=batch).delete()
-    ClientRegistration.objects.filter(organization_id=organization_id).delete()
+    for model in (ClientRegistration, ClientGeneration):
+        model.objects.filter(organization_id=organization_id).delete()
     keys.shred(organization_id)
 
 
@@ -183,8 +200,39 @@ def _end_late(connection_id: UUID) -> None:
     try:
         for discarded_id in revocation.put_down(connection_id, "operator") or ():
             revocation.finish(discarded_id)
-    except (KekUnusable, Transient):
+    except KekUnusable as error:
+        raise CannotGoOn(_MEND.format(error)) from None
+    except Transient:
         _give_up(connection_id)
 
 
+def _require_keys(organization_id: UUID) -> None:
+    """Raises CannotGoOn where a key that the organization's grants are sealed under does not open. That can be mended
+    (a token that has expired, a file that was left out); a grant that is given up lives on at its provider."""
+    for row in _data_keys(organization_id):
+        try:
+            keys.opened(row)
+        except KekUnusable as error:
+            raise CannotGoOn(_MEND.format(error)) from None
+        except Transient:
+            return  # away, and waited for
+
+
+def _give_up_keys(organization_id: UUID) -> None:
+    """Delete the keys that nothing of ours opens: what they sealed is unreadable then, and told as unconfirmed."""
+    for row in _data_keys(organization_id):
+        with suppress(Transient):
+            try:
+                keys.opened(row)
+            except KekUnusable:
+                log.error("the data key %s is given up unopened", row.pk)
+                row.delete(using=KEY_STORE)
+    keys.forget(organization_id)
+
+
+def _data_keys(organization_id: UUID) -> list[DataKey]:
+    return list(DataKey.objects.using(KEY_STORE).filter(organization_id=organization_id))
+
+
+needs.register("vault")(Needed(_require_keys, _give_up_keys))
 erasers.register("vault")(Eraser(count, erase, names))

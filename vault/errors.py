@@ -14,7 +14,11 @@ class ConnectRequired(VaultError):
 
 
 class TokenTampered(VaultError):
-    """A sealed value does not open in its own place (V19). There is no fallback; the row is not used."""
+    """A sealed value does not open in its own place (V19). There is no fallback; the row is not used.
+
+    `provider`: whose grant it is, where it is one's that was to be used; else ""."""
+
+    provider = ""
 
 
 class KekUnusable(VaultError):
@@ -22,7 +26,11 @@ class KekUnusable(VaultError):
 
 
 class KeyGone(VaultError):
-    """The data key that a sealed value names is no longer in the key store (shredded, or the store was lost)."""
+    """The data key that a sealed value names is no longer in the key store (shredded, or the store was lost).
+
+    `provider`: as TokenTampered."""
+
+    provider = ""
 
 
 class NotAllowedHere(VaultError):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from organizations.registries import Finding, Level, connection_examiners, doctor_pages
 from providers.errors import HostNotAllowed, NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import causes, consent, dialects, grants, outbound, salesforce, states
+from vault import causes, consent, dialects, grants, outbound, salesforce, standing, states
 from vault.errors import ConnectRequired, KekUnusable, KeyGone, NotAllowedHere, TokenTampered, VaultError
 from vault.models import Connection, Credential
 from vault.tokens import ConnectionTokens
@@ -67,7 +67,7 @@ def _used(row: Connection) -> Finding:
     except RateLimited as error:
         return Finding(Level.WARNING, str(error), f"Wait; {label} lets us ask again in {error.retry_after:.0f} s.")
     except Transient as error:
-        return _told(row, causes.UNREACHABLE, Level.ERROR, str(error))
+        return _told(row, error.code, Level.ERROR, str(error))
     except ProviderError as error:
         return _told(row, error.code, Level.ERROR, str(error))
     except VaultError as error:
@@ -105,7 +105,7 @@ def _told(row: Connection, code: str, level: Level, message: str) -> Finding:
 def page() -> str:
     """docs/doctor.md."""
     tables = [_table("Any provider", causes.anywhere())]
-    tables += [_table(dialects.label(name), causes.only_at(name)) for name in ("salesforce", "google", "microsoft")]
+    tables += [_table(dialects.label(name), causes.only_at(name)) for name in standing.PROVIDERS]
     return "\n".join([_INTRODUCTION, *tables])
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
-from django.db.models import Count
+from django.db.models import Count, Min
 from django.db.models.functions import Now
 
 from organizations.registries import Finding, Level, doctor_checks
 from providers import http
 from providers.errors import ProviderError
-from vault import clock, dialects, incidents, proof, suspicion
+from vault import causes, clock, dialects, incidents, proof, states, suspicion
 from vault.models import Connection, Incident, State
 
 _HOSTS = 5
@@ -58,11 +58,20 @@ def _difference(provider: str, login_url: str) -> float | None:
 @doctor_checks.register("vault.proof")
 def proofs() -> Iterator[Finding]:
     """Healthy, and for more than a day nobody could ask the provider."""
-    rows = Connection.objects.filter(state=State.HEALTHY, member__is_active=True)
+    rows = Connection.objects.filter(state__in=(State.HEALTHY, State.REFRESHING), member__is_active=True)
     count = rows.exclude(last_success_at__gt=Now() - proof.GOOD_FOR).count()
     if count:
         advice = "Is the worker running (`vault.tasks.look_after_grants`), and does it reach the providers?"
         yield Finding(Level.WARNING, f"Connections not proven to work within a day: {count}.", advice)
+
+
+@doctor_checks.register("vault.ending")
+def foretold() -> Iterator[Finding]:
+    """Whom a provider has told, when he connected, that the grant ends by itself: at Google an app in testing."""
+    rows = Connection.objects.filter(ends_at__isnull=False, state__in=states.USABLE)
+    for provider, count, first in rows.values_list("provider").annotate(count=Count("pk"), first=Min("ends_at")):
+        text = f"Connections that {dialects.label(provider)} ends by itself: {count}, the first on {first:%Y-%m-%d}."
+        yield Finding(Level.WARNING, text, causes.advice(causes.of(provider, "ended")))
 
 
 @doctor_checks.register("vault.incidents")

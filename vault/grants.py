@@ -12,7 +12,7 @@ from django.db.models import F
 
 from organizations import audit
 from providers.base import Secret
-from vault import cipher, clock, keys, sealing
+from vault import cipher, clock, frames, keys, sealing
 from vault.cipher import Place
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, Credential
@@ -36,7 +36,11 @@ class Grant:
     identity: str = field(repr=False)
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    #: When the refresh token ends by itself, as announced at consent; renewals do not move it.
+    ends_at: datetime | None = None
     id: UUID = field(default_factory=uuid4)
+    #: Whose it is here, from when it is first stored: a row that names another member does not get it.
+    member: UUID | None = None
 
     def to_json(self) -> bytes:
         texts = {name: getattr(self, name) for name in _TEXTS}
@@ -47,11 +51,14 @@ class Grant:
                 "refresh_token": self.refresh_token.reveal() if self.refresh_token else None,
                 "scopes": self.scopes,
                 "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+                "ends_at": self.ends_at.isoformat() if self.ends_at else None,
                 "id": str(self.id),
+                "member": str(self.member) if self.member else None,
             }
         ).encode()
 
     @classmethod
+    @frames.emptied
     def from_json(cls, data: bytes) -> "Grant":
         values = json.loads(data)
         return cls(
@@ -59,7 +66,9 @@ class Grant:
             refresh_token=Secret(values["refresh_token"]) if values["refresh_token"] else None,
             scopes=tuple(values["scopes"]),
             expires_at=datetime.fromisoformat(values["expires_at"]) if values["expires_at"] else None,
+            ends_at=datetime.fromisoformat(values["ends_at"]) if values["ends_at"] else None,
             id=UUID(values["id"]),
+            member=UUID(values["member"]) if values["member"] else None,
             **{name: values[name] for name in _TEXTS},
         )
 
@@ -88,6 +97,7 @@ def _place(connection: Connection, credential_id: UUID, generation: int) -> Plac
         column="sealed",
         provider=connection.provider,
         generation=generation,
+        owner=str(connection.pk),
     )
 
 
@@ -102,10 +112,12 @@ def load(connection: Connection) -> Grant:
     Raises TokenTampered, KeyGone, Credential.DoesNotExist; KekUnusable and Transient as the key's provider does."""
     credential = _read(connection.pk)
     connection.generation = credential.generation
-    data = sealing.unseal(bytes(credential.sealed), _place(connection, credential.id, credential.generation))
-    grant = Grant.from_json(data)
+    place = _place(connection, credential.id, credential.generation)
+    grant = Grant.from_json(sealing.unseal(bytes(credential.sealed), place))
     if grant.id != credential.grant_id:
         raise TokenTampered("A credential names another grant than it holds.")
+    if {connection.member_id, getattr(credential, "owner")} != {grant.member}:  # noqa: B009  annotated by `_read`
+        raise TokenTampered("A connection names another member than its grant was given to.")
     return grant
 
 
@@ -122,7 +134,8 @@ def _read(connection_id: UUID) -> Credential:
     """In one statement, hence of one moment: the credential, its connection's generation, and the newest one that the
     audit log knows of. The log gives away both rows put back together to an earlier state."""
     fence = audit.newest_fence("connection__organization_id", "connection_id")
-    rows = Credential.objects.annotate(current=F("connection__generation"), fence=fence)
+    current, owner = F("connection__generation"), F("connection__member_id")
+    rows = Credential.objects.annotate(current=current, owner=owner, fence=fence)
     credential = rows.get(connection_id=connection_id)
     if credential.generation != credential.current:
         raise TokenTampered("A credential is of another generation than its connection.")
@@ -140,14 +153,20 @@ def load_if_any(connection: Connection) -> Grant | None:
 
 
 def store(connection: Connection, grant: Grant) -> None:
-    """Seal `grant` as the next generation. Call in a transaction that holds the connection's row lock; saves both."""
+    """Seal `grant` as the next generation. Call in a transaction that holds the connection's row lock; saves both.
+
+    Raises TokenTampered where it is another member's: between two looks somebody has moved the row."""
+    if grant.member not in (None, connection.member_id):
+        raise TokenTampered("A connection names another member than its grant was given to.")
+    grant = grant.renewed(member=connection.member_id)
     credential = Credential.objects.filter(connection_id=connection.pk).first() or Credential(connection=connection)
     connection.generation += 1
     credential.generation, credential.grant_id = connection.generation, grant.id
     credential.sealed = sealing.seal(grant.to_json(), _place(connection, credential.id, connection.generation))
     credential.save()
     connection.renew_at = _due(connection.pk, grant)
-    connection.save(update_fields=["generation", "renew_at"])
+    connection.ends_at = grant.ends_at
+    connection.save(update_fields=["generation", "renew_at", "ends_at"])
 
 
 #: The part of its announced life after which a token is renewed ahead of need: from here to here, by connection.

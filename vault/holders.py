@@ -37,9 +37,14 @@ def require_everywhere(kek_id: str) -> None:
 
 
 def wrapping_id(provider: KekProvider) -> str:
-    """The key to wrap a new data key under: the first of ours that every live process holds too.
+    """The key to wrap a new data key under: the first of ours that every live process holds too. So a key put first in
+    one process is not used before the last process has it.
 
-    So a key put first in one process is not used before the last process has it."""
-    held = [set(ids) for ids in living().values_list("kek_ids", flat=True)]
-    ids = provider.ids()
-    return next((kek_id for kek_id in ids if all(kek_id in each for each in held)), ids[0])
+    A process that has not yet seen its keys (its key service is away) says nothing about them. Raises KekUnusable where
+    there is no key that all others hold: what one wrapped, another could not open."""
+    held = [set(ids) for ids in living().values_list("kek_ids", flat=True) if ids]
+    for kek_id in provider.ids():
+        if all(kek_id in each for each in held):
+            return kek_id
+    without = ", ".join(lacking(provider.current_id()))
+    raise KekUnusable(f"No key of VAULT_KEK is held by every process. Without our first one: {without}.")

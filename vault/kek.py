@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from vault import kms
+from vault import frames, kms
 from vault.cipher import NONCE_BYTES
 from vault.errors import KekUnusable
 
@@ -158,6 +158,7 @@ def _keyring(text: str) -> Keyring:
     return Keyring(text)
 
 
+@frames.emptied
 def current() -> KekProvider:
     """The configured provider. Raises KekUnusable when there is none."""
     return _keyring(settings.VAULT_KEK)

@@ -5,32 +5,63 @@ import os
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db.models import Model
 
 from organizations import epochs
 from organizations.models import Organization
 from organizations.ramcache import RamCache
-from vault import holders, kek
+from vault import cipher, frames, holders, kek
 from vault.cipher import SealingKey, length_prefixed
 from vault.errors import KekUnusable, KeyGone
-from vault.models import ClientRegistration, Credential, DataKey, KekCanary
+from vault.models import Attempt, ClientRegistration, Credential, DataKey, DiscardedGrant, KekCanary, PendingSignIn
 from vault.routers import KEY_STORE
 
 #: "Organization" of what belongs to the whole installation.
 INSTANCE = UUID(int=0)
+#: Every column that holds sealed values (sealing.COLUMNS, which is built upon this module).
+SEALED: tuple[tuple[type[Model], str], ...] = (
+    (Credential, "sealed"),
+    (Attempt, "sealed_answer"),
+    (DiscardedGrant, "sealed"),
+    (PendingSignIn, "sealed_facts"),
+    (ClientRegistration, "sealed_secret"),
+)
 _CANARY = b"the canary sings under the right key"
 
-#: Opened keys. What a deletion has thrown out does not come back by a look-up that began before it (V18).
+#: Opened keys. What a deletion has thrown out does not come back by a look-up that began before it (V18). Nothing else
+#: throws them out: a setting that changes must neither cost a key service its calls nor fail while it is away.
 _by_id: RamCache[UUID, SealingKey] = RamCache(maxsize=1_000, ttl=300)
 _primary: RamCache[UUID, SealingKey] = RamCache(maxsize=1_000, ttl=300)
 for _cache in (_by_id, _primary):
-    _cache.forget_on("organization", lambda _, key: key.organization_id)
+    _cache.forget_on("keys", lambda _, key: key.organization_id)
 
 
 def primary_key(organization_id: UUID) -> SealingKey:
     """The key under which this organization's new values are sealed; made at first use, by one of all processes.
 
-    Raises KeyGone where the organization has none and is not here any more, KekUnusable, Transient."""
-    return _primary.get_or_load(organization_id, lambda: opened(_primary_row(organization_id)))
+    Raises KeyGone where the organization has none and is not here any more, KekUnusable (also where it has sealed as
+    much as is safe), Transient."""
+    key = _primary.get_or_load(organization_id, lambda: _opened_for_both(_primary_row(organization_id)))
+    if cipher.is_worn(key):
+        raise KekUnusable("A data key has sealed as many values as is safe. Run: manage.py rotate_keys --data-keys")
+    return key
+
+
+def make_for(organization_id: UUID) -> None:
+    """A key for an organization that is about to be founded under this id: before the transaction that does so, since
+    a key service is asked over HTTP. Where that comes to nothing the key seals nothing (rotation.drop_orphans)."""
+    _primary.get_or_load(organization_id, lambda: _opened_for_both(_made(organization_id)))
+
+
+def is_open(organization_id: UUID) -> bool:
+    """Whether its primary key is in RAM, so that sealing under it asks nobody."""
+    return _primary.get(organization_id) is not None
+
+
+def _opened_for_both(row: DataKey) -> SealingKey:
+    """What was sealed under it opens without asking again."""
+    key = opened(row)
+    return _by_id.get_or_load(row.id, lambda: key)
 
 
 def key_by_id(key_id: UUID, organization_id: UUID) -> SealingKey:
@@ -66,7 +97,8 @@ def shred(organization_id: UUID) -> int:
     there was nothing to delete: an earlier call may have ended between the two."""
     count, _ = DataKey.objects.using(KEY_STORE).filter(organization_id=organization_id).delete()
     forget(organization_id)
-    epochs.bump("organization", organization_id)
+    for kind in ("keys", "organization"):
+        epochs.bump(kind, organization_id)
     return count
 
 
@@ -74,12 +106,14 @@ def wrapping_aad(key_id: UUID, organization_id: UUID) -> bytes:
     return length_prefixed((b"sv1-dek", key_id.bytes, organization_id.bytes))
 
 
+@frames.emptied
 def opened(row: DataKey) -> SealingKey:
     """The data key of this row, unwrapped; not kept."""
     raw = kek.current().unwrap(bytes(row.wrapped), wrapping_aad(row.id, row.organization_id), row.kek_id)
     return SealingKey(row.id, row.organization_id, AESGCM(raw))
 
 
+@frames.emptied
 def new_row(organization_id: UUID, kek_id: str) -> DataKey:
     """A new primary data key wrapped under `kek_id`, not yet stored."""
     key_id = uuid4()
@@ -94,8 +128,12 @@ def _primary_row(organization_id: UUID) -> DataKey:
     if found is not None:
         return found
     _require_here(organization_id)
+    return _made(organization_id)
+
+
+def _made(organization_id: UUID) -> DataKey:
     new = new_row(organization_id, holders.wrapping_id(kek.current()))
-    row, _ = rows.get_or_create(
+    row, _ = DataKey.objects.using(KEY_STORE).get_or_create(
         organization_id=organization_id,
         is_primary=True,
         defaults={"id": new.id, "kek_id": new.kek_id, "wrapped": new.wrapped},
@@ -104,8 +142,7 @@ def _primary_row(organization_id: UUID) -> DataKey:
 
 
 def _require_here(organization_id: UUID) -> None:
-    """Raises KeyGone where a new key would outlive its organization: that is being destroyed, or gone. One that is
-    only being founded is seen, since its transaction is that of the caller."""
+    """Raises KeyGone where a new key would outlive its organization: that is being destroyed, or gone."""
     here = Organization.objects.filter(pk=organization_id, ending_since=None)
     if organization_id != INSTANCE and not here.exists():
         raise KeyGone("There is no such organization, or it is being destroyed: no new key is made for it.")
@@ -174,7 +211,7 @@ def _canaries() -> dict[str, bytes]:
 
 
 def _sealed_rows_exist() -> bool:
-    return Credential.objects.exists() or ClientRegistration.objects.filter(sealed_secret__isnull=False).exists()
+    return any(model._default_manager.exclude(**{name: None}).exists() for model, name in SEALED)  # noqa: SLF001
 
 
 def _add_canary(provider: kek.KekProvider, kek_id: str) -> None:

@@ -20,6 +20,7 @@ from django.conf import settings
 from providers import http
 from providers.base import Secret
 from providers.errors import HostNotAllowed, Transient
+from vault import frames
 from vault.errors import KekUnusable
 
 PREFIX = "transit:"
@@ -71,6 +72,7 @@ class Transit:
     def holds(self, kek_id: str) -> bool:
         return kek_id.startswith(f"{self.name}:v")
 
+    @frames.emptied
     def wrap(self, data_key: bytes, aad: bytes, kek_id: str) -> bytes:
         """The ciphertext as Transit writes it, `vault:v3:...`."""
         number = self._number(kek_id)
@@ -81,6 +83,7 @@ class Transit:
             raise _nonsense()
         return ciphertext.encode()
 
+    @frames.emptied
     def unwrap(self, wrapped: bytes, aad: bytes, kek_id: str) -> bytes:
         self._number(kek_id)
         fields = {"ciphertext": _text(wrapped), "associated_data": _base64(aad)}
@@ -195,6 +198,7 @@ def _revealed(value: Any) -> Any:
     return value.reveal() if isinstance(value, Secret) else value
 
 
+@frames.emptied
 def _token() -> Secret:
     """Read anew each time: an agent (Vault Agent, for one) renews it in its file while we run."""
     if not settings.VAULT_KEK_TOKEN_FILE:

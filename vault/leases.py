@@ -17,7 +17,7 @@ from organizations import audit, epochs
 from organizations.ramcache import RamCache
 from providers.base import Access, Secret
 from providers.errors import Transient
-from vault import grants, proof
+from vault import grants, proof, purposes
 from vault.grants import Grant
 from vault.models import Connection
 
@@ -72,7 +72,7 @@ def _unexpired(key: tuple[UUID, str]) -> Lease | None:
 
 def _may_hold() -> bool:
     """Not where we would not hear of a revocation, nor once the audit log has taken no row for GRACE seconds (V21)."""
-    return epochs.is_fresh() and (_unrecorded_since is None or time.monotonic() - _unrecorded_since < GRACE)
+    return epochs.is_prompt() and (_unrecorded_since is None or time.monotonic() - _unrecorded_since < GRACE)
 
 
 def drop_token(connection_id: UUID, token: Secret) -> None:
@@ -87,7 +87,7 @@ def write(connection: Connection, grant: Grant, purpose: str, seconds_left: floa
         note_use(connection.pk, purpose)  # before the audit: everywhere a connection's row is locked first
         audit.record(
             connection.organization_id,
-            f"member:{connection.member_id}",
+            purposes.actor(purpose) or f"member:{connection.member_id}",
             "token.leased",
             connection.pk,
             purpose=purpose,
@@ -118,21 +118,25 @@ def _recording(connection: Connection) -> Iterator[None]:
 
 
 def take(connection_id: UUID, purpose: str, load: Callable[[], Lease]) -> Lease:
-    """The held lease, or what `load()` returns, kept unless a revocation came in between."""
+    """The held lease, or what `load()` returns, kept unless a revocation came in between. Waits for nobody: who has
+    several callers at once sees to it (tokens.py)."""
     key = (connection_id, purpose)
     if not _may_hold():
         return load()
-    return _unexpired(key) or _leases.get_or_load(key, load)
+    return _unexpired(key) or _leases.load(key, load)
 
 
 def note_use(connection_id: UUID, purpose: str) -> None:
     """At most one write a minute and connection: this is for people's eyes (last use), not for the audit."""
+    if not purposes.is_use(purpose):
+        return
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _USED_EVERY) | ~Q(last_used_for=purpose)
     Connection.objects.filter(stale, pk=connection_id).update(last_used_at=Now(), last_used_for=purpose)
 
 
 #: Connections whose last success this process has written down within the last minute.
 _noted: RamCache[UUID, bool] = RamCache(maxsize=10_000, ttl=_USED_EVERY.total_seconds())
+_noted.forget_on("connection", lambda key, _: key)
 
 
 def note_success(connection_id: UUID) -> None:

@@ -50,7 +50,7 @@ def _page(request: HttpRequest, member: Member, provider: str) -> HttpResponseBa
         "scopes": consent.shown(member, provider, row.scopes if row else ()),
         "missing": consent.missing(row) if row else (),
         "features": consent.in_words(features_of(member)),
-        "refusals": mailbox_refusals.ahead(provider),
+        "refusals": mailbox_refusals.ahead(provider, dialects.label(provider)),
         "next": next_path(request, HOME),
     }
     return render(request, "vault/mailbox.html", context)

@@ -18,15 +18,13 @@ from organizations.models import Member
 from providers import oauth
 from providers.base import Account, Secret
 from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
-from vault import consent, dialects, grants, keys, pending, registrations, revocation, states
-from vault.errors import NotAllowedHere
+from vault import causes, consent, dialects, grants, keys, pending, registrations, revocation, states
+from vault.errors import KeyGone, NotAllowedHere, TokenTampered
 from vault.grants import Grant
-from vault.models import Connection, State
+from vault.models import ENDED, Connection
 from vault.pending import Expected
 
 PROVIDERS = ("google", "microsoft")
-#: A row in one of these states holds no grant: its account is free for whoever connects it next.
-ENDED = (State.REVOKING, State.SHREDDED)
 _MOST_SCOPES, _LONGEST_SCOPE = 50, 120
 _MIXED_UP = "The answer came from another provider than the one you were sent to. Nothing was connected."
 _APP_CHANGED = "The app that this was begun with has been changed meanwhile. Please start again."
@@ -147,13 +145,22 @@ def _accept(provider: str, account: Account, grant: Grant, member: Member) -> Co
     try:
         _require_lasting(provider, grant)
         _require_active(Member.objects.filter(pk=member.pk))  # else a key would be made for who has been destroyed
-        keys.primary_key(member.organization_id)  # before the transaction: a key service is asked over HTTP
+        _open_keys(member, provider, account)
         row, replaced = _store(provider, account, grant, member)
     except Exception as error:  # noqa: BLE001  also a bug or a database that is away must not leave a grant nobody knows of
         _give_up(provider, account.subject, grant, error)
     for discarded_id in replaced:
         revocation.finish(discarded_id)
     return row
+
+
+def _open_keys(member: Member, provider: str, account: Account) -> None:
+    """Before the transaction, since a key service is asked over HTTP; also that of a grant which is to be replaced."""
+    mine = Connection.objects.filter(organization_id=member.organization_id, provider=provider, subject=account.subject)
+    for connection_id in mine.values_list("pk", flat=True):
+        with suppress(TokenTampered, KeyGone):  # no reason not to connect anew
+            grants.open_keys(connection_id)
+    keys.primary_key(member.organization_id)
 
 
 def _give_up(provider: str, subject: str, grant: Grant, error: Exception) -> NoReturn:
@@ -260,6 +267,6 @@ def _refused(provider: str, error: ProviderError) -> NotAllowedHere:
         text = f"{dialects.label(provider)} did not accept this sign-in." if error.code in ("", "ended") else str(error)
         return NotAllowedHere(text, advice=("Please start again.",), cause=error.code)
     if isinstance(error, PermissionMissing):
-        advice = (f"The operator compares the app's id and secret with what {dialects.label(provider)} shows.",)
-        return NotAllowedHere(str(error), advice=advice, status=403, cause=error.code)
+        mended = causes.for_person(causes.of(provider, error.code), dialects.label(provider), "Then connect again.")
+        return NotAllowedHere(str(error), advice=(mended,), status=403, cause=error.code)
     return NotAllowedHere(str(error))

@@ -9,6 +9,10 @@ from django.utils import timezone
 
 from organizations.models import Member, Organization
 
+#: Its login hosts are the customers' own, so a host names the organization. Google and Microsoft (mailboxes.PROVIDERS)
+#: have one host for everybody.
+SALESFORCE = "salesforce"
+
 
 class State(models.TextChoices):
     """States of docs/vault.md 6. Only a definite verdict of the provider leads to NEEDS_RECONNECT (I6)."""
@@ -21,6 +25,10 @@ class State(models.TextChoices):
     REVOKING = "revoking", "Revoking"
     SHREDDED = "shredded", "Shredded"
     SUSPECT = "suspect", "Restored from a backup"
+
+
+#: A connection in one of these states is used for nothing any more; its account is free for whoever connects it next.
+ENDED = (State.REVOKING, State.SHREDDED)
 
 
 class Connection(models.Model):
@@ -51,6 +59,8 @@ class Connection(models.Model):
     last_used_for = models.CharField(max_length=80, blank=True)
     #: When to renew ahead of need; empty where the provider announces no lifetime (Salesforce).
     renew_at = models.DateTimeField(null=True, blank=True)
+    #: When the grant ends by itself, where the provider has announced it (Google, for a time).
+    ends_at = models.DateTimeField(null=True, blank=True)
     #: When to ask the provider whether it still works; empty: a day after the last proof.
     probe_at = models.DateTimeField(null=True, blank=True)
     #: The app that it was given to, in clear; what is sent anywhere is decided by the sealed one (dialects.may_revoke).
@@ -144,13 +154,14 @@ class ClientRegistration(models.Model):
     provider = models.CharField(max_length=20)
     login_url = models.URLField(max_length=500)
     client_id = models.CharField(max_length=512)
+    generation = models.BigIntegerField(default=0)
     sealed_secret = models.BinaryField(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["provider", "login_url"],
-                condition=models.Q(organization__isnull=True) | models.Q(provider="salesforce"),
+                condition=models.Q(organization__isnull=True) | models.Q(provider=SALESFORCE),
                 name="one_client_per_login_url",
             ),
             # Google and Microsoft have one login host for everybody, so there it is one for each organization.
@@ -161,6 +172,17 @@ class ClientRegistration(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class ClientGeneration(models.Model):
+    """How often the client of a login host was set or removed: gives away an old ClientRegistration put back (I5)."""
+
+    slot = models.CharField(primary_key=True, max_length=600)  # registrations.slot_of
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="+")
+    generation = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.slot} {self.generation}"
 
 
 class ObjectAccess(models.Model):

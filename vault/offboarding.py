@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from vault import revocation
-from vault.models import Connection, State
+from vault.models import ENDED, Connection
 
 ACTOR = "task:offboarding"
 
@@ -17,7 +17,7 @@ def left() -> QuerySet[Connection]:
 
     An organization that is being destroyed sees to its own, and counts them (erasing.py)."""
     away = Connection.objects.filter(member__is_active=False, organization__ending_since=None)
-    return away.exclude(state__in=(State.REVOKING, State.SHREDDED))
+    return away.exclude(state__in=ENDED)
 
 
 def left_of(member_id: UUID) -> list[UUID]:

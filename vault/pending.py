@@ -10,10 +10,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models.functions import Now
 
 from providers.base import Secret
-from vault import keys, sealing
+from vault import frames, keys, sealing
 from vault.cipher import Place
 from vault.errors import NotAllowedHere
-from vault.models import PendingSignIn
+from vault.models import SALESFORCE, PendingSignIn
 
 LIFETIME = timedelta(minutes=10)
 _SESSION_KEY = "sign_in_binding"
@@ -30,7 +30,7 @@ class Expected:
     client_id: str
     redirect_uri: str
     next: str
-    provider: str = "salesforce"
+    provider: str = SALESFORCE
     member: str = ""
 
 
@@ -40,7 +40,9 @@ def _hash(text: str) -> bytes:
 
 @sealing.column(PendingSignIn, "sealed_facts")
 def _place(row: PendingSignIn) -> Place:
-    return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts")
+    """Bound to its browser and its state as well: who can write SQL gives a sign-in to no other browser."""
+    whose = f"{bytes(row.session_hash).hex()} {bytes(row.state_hash).hex()}"
+    return Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts", owner=whose)
 
 
 def _binding(session: SessionBase) -> str:
@@ -52,9 +54,12 @@ def remember(session: SessionBase, state: Secret, code_verifier: Secret, expecte
     if not _binding(session):
         session[_SESSION_KEY] = secrets.token_urlsafe(32)
     row = PendingSignIn(state_hash=_hash(state.reveal()), session_hash=_hash(_binding(session)))
-    facts = asdict(expected) | {"code_verifier": code_verifier.reveal()}
-    row.sealed_facts = sealing.seal(json.dumps(facts).encode(), _place(row))
+    row.sealed_facts = sealing.seal(_packed(expected, code_verifier), _place(row))
     row.save()
+
+
+def _packed(expected: Expected, code_verifier: Secret) -> bytes:
+    return json.dumps(asdict(expected) | {"code_verifier": code_verifier.reveal()}).encode()
 
 
 def look(session: SessionBase, state: str) -> Expected:
@@ -81,6 +86,7 @@ def _found(session: SessionBase, state: str) -> PendingSignIn:
     return row
 
 
+@frames.emptied
 def _opened(row: PendingSignIn) -> tuple[Expected, Secret]:
     facts = json.loads(sealing.unseal(bytes(row.sealed_facts), _place(row)))
     return Expected(**{name: facts[name] for name in Expected.__dataclass_fields__}), Secret(facts["code_verifier"])

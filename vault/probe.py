@@ -2,17 +2,20 @@
 
 Costs no API call. A token that is refused is renewed, as at any other use."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Greatest, Now
 
-from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import dialects, incidents, outbound, proof, renewal
+from providers.base import Access
+from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
+from vault import dialects, outbound, proof, renewal, states
 from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
-from vault.models import Connection, Incident, State
+from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
+
+log = logging.getLogger("sidebar.vault")
 
 PURPOSE = "vault.probe"
 #: A probe that got no answer is made again after this long, doubling; one that got an answer, a day later.
@@ -28,32 +31,31 @@ def probe(connection_id: UUID) -> None:
         _ask(row)
     except (NeedsReconnect, ConnectRequired):
         return  # the state says so already
-    except (TokenTampered, KeyGone):
-        _report(row)
+    except (TokenTampered, KeyGone):  # told by whoever met it (states.seal_broken): not asked for again before long
+        Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
     except (ProviderError, VaultError) as error:
         _put_off(row, error)
+    except Exception as error:  # noqa: BLE001  a mistake of ours; it may quote what it met, so its name only
+        log.error("probing a connection failed: %s", type(error).__name__)
+        Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _FIRST_WAIT)
 
 
 def _ask(row: Connection) -> None:
     tokens = ConnectionTokens(row.pk, PURPOSE)
     access = tokens.access()
+    if not _works(row, access) and not _works(row, tokens.access(rejected=access.token)):
+        if tokens.generation is not None:
+            error = FreshTokenRefused(row.provider, dialects.label(row.provider))
+            states.doubt(row.pk, tokens.generation, error)
+        return
+    renewal.give_up_lost(row.pk)
+    proof.note(row.pk)
+    Connection.objects.filter(pk=row.pk).update(probe_at=None)
+
+
+def _works(row: Connection, access: Access) -> bool:
     outbound.give_back_database()
-    if dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider)):
-        renewal.give_up_lost(row.pk)
-        proof.note(row.pk)
-        Connection.objects.filter(pk=row.pk).update(probe_at=None)
-    else:
-        tokens.access(rejected=access.token)  # renewed, and that is the proof
-
-
-@transaction.atomic
-def _report(row: Connection) -> None:
-    """What is stored does not open in its place any more (V19): told once, and not asked for again before long."""
-    locked = Connection.objects.select_for_update().get(pk=row.pk)
-    known = Incident.objects.filter(connection=locked, generation=locked.generation, kind=incidents.TAMPERED)
-    if not known.exists():
-        incidents.record(incidents.TAMPERED, locked.organization_id, locked)
-    Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
+    return dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider))
 
 
 def _put_off(row: Connection, error: ProviderError | VaultError) -> None:

@@ -25,9 +25,10 @@ class Shown:
 
 
 def shown(row: Connection, at: datetime | None = None) -> Shown:
-    """Healthy only where that was proven within a day; otherwise degraded, in words. `at`: the database's time."""
+    """Healthy, also while it is being renewed, only where that was proven within a day; otherwise degraded, in words.
+    `at`: the database's time."""
     state = State(row.state)
-    if state is not State.HEALTHY or is_proven(row, at):
+    if state not in (State.HEALTHY, State.REFRESHING) or is_proven(row, at):
         return Shown(state, row.reason, row.last_success_at)
     text = f"{dialects.label(row.provider)} could not be asked within the last day whether this connection works."
     return Shown(State.DEGRADED, text, row.last_success_at)

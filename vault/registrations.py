@@ -9,12 +9,11 @@ from django.db.models import F, Q, QuerySet
 from organizations import audit
 from providers.base import Secret
 from providers.oauth import Client
+from providers.salesforce import hosts
 from vault import keys, sealing
 from vault.cipher import Place
-from vault.models import ClientRegistration
-
-#: Its login hosts are the customers' own, so a host names the organization. The others have one host for everybody.
-SALESFORCE = "salesforce"
+from vault.errors import TokenTampered
+from vault.models import SALESFORCE, ClientGeneration, ClientRegistration, Connection
 
 
 def client_at(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> Client | None:
@@ -53,10 +52,14 @@ def _place(row: ClientRegistration) -> Place:
     """The login URL and client id are part of the place: a secret cannot be pointed at another host by SQL."""
     where = f"{row.provider} {row.login_url} {row.client_id}"
     owner = row.organization_id or keys.INSTANCE
-    return Place(owner, "vault_clientregistration", row.id, "sealed_secret", where)
+    return Place(owner, "vault_clientregistration", row.id, "sealed_secret", where, row.generation)
 
 
 def _opened(row: ClientRegistration) -> Client:
+    """Raises TokenTampered, for an earlier row put back as well: which one is the newest stands in another table."""
+    slot = slot_of(row.provider, row.login_url, row.organization_id)
+    if not ClientGeneration.objects.filter(slot=slot, generation=row.generation).exists():
+        raise TokenTampered("A client registration is of another generation than its login host.")
     if row.sealed_secret is None:
         return Client(row.client_id, None)
     return Client(row.client_id, Secret(sealing.unseal(bytes(row.sealed_secret), _place(row)).decode()))
@@ -70,15 +73,42 @@ def register(
     provider: str = SALESFORCE,
 ) -> None:
     """Set the client for a login host (already checked by the allow-list), replacing an earlier one."""
+    if secret:
+        keys.primary_key(organization_id or keys.INSTANCE)  # before the transaction: a key service is asked over HTTP
     with transaction.atomic():
         _registered(provider, login_url, organization_id).delete()
         row = ClientRegistration(
             provider=provider, login_url=login_url, client_id=client_id, organization_id=organization_id
         )
+        row.generation = _next_generation(provider, login_url, organization_id)
         if secret:
             row.sealed_secret = sealing.seal(secret.reveal().encode(), _place(row))
         row.save()
         _record(organization_id, "client.registered", login_url)
+
+
+def hand_over(login_url: str, organization_id: UUID) -> bool:
+    """What was set for a customer's login host before anybody had signed in there becomes that customer's, sealed anew
+    under its key, and goes with it (C37). Not at login and test.salesforce.com, where everybody signs in.
+
+    True where there was something. Raises VaultError, Transient; call outside transactions."""
+    unclaimed = ClientRegistration.objects.filter(provider=SALESFORCE, login_url=login_url, organization=None)
+    row = unclaimed.first() if login_url not in (hosts.PRODUCTION, hosts.SANDBOX) else None
+    if row is None or _is_shared(login_url, organization_id):
+        return False
+    _opened(row)  # before the transaction: a key service is asked over HTTP
+    keys.primary_key(organization_id)
+    with transaction.atomic():
+        row = unclaimed.select_for_update().first()
+        if row is not None:
+            register(login_url, row.client_id, _opened(row).client_secret, organization_id)
+    return row is not None
+
+
+def _is_shared(login_url: str, organization_id: UUID) -> bool:
+    """An operator's own origin may be the door of several organizations."""
+    there = Connection.objects.filter(provider=SALESFORCE, login_url=login_url)
+    return there.exclude(organization=organization_id).exists()
 
 
 def unregister(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> bool:
@@ -87,6 +117,7 @@ def unregister(login_url: str, provider: str = SALESFORCE, organization_id: UUID
         if row is None:
             return False
         _record(row.organization_id, "client.unregistered", login_url)
+        _next_generation(provider, login_url, row.organization_id)
         row.delete()
     return True
 
@@ -97,7 +128,21 @@ def _registered(provider: str, login_url: str, organization_id: UUID | None) -> 
     return rows if provider == SALESFORCE else rows.filter(organization=organization_id)
 
 
+def slot_of(provider: str, login_url: str, organization_id: UUID | None) -> str:
+    """Names what can have one registration: as `_registered` finds it."""
+    return " ".join((provider, login_url, *((str(organization_id),) if provider != SALESFORCE else ())))
+
+
+def _next_generation(provider: str, login_url: str, organization_id: UUID | None) -> int:
+    """In the caller's transaction; whoever sets the same client at once waits."""
+    slot = slot_of(provider, login_url, organization_id)
+    row, _ = ClientGeneration.objects.select_for_update().get_or_create(slot=slot)
+    row.generation += 1
+    row.organization_id = organization_id
+    row.save()
+    return row.generation
+
+
 def _record(organization_id: UUID | None, action: str, login_url: str) -> None:
-    """What the operator does for the whole installation belongs to no organization's chain."""
-    if organization_id is not None:
-        audit.record(organization_id, "operator", action, login_url)
+    """What the operator does for everybody belongs to no organization's chain."""
+    audit.record(organization_id or audit.INSTALLATION, "operator", action, login_url)

@@ -4,6 +4,8 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -13,13 +15,17 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from organizations import audit
+from providers.base import Secret
 from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
 from providers.http import TOTAL_SECONDS
-from providers.oauth import RawAnswer
-from vault import answers, dialects, grants, incidents, settling, states, suspicion, underway
+from providers.oauth import Client, RawAnswer
+from vault import answers, dialects, grants, incidents, keys, purposes, settling, states, suspicion, underway
+from vault.cipher import SealingKey
+from vault.errors import ConnectRequired
 from vault.flights import Flights
 from vault.grants import Grant
-from vault.models import Attempt, Connection, State
+from vault.models import Attempt, Connection, Credential, State
 
 #: Longer than the provider call, and than its answer is held in memory while the database does not take it: nobody may
 #: present the same refresh token while we hold its successor (I3).
@@ -28,7 +34,13 @@ _MARGIN = 5.0
 if LEASE.total_seconds() < TOTAL_SECONDS + answers.PATIENCE + _MARGIN:
     raise AssertionError("a renewal's lease would end before what it protects")
 #: How long a request waits for someone else's renewal before it answers 503.
-DEADLINE = 10.0
+DEADLINE = 8.0
+#: A token renewed so lately is refused for a reason that renewing does not mend.
+RECENT = timedelta(seconds=2)
+#: The purpose of a renewal that nobody waits for.
+AHEAD = "vault.renewal"
+#: What the audit log says before a refresh token is sent.
+PRESENTED = "token.presented"
 
 _flights: Flights[UUID, None] = Flights(DEADLINE)
 
@@ -40,6 +52,8 @@ class Begun:
     connection: Connection
     attempt: Attempt
     grant: Grant
+    client: Client | None  # None: no longer configured, which is said where it would be used
+    seal: Callable[[bytes], bytes]
 
 
 class Instead(Enum):
@@ -49,21 +63,22 @@ class Instead(Enum):
     SOMEONE_ELSE_DOES = 2
 
 
-def renew(connection_id: UUID, beyond: int) -> None:
+def renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
     """Return once the grant is newer than generation `beyond`; at most one provider call runs at a time (I1).
 
-    Raises NeedsReconnect (a definite verdict), Transient, ConnectRequired."""
-    _flights.run(connection_id, lambda: _renew(connection_id, beyond))
+    `purpose`: what the token is wanted for, as the audit log tells it; of several who ask at once, the first one's.
+    Raises NeedsReconnect (a definite verdict), Transient, ConnectRequired; TokenTampered, KeyGone, KekUnusable."""
+    _flights.run(connection_id, lambda: _renew(connection_id, beyond, purpose))
 
 
-def _renew(connection_id: UUID, beyond: int) -> None:
+def _renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
     if suspicion.is_behind():
         suspicion.look()
     until = time.monotonic() + DEADLINE
     repeated = False
     while time.monotonic() < until:
         try:
-            if _try(connection_id, beyond):
+            if _try(connection_id, beyond, purpose):
                 return
         except Transient as error:
             if repeated or not _may_repeat(connection_id, error):
@@ -74,15 +89,31 @@ def _renew(connection_id: UUID, beyond: int) -> None:
     raise _still_under_way(connection_id)
 
 
-def _try(connection_id: UUID, beyond: int) -> bool:
+def _try(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> bool:
     """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
     settling.settle_pending(connection_id)
-    grants.open_keys(connection_id)  # without them nothing may be sent: there would be no way to keep the answer
+    if _is_held(connection_id, beyond):
+        return False
     with underway.renewals.guarded():
-        begun = _begin(connection_id, beyond)
+        begun = _begin(connection_id, beyond, purpose)
         if isinstance(begun, Begun):
             _carry_out(begun)
     return begun is not Instead.SOMEONE_ELSE_DOES
+
+
+def _is_held(connection_id: UUID, beyond: int) -> bool:
+    """Whoever waits looks every few hundredths of a second: one query, and no key, is enough to see no change."""
+    held = Connection.objects.filter(pk=connection_id, generation=beyond, lease_until__gte=Now())
+    return held.filter(state=State.REFRESHING).exists()
+
+
+def is_recent(row: Connection) -> bool:
+    """Whether this generation came of a renewal in this moment: renewing again would bring no better token.
+
+    Not one from before a wait that is over by now, which was to try again."""
+    last = Attempt.objects.filter(connection=row, generation=row.generation - 1, outcome=answers.RENEWED)
+    last = last.filter(ended_at__gte=Now() - RECENT)
+    return (last.filter(ended_at__gte=row.retry_at) if row.retry_at else last).exists()
 
 
 def _may_repeat(connection_id: UUID, error: Transient) -> bool:
@@ -105,8 +136,10 @@ def _holder() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _begin(connection_id: UUID, beyond: int) -> Begun | Instead:
-    """Take the lease and write the attempt in one commit. Only the database's clock counts (V7, V22)."""
+def _begin(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> Begun | Instead:
+    """Take the lease, write the attempt and say so in the audit log, in one commit (I8). Only the database's clock
+    counts (V7, V22)."""
+    client, key = _opened(connection_id)
     with transaction.atomic():
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
         due = Q(retry_at__isnull=True) | Q(retry_at__lte=Now())
@@ -116,15 +149,39 @@ def _begin(connection_id: UUID, beyond: int) -> Begun | Instead:
         row = Connection.objects.get(pk=connection_id)
         grant = grants.load(row)
         if grant.refresh_token is not None:
-            return Begun(row, _new_attempt(row, grant), grant)
+            attempt = _new_attempt(row, grant, grant.refresh_token, purpose)
+            return Begun(row, attempt, grant, client, answers.sealer(row, attempt, key))
     text = "You granted no lasting access, so this connection has run out."
     states.refuse(connection_id, beyond, text, cause="no_refresh_token")
     return Instead.ALREADY_NEWER
 
 
-def _new_attempt(row: Connection, grant: Grant) -> Attempt:
+def _opened(connection_id: UUID) -> tuple[Client | None, SealingKey]:
+    """All that needs a key, before anything is committed: without it nothing may be sent, or there would be no way to
+    keep the answer. A key service is asked over HTTP, and that has no place in a transaction."""
+    row = Connection.objects.get(pk=connection_id)
+    states.require_usable(row)
+    grants.open_keys(connection_id)
+    with suppress(Credential.DoesNotExist):
+        return dialects.client_of(grants.load(row), row.provider), keys.primary_key(row.organization_id)
+    raise ConnectRequired(row.provider)  # disconnected this moment
+
+
+def _new_attempt(row: Connection, grant: Grant, refresh_token: Secret, purpose: str) -> Attempt:
     _close_lost(row)
-    return Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation, started_at=Now())
+    attempt = Attempt.objects.create(connection=row, grant_id=grant.id, generation=row.generation, started_at=Now())
+    who = purposes.actor(purpose) or f"member:{row.member_id}"
+    audit.record(
+        row.organization_id,
+        who,
+        PRESENTED,
+        row.pk,
+        attempt=str(attempt.pk),
+        purpose=purpose,
+        generation=row.generation,
+        token=grants.fingerprint(refresh_token),
+    )
+    return attempt
 
 
 def _close_lost(row: Connection) -> None:
@@ -159,14 +216,13 @@ def _why_not(connection_id: UUID, beyond: int) -> Instead:
 
 def _carry_out(begun: Begun) -> None:
     """The provider call, outside any transaction; then keep the answer before looking at it (I2)."""
-    seal = answers.sealer(begun.connection, begun.attempt)  # opens the key now: the key store may be away afterwards
     try:
-        answer = dialects.refresh(begun.grant, begun.connection.provider)
+        answer = dialects.refresh(begun.grant, begun.connection.provider, begun.client)
     except ProviderError as error:
         _note_failure(begun, error)
         raise
     if answer.status == 200:
-        answers.keep(begun.attempt.id, seal(answer.body.reveal().encode()))
+        answers.keep(begun.attempt.id, begun.seal(answer.body.reveal().encode()))
         settling.settle(begun.attempt.id)
     else:
         _note_refusal(begun, _error_in(answer, begun.connection))
@@ -191,7 +247,13 @@ def _note_failure(begun: Begun, error: ProviderError) -> None:
     with transaction.atomic():
         answers.close(begun.attempt, answers.UNKNOWN if lost else answers.FAILED)
         states.degrade(
-            *at, str(error), asked, cause=error.code, may_be_lost=lost and not lenient, again=lost and lenient
+            *at,
+            str(error),
+            asked,
+            cause=error.code,
+            may_be_lost=lost and not lenient,
+            again=lost and lenient,
+            attempt=begun.attempt.pk,
         )
 
 
@@ -202,7 +264,7 @@ def _note_refusal(begun: Begun, error: ProviderError) -> None:
     reason, incident = _rotation_lost(begun, str(error))
     at = (begun.connection.pk, begun.attempt.generation)
     with transaction.atomic():  # a refused attempt whose connection is not would have its token presented again
-        verdict = states.condemn(*at, reason, cause=error.code, incident=incident)
+        verdict = states.condemn(*at, reason, cause=error.code, incident=incident, attempt=begun.attempt.pk)
         answers.close(begun.attempt, answers.REFUSED)
     if verdict is not None:
         raise verdict

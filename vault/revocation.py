@@ -7,25 +7,26 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
 from organizations.models import Member
-from providers.errors import ProviderError
-from vault import dialects, grants, outbound, sealing, states
+from providers.errors import ProviderError, Transient
+from vault import dialects, grants, outbound, quarantine, sealing, states
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.grants import Grant
-from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, State
+from vault.models import ENDED, Connection, Credential, DiscardedGrant, ObjectAccess, State
 
 _CLAIM = timedelta(minutes=1)
-_ENDED = (State.REVOKING, State.SHREDDED)
 #: What the audit log says of a grant whose end was confirmed, could not be asked for (`dialects.may_revoke`: it is
 #: wiped here, and the person withdraws his consent there), or that did not open.
 CONFIRMED, NOT_OFFERED, UNREADABLE = "ok", "not_offered", "unreadable"
+KEYS_AWAY = "keys_away"  # denied here; what opens the grant could not be had, so its provider hears of it later
 STILL_USED = "still_used"  # its end would be that of the grant which has replaced it (dialects.may_revoke)
 REVOKED = "grant.revoked"
+ACTOR = "task:revocation"
 _ELSEWHERE = "elsewhere"  # finished by another process, which alone knows how
 _LONGEST_WAIT = timedelta(hours=6)
 
@@ -44,7 +45,14 @@ class Ending(StrEnum):
 
 
 def _place(row: DiscardedGrant, connection: Connection) -> Place:
-    return Place(connection.organization_id, "vault_discardedgrant", row.id, "sealed", connection.provider)
+    return Place(
+        connection.organization_id,
+        "vault_discardedgrant",
+        row.id,
+        "sealed",
+        connection.provider,
+        owner=str(connection.pk),
+    )
 
 
 @sealing.column(DiscardedGrant, "sealed")
@@ -72,9 +80,16 @@ _ENDINGS = {
 def disconnect(connection_id: UUID, actor: Member | str) -> Ending:
     """Deny every use from this commit on, then end the grant at the provider; returns what became of it.
 
-    When the provider does not answer, `vault.tasks.finish_revocations` goes on trying."""
+    When the provider or a key service does not answer, `vault.tasks.finish_revocations` goes on trying."""
     had_one = Credential.objects.filter(connection_id=connection_id).exists()
-    discarded = put_down(connection_id, actor)
+    try:
+        discarded = put_down(connection_id, actor)
+    except (Transient, KekUnusable):
+        return _put_off(connection_id, actor)
+    return _finish_all(discarded, had_one=had_one)
+
+
+def _finish_all(discarded: list[UUID] | None, *, had_one: bool) -> Ending:
     if discarded is None:
         return Ending.NOTHING
     if not discarded:
@@ -83,35 +98,76 @@ def disconnect(connection_id: UUID, actor: Member | str) -> Ending:
     return _ENDINGS.get(results[-1], Ending.WAITING)
 
 
-def put_down(connection_id: UUID, actor: Member | str, *, unopened: bool = False) -> list[UUID] | None:
+def _put_off(connection_id: UUID, actor: Member | str) -> Ending:
+    """Nobody can open the grant just now, but its use ends all the same: it stays where it is, sealed, until the
+    timetable can put it down (`carry_on`)."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
+        if row is None or not Credential.objects.filter(connection=row).exists():
+            return Ending.NOTHING
+        if row.state not in ENDED:
+            _deny(row, State.REVOKING)
+            _record(row, actor, KEYS_AWAY)
+    return Ending.WAITING
+
+
+def put_off() -> QuerySet[Connection]:
+    """Ended here while their keys could not be had. An organization that is being destroyed sees to its own."""
+    sealed = Exists(Credential.objects.filter(connection=OuterRef("pk")))
+    return Connection.objects.filter(sealed, state__in=ENDED, organization__ending_since=None).order_by("?")
+
+
+def carry_on(connection_id: UUID) -> None:
+    """What `disconnect` could not do for want of a key; nothing where the person has connected again meanwhile.
+
+    Raises Transient and KekUnusable as `put_down` does."""
+    for discarded_id in put_down(connection_id, ACTOR, only_ended=True) or ():
+        _result(discarded_id)
+
+
+def put_down(
+    connection_id: UUID, actor: Member | str, *, unopened: bool = False, only_ended: bool = False
+) -> list[UUID] | None:
     """Deny every use from this commit on. Returns the grants to `finish`; None when nothing was connected.
 
     Raises Transient and KekUnusable where the keys cannot be had: a grant that nobody can open could not be ended.
-    `unopened`: it is given up then, wiped here as UNREADABLE without its provider's knowing."""
+    `unopened`: it is given up then, wiped here as UNREADABLE without its provider's knowing. `only_ended`: nothing is
+    done where it is in use."""
     if not unopened:
         with contextlib.suppress(KeyGone, TokenTampered):
             grants.open_keys(connection_id)
+        quarantine.open_keys(connection_id)
     with transaction.atomic():
         row = Connection.objects.select_for_update().select_related("member").filter(pk=connection_id).first()
-        if row is None or (row.state in _ENDED and not Credential.objects.filter(connection=row).exists()):
+        if row is None or (row.state in ENDED and not Credential.objects.filter(connection=row).exists()):
+            return None
+        if only_ended and row.state not in ENDED:
             return None
         grant = None if unopened else grants.load_if_any(row)
-        states.release(row)
         row.generation += 1  # a renewal under way finds the grant moved on and discards what it gets (V14)
-        row.state = State.REVOKING if grant else State.SHREDDED
-        row.reason = row.cause = row.account = ""
-        row.save()
+        _deny(row, State.REVOKING if grant else State.SHREDDED)
         sealed, _ = Credential.objects.filter(connection=row).delete()
-        ObjectAccess.objects.filter(connection=row).delete()
-        discarded = [discard(row, grant)] if grant else []
-        if row.provider == dialects.SIGNS_IN:
-            membership.unconfirm(row.member_id)
-        result = "ok" if grant or not sealed else UNREADABLE
-        facts: dict[str, Any] = {"provider": row.provider, "fence": row.generation}
-        audit.record(row.organization_id, actor, "connection.disconnected", row.pk, result, **facts)
-        epochs.bump("connection", row.pk)
-        epochs.bump("cards", row.pk)
+        discarded = [discard(row, each) for each in (*quarantine.take_out(row, grant), grant)] if grant else []
+        _record(row, actor, "ok" if grant or not sealed else UNREADABLE)
     return discarded
+
+
+def _deny(row: Connection, state: State) -> None:
+    """No use of a locked row's grant from the commit on. A renewal under way discards what it gets (V14)."""
+    states.release(row)
+    row.state = state
+    row.reason = row.cause = row.account = ""
+    row.save()
+    ObjectAccess.objects.filter(connection=row).delete()
+    if row.provider == dialects.SIGNS_IN:
+        membership.unconfirm(row.member_id)
+
+
+def _record(row: Connection, actor: Member | str, result: str) -> None:
+    facts: dict[str, Any] = {"provider": row.provider, "fence": row.generation}
+    audit.record(row.organization_id, actor, "connection.disconnected", row.pk, result, **facts)
+    epochs.bump("connection", row.pk)
+    epochs.bump("cards", row.pk)
 
 
 def finish(discarded_id: UUID) -> bool:
@@ -172,8 +228,8 @@ def _wipe(row: DiscardedGrant, result: str) -> None:
         if connection is None or not DiscardedGrant.objects.filter(pk=row.pk).delete()[0]:
             return  # another process was faster
         about = {"provider": connection.provider}
-        audit.record(connection.organization_id, "task:revocation", REVOKED, connection.pk, result, **about)
-        if not DiscardedGrant.objects.filter(connection=connection).exists():
+        audit.record(connection.organization_id, ACTOR, REVOKED, connection.pk, result, **about)
+        if not any(left.objects.filter(connection=connection).exists() for left in (DiscardedGrant, Credential)):
             Connection.objects.filter(pk=connection.pk, state=State.REVOKING).update(state=State.SHREDDED)
 
 

@@ -5,17 +5,17 @@ Every step leaves what is stored openable: a key goes only when nothing names it
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import BinaryField, F, Func, Q, QuerySet
+from django.db.models import BinaryField, F, Func, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit
 from organizations.models import Organization
-from vault import answers, cipher, grants, holders, kek, keys, pending, registrations, revocation, suspicion
+from vault import answers, cipher, frames, grants, holders, kek, keys, pending, registrations, revocation, suspicion
 from vault.errors import TokenTampered
 from vault.models import Attempt, DataKey
 from vault.routers import KEY_STORE
@@ -76,12 +76,15 @@ def rewrap(progress: Progress = silent) -> int:
     target, count = kek.current().current_id(), 0
     holders.require_everywhere(target)
     due = list(_stored().exclude(kek_id=target).values_list("pk", flat=True))
+    if due:  # recorded first: what cannot be recorded does not happen
+        audit.record(audit.INSTALLATION, "operator", "keys.rewrapped", target, count=len(due))
     for batch in _batches(due, BATCH):
         count += _rewrap_batch(batch, target)
         progress("data keys wrapped anew", count)
     return count
 
 
+@frames.emptied
 def _rewrap_batch(batch: Sequence[UUID], target: str) -> int:
     """A key service is asked before the transaction; what another has done meanwhile is left alone."""
     provider, anew = kek.current(), {}
@@ -135,8 +138,7 @@ def _replace(old: Sequence[DataKey], target: str) -> int:
 def _record(organization_id: UUID) -> bool:
     """False where the organization was destroyed a moment ago: the others' rotation goes on."""
     try:
-        if organization_id != keys.INSTANCE:
-            audit.record(organization_id, "operator", "keys.rotated")
+        audit.record(organization_id, "operator", "keys.rotated")
     except audit.OrganizationGone:
         return False
     return True
@@ -219,8 +221,11 @@ def retire() -> int:
     """Delete data keys that are no longer primary, rested, and named by no sealed value. Returns how many.
 
     Those stay too under which an answer that no database has seen yet may be sealed (`_unheard`)."""
-    rested = _stored().filter(is_primary=True, created_at__lt=Now() - REST).values_list("organization_id", flat=True)
-    done = set(rested) - _unheard()
+    rested = dict(
+        _stored().filter(is_primary=True, created_at__lt=Now() - REST).values_list("organization_id", "created_at")
+    )
+    unheard = _unheard()
+    done = [each for each, since in rested.items() if each not in unheard or unheard[each] > since + REST]
     old = _stored().filter(is_primary=False, organization_id__in=done).values_list("pk", flat=True)
     count = 0
     for batch in _batches(list(old), KEYS_AT_ONCE):
@@ -230,12 +235,13 @@ def retire() -> int:
     return count
 
 
-def _unheard() -> set[UUID]:
-    """Organizations with a renewal of a grant as it is now whose answer never came: it may wait in some host's spool
-    (spool.py), where no query finds it."""
+def _unheard() -> dict[UUID, datetime]:
+    """Organizations with a renewal whose answer never came, and when the oldest was: it may wait in some host's spool
+    (spool.py), where no query finds it, for a week. Also where the grant has moved on since: then the late tokens are
+    to be ended (V14)."""
     lost = Q(ended_at__isnull=True) | Q(outcome=answers.UNKNOWN)
-    rows = Attempt.objects.filter(lost, sealed_answer__isnull=True, generation=F("connection__generation"))
-    return set(rows.values_list("connection__organization_id", flat=True))
+    rows = Attempt.objects.filter(lost, sealed_answer__isnull=True, started_at__gt=Now() - answers.SPOOLED)
+    return dict(rows.order_by().values_list("connection__organization_id").annotate(Min("started_at")))
 
 
 def _still_named(key_ids: Sequence[UUID]) -> Iterator[UUID]:

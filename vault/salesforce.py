@@ -12,11 +12,13 @@ from providers.registry import ADAPTERS
 from providers.salesforce import access, hosts, identity
 from providers.salesforce.access import AccessStore, ObjectAccess
 from providers.salesforce.budget import ApiBudget, Budgets
+from providers.salesforce.oauth import identity_ids
 from providers.salesforce.transport import FixedToken, Wire
 from vault import dialects, outbound
 from vault.grants import Grant
+from vault.models import SALESFORCE
 
-PROVIDER = "salesforce"
+PROVIDER = SALESFORCE
 
 
 def session() -> http.Session:
@@ -57,6 +59,11 @@ def identify(grant: Grant) -> Identity:
     return identity.identify(
         _token_set(grant), session(), api_version=settings.SALESFORCE_API_VERSION, login_url=grant.login_url
     )
+
+
+def org_id_of(grant: Grant) -> str:
+    """The organization that the grant's identity names, 18 characters. Raises Rejected where it names none."""
+    return identity_ids(grant.identity, origins(), login_url=grant.login_url or None)[0]
 
 
 def object_access(grant: Grant) -> ObjectAccess:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 
-from vault import cipher, keys
+from vault import cipher, frames, keys
 from vault.cipher import Place
 
 M = TypeVar("M", bound=Model)
@@ -36,10 +36,12 @@ def column(model: type[M], name: str) -> Callable[[Callable[[M], Place]], Callab
     return declare
 
 
+@frames.emptied
 def seal(plaintext: bytes, place: Place) -> bytes:
     return cipher.seal(plaintext, place, keys.primary_key(place.organization_id))
 
 
+@frames.emptied
 def unseal(blob: bytes, place: Place) -> bytes:
     """Raises TokenTampered (V19), KeyGone (V18), KekUnusable, and Transient while a key service is away."""
     return cipher.unseal(blob, place, keys.key_by_id(cipher.key_id_of(blob), place.organization_id))

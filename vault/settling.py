@@ -11,7 +11,7 @@ from django.db import transaction
 
 from organizations import epochs
 from providers.base import Secret, TokenSet
-from vault import answers, dialects, grants, keys, revocation, states
+from vault import answers, dialects, grants, keys, quarantine, revocation, states
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
@@ -42,10 +42,13 @@ def settle(attempt_id: UUID) -> None:
     _open_keys(attempt.connection)
     tokens = answers.understand(attempt)
     if tokens is None:
+        _release_if_over(attempt)
         return
     verdict = answers.adopt_if_current(attempt, tokens)
     if verdict == answers.QUARANTINED:
         answers.quarantine(attempt)
+    if verdict == answers.UNUSABLE:
+        raise answers.unusable(attempt.connection.provider)
     if verdict == answers.REPLACED:
         _weigh_late_answer(attempt, tokens)
 
@@ -93,7 +96,7 @@ def _what_becomes_of(row: Connection, grant: Grant, attempt: Attempt, tokens: To
     if is_usable and dialects.works(grant, row.provider):
         return _wiped
     if dialects.works(candidate, row.provider):
-        return lambda locked: _adopt_late(locked, grant, candidate)
+        return lambda locked: _adopt_late(locked, grant, candidate, attempt)
     if is_usable or tokens.refresh_token is None or _is_stored(tokens.refresh_token, grant):
         return _wiped
     late = _late(row, grant, tokens)
@@ -127,8 +130,8 @@ def _wiped(_: Connection) -> None:
     """Closing the attempt is all."""
 
 
-def _adopt_late(row: Connection, grant: Grant, candidate: Grant) -> None:
-    answers.adopt(row, grant, candidate)
+def _adopt_late(row: Connection, grant: Grant, candidate: Grant, attempt: Attempt) -> None:
+    answers.adopt(row, grant, candidate, attempt)
     epochs.bump("connection", row.pk)
 
 
@@ -138,6 +141,27 @@ def _revoke_late(attempt: Attempt, late: Grant) -> None:
         if row is not None:
             revocation.discard(row, late)
             answers.close(attempt, answers.REPLACED)
+
+
+def _release_if_over(attempt: Attempt) -> None:
+    """Nothing is kept of a connection that has ended meanwhile: its organization may be on its way out (C37)."""
+    if quarantine.over().filter(pk=attempt.pk).exists():
+        release(attempt.connection_id)
+
+
+def release(connection_id: UUID) -> None:
+    """Put down for revocation, and wipe, what was kept apart of the same person (V12). Where its connection changes
+    meanwhile, the next sweep does it."""
+    seen = Connection.objects.get(pk=connection_id)
+    _open_keys(seen)
+    quarantine.open_keys(connection_id)
+    like = grants.load_if_any(seen) or _late(seen, None, TokenSet(Secret(""), None, (), ""))
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().filter(pk=connection_id).first()
+        if row is None or row.generation != seen.generation:
+            return
+        for late in quarantine.take_out(row, like):
+            revocation.discard(row, late)
 
 
 def _late(row: Connection, current: Grant | None, tokens: TokenSet) -> Grant:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils.formats import date_format
 
 from organizations.models import Member
 from vault import causes, clock, consent, dialects, mailboxes, proof, purposes, registrations
-from vault.clients import SALESFORCE
 from vault.consent import ScopeShown
-from vault.models import Connection, State
+from vault.models import ENDED, SALESFORCE, Connection, State
 from vault.policies import CALENDAR, EMAIL
 
 PROVIDERS = (SALESFORCE, *mailboxes.PROVIDERS)
@@ -53,6 +53,11 @@ class Standing:
     ending_advice: str
 
 
+def is_live(row: Connection) -> bool:
+    """Whether it can be used or mended, and so ended."""
+    return row.state not in ENDED
+
+
 def rows() -> QuerySet[Connection]:
     """Connections that hold or may hold a grant, newest first."""
     return Connection.objects.exclude(state=State.SHREDDED).order_by("-connected_at")
@@ -61,29 +66,27 @@ def rows() -> QuerySet[Connection]:
 def of(member: Member) -> list[Standing]:
     """The member's connections, newest first."""
     now = clock.now()
-    return [_standing(row, member, now) for row in rows().filter(member=member)]
+    return [_standing(row, member, now) for row in rows().filter(member=member).select_related("member")]
 
 
 def _standing(row: Connection, member: Member, now: datetime) -> Standing:
-    is_live = row.state not in mailboxes.ENDED
     return Standing(
         connection=row,
         label=dialects.label(row.provider),
         account=row.account or (member.username if row.provider == SALESFORCE else ""),
-        is_live=is_live,
+        is_live=is_live(row),
         shown=proof.shown(row, now),
         status=status_of(row, now),
         scopes=consent.shown(member, row.provider, row.scopes),
-        missing=_missing(row, member) if is_live else (),
+        missing=_missing(row) if is_live(row) else (),
         last_use=purposes.in_words(row.last_used_for),
         ending_advice=dialects.of(row.provider).ending_advice,
     )
 
 
-def _missing(row: Connection, member: Member) -> list[Missing]:
+def _missing(row: Connection) -> list[Missing]:
     spoken = dialects.of(row.provider)
-    absent = spoken.missing(consent.wanted(member, row.provider), row.scopes)
-    return [Missing(scope, spoken.purpose_of(scope), _feature(row.provider, scope)) for scope in absent]
+    return [Missing(scope, spoken.purpose_of(scope), _feature(row.provider, scope)) for scope in consent.missing(row)]
 
 
 def _feature(provider: str, scope: str) -> str:
@@ -99,24 +102,32 @@ def status_of(row: Connection, now: datetime) -> Status:
     words, tone, advice = _WORDS.get(shown.state, (shown.state.label, "", ""))
     if shown.state is State.DEGRADED and row.state != State.DEGRADED:
         words = "Not proven lately"
-    return Status(words, tone, shown.reason, _mender(row, shown.state) or advice.format(provider=_label(row)))
+    if row.cause == causes.SEAL_BROKEN and shown.state is State.DEGRADED:
+        words, tone, advice = "Cannot be opened", "bad", _WORDS[State.NEEDS_RECONNECT][2]
+    advice = _mender(row, shown.state) or advice.format(provider=_label(row)) or _foretold(row)
+    return Status(words, tone, shown.reason, advice)
+
+
+def _foretold(row: Connection) -> str:
+    """Google says so of an app in testing, for seven days, and where a person has allowed access for a time only
+    (developers.google.com/identity/protocols/oauth2/web-server, `refresh_token_expires_in`)."""
+    if row.ends_at is None:
+        return ""
+    until = f"{_label(row)} ends this connection on {date_format(row.ends_at, 'j F Y')}"
+    return f"{until}: access was given for a time only, as to every app that is in testing there. Connect again then."
 
 
 def _mender(row: Connection, state: State) -> str:
     """Whom to ask, and for which screen, where connecting again alone would not help."""
     cause = causes.of(row.provider, row.cause)
     passes = row.cause == causes.UNREACHABLE  # the operator hears of it; to the person it is nobody's task
-    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or passes or cause.who not in _MENDERS:
+    if state not in (State.DEGRADED, State.NEEDS_RECONNECT) or passes or not causes.is_for_others(cause):
         return ""
-    then = " Then connect again." if state is State.NEEDS_RECONNECT else ""
-    return f"{_MENDERS[cause.who]} can mend this at {_label(row)}: {cause.screen}{then}"
+    return causes.for_person(cause, _label(row), "Then connect again." if state is State.NEEDS_RECONNECT else "")
 
 
 def _label(row: Connection) -> str:
     return dialects.label(row.provider)
-
-
-_MENDERS = {causes.ADMINISTRATOR: "Your administrator", causes.OPERATOR: "Whoever runs this product"}
 
 
 _WORDS = {

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -9,16 +10,20 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from organizations import audit, epochs, membership
-from providers.errors import NeedsReconnect
-from vault import dialects, incidents
+from providers.errors import FreshTokenRefused, NeedsReconnect
+from vault import causes, dialects, incidents
 from vault.errors import ConnectRequired
-from vault.models import Connection, State
+from vault.models import Connection, Incident, State
 
 log = logging.getLogger("sidebar.vault")
 
 #: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
 USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
+_REFUSED_FRESH = "token_refused"  # providers.errors.FreshTokenRefused
+_BROKEN = "What is stored of this connection was changed or has lost its key, so it is not used."
+#: A grant in doubt that nobody uses is probed after this long.
+_PROBED_AFTER = timedelta(minutes=15)
 
 
 def require_usable(row: Connection) -> None:
@@ -45,6 +50,66 @@ def mend(row: Connection) -> None:
         membership.confirm(row.member_id)
 
 
+def renewed(row: Connection) -> None:
+    """The token endpoint has just renewed this grant. Saves; call under the row lock.
+
+    Whether the new token is accepted where it is used is another question: where that was in doubt, it stays so, with
+    its back-off, until a use or a probe has shown it (else an API in trouble would have us renew at every call)."""
+    if row.cause != _REFUSED_FRESH:
+        mend(row)
+        return
+    release(row)
+    row.state = State.DEGRADED
+    row.save(update_fields=["state", "lease_by", "lease_until"])
+    if row.provider == dialects.SIGNS_IN:
+        membership.confirm(row.member_id)
+
+
+def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> None:
+    """An API refuses a token that was renewed a moment ago: degraded, and no further renewal before `retry_at`.
+
+    Told once in that time, however many calls meet it; nothing is done where the grant has moved on meanwhile. A
+    renewal under way goes on, and finds the doubt when it is done (`renewed`)."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().annotate(clock=Now()).get(pk=connection_id)
+        waits = row.cause == _REFUSED_FRESH and row.retry_at is not None and row.retry_at > row.clock
+        if row.generation != generation or row.state not in USABLE or waits:
+            return
+        wait = timedelta(seconds=min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(row.failures, 10)))
+        mine = Connection.objects.filter(pk=connection_id)
+        mine.update(
+            reason=str(error)[:200],
+            cause=_REFUSED_FRESH,
+            failures=F("failures") + (1 if row.failures < 1_000 else 0),
+            retry_at=Now() + wait,
+            probe_at=Now() + _PROBED_AFTER,
+        )
+        mine.filter(state=State.HEALTHY).update(state=State.DEGRADED)
+        audit.record(
+            row.organization_id, "task:renewal", "token.refused_fresh", row.pk, "refused", generation=generation
+        )
+        epochs.bump("connection", row.pk)  # so that the next success is written down at once, and not in a minute
+
+
+def seal_broken(connection_id: UUID) -> str:
+    """What is stored of a grant does not open in its place (V19): an incident once for each generation, and the truth
+    shown at once; a probe looks again. No provider has said that the grant is dead (I6). Returns whose it is."""
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().filter(pk=connection_id).first()
+        if row is None:
+            return ""
+        known = Incident.objects.filter(connection=row, generation=row.generation, kind=incidents.TAMPERED)
+        if row.state not in USABLE or known.exists():
+            return row.provider
+        mine = Connection.objects.filter(pk=row.pk)
+        mine.update(reason=_BROKEN, cause=causes.SEAL_BROKEN, probe_at=Now())
+        mine.exclude(state=State.REFRESHING).update(state=State.DEGRADED)
+        incidents.record(incidents.TAMPERED, row.organization_id, row)
+        epochs.bump("connection", row.pk)
+    log.error("what is stored of connection %s does not open any more", connection_id)
+    return row.provider
+
+
 def degrade(
     connection_id: UUID,
     generation: int,
@@ -54,11 +119,12 @@ def degrade(
     cause: str = "",
     may_be_lost: bool = False,
     again: bool = False,
+    attempt: UUID | None = None,
 ) -> None:
     """Passing trouble: wait longer each time, at most five minutes, and never give up (I6).
 
     `cause`: ProviderError.code. `asked`: seconds that the provider wants us to wait at least.
-    `again`: the first time there is no wait at all."""
+    `again`: the first time there is no wait at all. `attempt`: whose result this is."""
     row = Connection.objects.select_for_update().get(pk=connection_id)
     if row.generation != generation or row.state not in USABLE:
         return
@@ -74,7 +140,12 @@ def degrade(
         lease_by="",
         lease_until=None,
     )
-    audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", generation=generation)
+    facts = _facts(generation, attempt)
+    audit.record(row.organization_id, "task:renewal", "token.renewal_failed", row.pk, "failed", **facts)
+
+
+def _facts(generation: int, attempt: UUID | None) -> dict[str, Any]:
+    return {"generation": generation, **({"attempt": str(attempt)} if attempt else {})}
 
 
 def refuse(
@@ -88,7 +159,14 @@ def refuse(
 
 
 def condemn(
-    connection_id: UUID, generation: int, reason: str, *, cause: str = "", result: str = "refused", incident: str = ""
+    connection_id: UUID,
+    generation: int,
+    reason: str,
+    *,
+    cause: str = "",
+    result: str = "refused",
+    incident: str = "",
+    attempt: UUID | None = None,
 ) -> NeedsReconnect | None:
     """The provider's definite verdict on the newest grant: only connecting again helps.
 
@@ -103,9 +181,8 @@ def condemn(
     row.save(update_fields=["state", "reason", "cause", "lease_by", "lease_until"])
     if row.provider == dialects.SIGNS_IN:
         membership.unconfirm(row.member_id)  # before the audit: everywhere a person's rows are locked first
-    audit.record(
-        row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, generation=generation
-    )
+    facts = _facts(generation, attempt)
+    audit.record(row.organization_id, "task:renewal", "connection.needs_reconnect", row.pk, result, **facts)
     if incident:
         incidents.record(incident, row.organization_id, row)
     epochs.bump("connection", row.pk)

@@ -6,24 +6,26 @@ such a grant lives on its access token, is never renewed ahead of need, and has 
 import logging
 import os
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit, epochs
 from providers.registry import ADAPTERS
 from vault import clock, incidents
 from vault.answers import RESTORED, UNKNOWN
-from vault.models import Attempt, Connection, Credential, DatabaseMark, KeyStoreMark, Mark, State
+from vault.models import Attempt, Connection, Credential, DatabaseMark, Incident, KeyStoreMark, Mark, State
 from vault.routers import KEY_STORE
 from vault.states import USABLE
 
 log = logging.getLogger("sidebar.vault")
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _TOLD = "Our database was restored from a backup. You may have to connect again."
 
 
@@ -156,6 +158,15 @@ def suspect_all() -> int:
         epochs.bump("connection", "*")
         log.warning("the database was restored from a backup: %s grants are suspect", len(rows))
     return len(rows)
+
+
+def perhaps_ended() -> QuerySet[Connection]:
+    """Grants from before the last restore whose provider ends no single grant, with their members: one that somebody
+    here ended after the backup was made is live again, and nobody there knows that it was over (I7)."""
+    last = Incident.objects.filter(kind=incidents.RESTORED).aggregate(at=Max("at"))["at"]
+    unasked = [name for name, adapter in ADAPTERS.items() if not adapter.oauth.revokes]
+    found = Connection.objects.filter(provider__in=unasked, state__in=USABLE, connected_at__lt=last or _NEVER)
+    return found.select_related("member", "organization").order_by("organization__name", "member__name")
 
 
 def concerned() -> QuerySet[Connection]:

@@ -8,13 +8,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from providers.base import Access, Secret
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused
 from vault import dialects, grants, leases, outbound, renewal, settling, states
-from vault.errors import ConnectRequired
+from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.leases import Lease
-from vault.models import Connection
+from vault.models import SALESFORCE, Connection
 
 _ROUNDS = 3
 #: Seconds of life below which a token is not handed out any more: it would run out on its way.
@@ -32,17 +32,27 @@ class ConnectionTokens:
         self._purpose = purpose
         #: Of the grant whose token `access` has last handed out: what a refusal of it is about.
         self.generation: int | None = None
+        self._has_renewed = False
 
     def access(self, *, rejected: Secret | None = None) -> Access:
         """A usable token and its API host; no query while a lease is held.
 
-        Raises NeedsReconnect, Transient, and ConnectRequired once disconnected."""
+        Raises NeedsReconnect, Transient (FreshTokenRefused where what is refused was renewed a moment ago), and
+        ConnectRequired once disconnected."""
         lease = self.lease(rejected)
         outbound.give_back_database()
         self.generation = lease.generation
         return lease.access
 
     def lease(self, rejected: Secret | None = None) -> Lease:
+        """As `access`. What does not open any more is told (V19): to the person, an administrator and the log."""
+        try:
+            return self._any_lease(rejected)
+        except (TokenTampered, KeyGone) as error:
+            error.provider = states.seal_broken(self._connection_id)
+            raise
+
+    def _any_lease(self, rejected: Secret | None) -> Lease:
         held = leases.held(self._connection_id, self._purpose, rejected)
         if held is not None:
             return held
@@ -54,12 +64,12 @@ class ConnectionTokens:
     def _lease(self) -> Lease:
         """Threads that miss at once share one look-up and one audit row."""
         key = (self._connection_id, self._purpose)
-        return leases.take(*key, lambda: _reads.run(key, self._read))
+        return _reads.run(key, lambda: leases.take(*key, self._read))
 
     def _read(self) -> Lease:
         row, grant = _usable(self._connection_id)
         if _seconds_left(row, grant) <= _TOO_SHORT:
-            renewal.renew(row.pk, beyond=row.generation)
+            renewal.renew(row.pk, beyond=row.generation, purpose=self._purpose)
             row, grant = _usable(self._connection_id)
         return leases.write(row, grant, self._purpose, _seconds_left(row, grant))
 
@@ -68,7 +78,10 @@ class ConnectionTokens:
         for _ in range(_ROUNDS):
             row, grant = _usable(self._connection_id)
             if grants.same(grant.access_token, rejected):
-                renewal.renew(row.pk, beyond=row.generation)
+                if self._has_renewed and renewal.is_recent(row):
+                    break
+                self._has_renewed = True
+                renewal.renew(row.pk, beyond=row.generation, purpose=self._purpose)
                 continue
             leases.drop_token(self._connection_id, rejected)
             lease = self._lease()
@@ -76,14 +89,15 @@ class ConnectionTokens:
                 return lease
         raise self._refuses_fresh(rejected)
 
-    def _refuses_fresh(self, rejected: Secret) -> NeedsReconnect:
-        """Renewing brings the very token that is refused. So that refusal is about the newest grant too, unless it has
-        just been changed."""
+    def _refuses_fresh(self, rejected: Secret) -> FreshTokenRefused:
+        """What was renewed a moment ago is refused: no verdict on the grant, and no reason to renew on and on. Said of
+        the newest generation, unless it has just been changed."""
         row, grant = _usable(self._connection_id)
+        error = FreshTokenRefused(row.provider, dialects.label(row.provider))
         if grants.same(grant.access_token, rejected):
             self.generation = row.generation
-        text = f"{dialects.label(row.provider)} refuses even a fresh token of this connection."
-        return NeedsReconnect(text, provider=row.provider)
+            states.doubt(row.pk, row.generation, error)
+        return error
 
 
 def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
@@ -91,7 +105,7 @@ def _usable(connection_id: UUID) -> tuple[Connection, Grant]:
     settling.settle_pending(connection_id)
     row = Connection.objects.annotate(clock=Now(), is_his=F("member__is_active")).filter(pk=connection_id).first()
     if row is None:
-        raise ConnectRequired("salesforce")  # rows go only with their organization: signing in is what is left
+        raise ConnectRequired(SALESFORCE)  # rows go only with their organization: signing in is what is left
     states.require_usable(row)
     if not getattr(row, "is_his"):  # noqa: B009  annotated above; sent away, and offboarding.py comes in a moment (I7)
         raise ConnectRequired(row.provider)

@@ -13,12 +13,13 @@ from organizations import membership
 from providers.errors import ProviderError
 from vault import (
     access,
+    admission,
     answers,
-    connect,
     grants,
     offboarding,
     pending,
     proof,
+    quarantine,
     renewal,
     revocation,
     salesforce,
@@ -50,16 +51,27 @@ def finish_revocations() -> None:
     """First what a lost message, a crash or a key service that was away has left of people who were sent away."""
     for connection_id in offboarding.left_of_all(BATCH):
         _passing(offboarding.end, connection_id)
+    for connection_id in revocation.put_off().values_list("pk", flat=True)[:BATCH]:
+        if not _passing(revocation.carry_on, connection_id):
+            break  # a key service that is away is so for most of them
     for discarded_id in revocation.due_ids()[:BATCH]:
         revocation.finish(discarded_id)
 
 
+def import_spool() -> None:
+    """Take over what an outage has left on this host's disk; what cannot be had now is left for the next sweep."""
+    _passing(lambda _: answers.import_spool(), None)
+
+
 def sweep() -> None:
     pending.sweep()
-    answers.import_spool()
+    import_spool()
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
         _passing(settling.settle_pending, connection_id)
+    for connection_id in set(quarantine.over().values_list("connection_id", flat=True)[:BATCH]):
+        _passing(settling.release, connection_id)
+    quarantine.forget()
     old = Attempt.objects.filter(ended_at__lt=Now() - _KEEP_ATTEMPTS, sealed_answer__isnull=True)
     old.exclude(generation=F("connection__generation")).delete()  # those say whether a renewal ahead of need is safe
 
@@ -89,7 +101,7 @@ def _refresh_access(row: Connection) -> None:
     found = tokens.access()
     row.refresh_from_db(fields=["generation", "state"])
     identity = salesforce.identify(grants.load(row).renewed(access_token=found.token))
-    membership.refresh_profile(row.member, connect.arrival_of(identity))
+    membership.refresh_profile(row.member, admission.arrival_of(identity))
     proof.note(row.pk)
 
 
@@ -121,9 +133,15 @@ def renew_ahead(connection_id: UUID, generation: int) -> None:
         _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
 
 
-def _passing(work: Callable[[T], None], subject: T) -> None:
-    """One person's trouble must not keep the others waiting; the connection's state says what it is."""
+def _passing(work: Callable[[T], object], subject: T) -> bool:
+    """One person's trouble must not keep the others waiting; the connection's state says what it is. False where there
+    was some."""
     try:
         work(subject)
     except (ProviderError, VaultError) as error:
         log.info("upkeep of a connection put off: %s", type(error).__name__)
+        return False
+    except Exception as error:  # noqa: BLE001  a mistake of ours; it may quote what it met, so its name only
+        log.error("some upkeep failed: %s", type(error).__name__)
+        return False
+    return True

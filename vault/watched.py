@@ -1,30 +1,33 @@
-"""A CRM client whose definite refusals reach the connection's state, so that everybody hears of them (C17, I10)."""
+"""A CRM client whose calls reach the connection's state: what was answered proves it, a fresh token refused puts it in
+doubt. Never ends a grant: only the token endpoint's verdict does (I6)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from providers.base import Crm, Form, PersonMatch, Priority, Record, Secret
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused
 from vault import states
 from vault.tokens import ConnectionTokens
 
 T = TypeVar("T")
 
 
-def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: NeedsReconnect) -> None:
-    """Even a token that was renewed a moment ago is refused: stop calling until the person connects again.
+def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: FreshTokenRefused) -> None:
+    """Even a token that was renewed a moment ago is refused: say so, and renew no more for a while.
 
     Says so of the generation that these calls were made with, and asks for no other: the person may have connected
-    again meanwhile (I6, V8). Where the renewal itself was refused the state says so already."""
+    again meanwhile (V8)."""
     if tokens.generation is not None:
-        states.refuse(connection_id, tokens.generation, str(error), cause=error.code)
+        states.doubt(connection_id, tokens.generation, error)
 
 
 class Watched:
     """providers.base.Crm that passes everything on and looks at how each call ends."""
 
-    def __init__(self, crm: Crm, on_success: Callable[[], None], on_refusal: Callable[[NeedsReconnect], None]) -> None:
+    def __init__(
+        self, crm: Crm, on_success: Callable[[], None], on_refusal: Callable[[FreshTokenRefused], None]
+    ) -> None:
         self._crm = crm
         self._on_success = on_success
         self._on_refusal = on_refusal
@@ -32,7 +35,7 @@ class Watched:
     def _watch(self, call: Callable[[], T]) -> T:
         try:
             answer = call()
-        except NeedsReconnect as error:
+        except FreshTokenRefused as error:
             self._on_refusal(error)
             raise
         self._on_success()

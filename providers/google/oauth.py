@@ -9,11 +9,10 @@ from typing import Any
 
 from providers import openid
 from providers.base import Account, Secret
-from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
+from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, RateLimited
 from providers.google.hosts import HOSTS
-from providers.http import SecretForm, Session, ask
+from providers.http import Session
 from providers.oauth import Server
-from providers.token_answers import retry_after
 
 _AUTH = "https://www.googleapis.com/auth/"
 _BASE = {
@@ -75,6 +74,7 @@ class GoogleOAuth(openid.OpenIdOAuth):
 
     name = "google"
     label = "Google"
+    #: Ending one ends every token of this person for this client, whatever their scopes.
     revokes_all = True  # googleapis/google-auth-library-nodejs issue 1338, AutoGPT pull 10493
 
     def app_of(self, client_id: str) -> str:
@@ -99,15 +99,6 @@ class GoogleOAuth(openid.OpenIdOAuth):
             return name in held or any(wider in held for wider in _COVERED_BY.get(name, ()))
 
         return tuple(scope for scope in wanted if not is_held(scope))
-
-    def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """`web-server`, "Revoking a token": 200, or 400 with invalid_token where it is gone already. It ends every
-        token of this person for this client, whatever their scopes."""
-        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}))
-        if response.status_code not in (200, 400):
-            wait = retry_after(response.headers.get("Retry-After"))
-            text = "Google could not revoke the connection just now."
-            raise Transient(text, provider=self.name, retry_after=wait or 5.0)
 
     def works(self, token: Secret, api_url: str, http: Session) -> bool:
         return self._is_accepted(HOSTS.api_url(api_url, http.settings.origins) + _USERINFO, token, http)

@@ -60,6 +60,9 @@ class SalesforceOAuth(StandardOAuth):
     label = "Salesforce"
     sends_unknown_again = False
     _refusals = frozenset({401, 403})  # userinfo answers 403 Bad_OAuth_Token
+    #: Both, and no other: developer.salesforce.com, Mobile SDK, "Revoking OAuth Tokens". (A 404 "Bad_Id", say, has left
+    #: the token alive: mike4aday/SwiftlySalesforce issue 120.)
+    _gone = frozenset({"invalid_token", "unsupported_token_type"})
 
     def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - mail is not Salesforce's
         return SCOPES
@@ -96,7 +99,9 @@ class SalesforceOAuth(StandardOAuth):
         return server_of(login_url, _fetch_metadata(login_url, http), http.settings.origins)
 
     def _token_set(self, fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
-        api_url = hosts.api_url(str(fields.get("instance_url") or ""), origins)
+        """Without an access token there is nothing to be sent to a host, so that none need be named."""
+        named = str(fields.get("instance_url") or "")
+        api_url = hosts.api_url(named, origins) if named or "access_token" in fields else ""
         return token_set(fields, api_url=api_url, identity=str(fields.get("id") or ""))
 
     def _verdict_on(self, error: str, said: str) -> ProviderError | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from providers.base import Access, Priority, Secret, TokenSource
-from providers.errors import NeedsReconnect, ProviderError, RateLimited, Transient
+from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
 from providers.http import Bearer, Session, ask
 from providers.salesforce import failures, hosts
 from providers.salesforce.budget import ApiBudget
@@ -53,22 +53,21 @@ class AuthorisedSession:
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, is_write: bool = True, **kwargs: Any
     ) -> requests.Response:
-        """One call, repeated once with a renewed token on INVALID_SESSION_ID (before which nothing was done).
+        """One call, repeated with another token on INVALID_SESSION_ID (before which nothing was done): first with one
+        that somebody else may have got meanwhile, then with a renewed one.
 
-        Raises from providers.errors only."""
+        Raises from providers.errors only; FreshTokenRefused where that one is not accepted either."""
         sent = dict(headers or {})  # simple-salesforce's own Authorization is replaced when the token goes in
         is_write = is_write and method != "GET"
         access = self._tokens.access()
-        try:
-            return self._once(access, method, url, is_write, headers=sent, **kwargs)
-        except failures.SessionExpiredError:
-            pass
-        access = self._tokens.access(rejected=access.token)
-        try:
-            return self._once(access, method, url, is_write, headers=sent, **kwargs)
-        except failures.SessionExpiredError:
-            pass
-        raise NeedsReconnect("Salesforce does not accept the renewed session.", provider="salesforce")
+        for is_last in (False, False, True):
+            try:
+                return self._once(access, method, url, is_write, headers=sent, **kwargs)
+            except failures.SessionExpiredError:
+                if is_last:
+                    break
+            access = self._tokens.access(rejected=access.token)
+        raise FreshTokenRefused("salesforce", "Salesforce")
 
     def _once(self, access: Access, method: str, url: str, is_write: bool, **kwargs: Any) -> requests.Response:
         target = hosts.api_url(access.api_url, self._http.settings.origins) + _path_of(url)

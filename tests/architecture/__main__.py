@@ -4,12 +4,22 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.architecture import rules
+from tests.architecture import detours, rules
 from tests.architecture.rules import ROOMS, Source
 
 Rule = Callable[[Source], Iterator[str]]
 #: Where what products are given is made.
 CLIENTS = ("vault/clients.py", "vault/watched.py", "providers/salesforce/crm.py")
+#: For each room but the vault.
+EVERYWHERE: tuple[Rule, ...] = (
+    rules.imports_of_the_vault,
+    rules.models_by_name,
+    rules.raw_sql,
+    detours.reflection,
+    detours.names_of_modules,
+    detours.attributes_by_name,
+    detours.built_sql,
+)
 
 
 def files_of(*rooms: str) -> list[Path]:
@@ -17,8 +27,8 @@ def files_of(*rooms: str) -> list[Path]:
 
 
 def breaches() -> list[str]:
-    everywhere = (rules.imports_of_the_vault, rules.models_by_name, rules.raw_sql)
-    found = [each for path in files_of(*ROOMS) for rule in everywhere for each in _of(path, rule)]
+    found = [each for path in files_of(*ROOMS) for rule in EVERYWHERE for each in _of(path, rule)]
+    found += [each for path in files_of(*detours.ABOVE) for each in _of(path, detours.private_attributes)]
     models = [path for path in files_of("vault") if "migrations" not in path.parts]
     found += [each for path in models for each in _of(path, rules.reverse_relations)]
     return found + [each for name in CLIENTS for each in _of(Path(name), rules.token_attributes)]

@@ -18,18 +18,20 @@ DOORS: dict[str, frozenset[str] | None] = {
     "consent": None,
     "dialects": frozenset({"SIGNS_IN", "label", "of"}),
     "errors": None,
+    "farewell": None,
     "heartbeat": None,
     "incidents": None,
     "mailboxes": None,
     "models": frozenset({"Connection", "State"}),
     "policies": None,
     "purposes": None,
-    "revocation": frozenset({"disconnect"}),
+    "revocation": frozenset({"Ending", "disconnect"}),
     "schedule": None,
     "sealed": None,
     "standing": None,
     "suspicion": None,
     "underway": None,
+    "upkeep": frozenset({"import_spool"}),
 }
 _RELATIONS = ("ForeignKey", "OneToOneField", "ManyToManyField")
 _BY_NAME = ("get_model", "get_app_config", "import_module", "__import__", "import_string")

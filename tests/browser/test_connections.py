@@ -93,7 +93,7 @@ def sign_out_all_but_the_newest(client: MailClient) -> None:
     expect(rows.first).to_contain_text("Outlook task pane on Linux, Chrome")
     while (left := rows.count()) > 1:
         rows.last.get_by_role("button").click()
-        expect(page.get_by_role("status")).to_have_text("Signed out. It stops within seconds.")
+        expect(page.get_by_role("status")).to_have_text("Signed out. That add-in stops within seconds.")
         expect(rows).to_have_count(left - 1)
     page.close()
 

@@ -115,6 +115,7 @@ def test_a_feature_that_lacks_a_scope_is_named(alice: Member) -> None:
     policy.change(alice, policy.Level.ORGANIZATION, values={"email.sync.enabled": True})
     text = page(signed_in(alice), "connections/")
     assert "Email sync does not work yet. You have not allowed this:" in text
+    assert "alice.private@gmail.example" in page(signed_in(alice), ""), "it is held, so it stands there"
     assert "alice.private@gmail.example" in text
     (shape,) = people.api(alice).call("get", "connections/").json()["connections"]
     assert (shape["provider"], shape["account"]) == ("google", "alice.private@gmail.example")

@@ -52,6 +52,16 @@ def test_an_administrator_gives_a_role_and_ends_access(everybody: Any) -> None:
     assert actions == ["member.activated", "member.deactivated", "member.role_changed"]
 
 
+def test_the_least_powerful_role_is_offered_first(everybody: Any) -> None:
+    """One click too early must not make somebody primary admin; what that does is said beside it."""
+    text = page(signed_in(everybody[0]), "members/")
+    offered = re.search(r'name="role"><option value="(\w+)">', text)
+    assert offered is not None
+    assert offered[1] == "manager", "Bob is a user"
+    assert "whoever gives that role away is an admin from then on" in text
+    assert "Managers and administrators see everybody here." in page(signed_in(everybody[1]), "members/")
+
+
 def test_nobody_ends_the_primary_admin(everybody: Any) -> None:
     alice, bob, _ = everybody
     membership.change_role(alice, bob, Role.ADMIN)

@@ -109,7 +109,8 @@ def _clock() -> datetime:
 
 
 def _own_secrets() -> Iterator[str]:
-    yield from (settings.SECRET_KEY, settings.AUDIT_KEY)
+    yield from (settings.SECRET_KEY, settings.AUDIT_KEY, settings.SIGNING_KEY)
+    yield from (settings.SALESFORCE_CLIENT_SECRET, settings.GOOGLE_CLIENT_SECRET, settings.MICROSOFT_CLIENT_SECRET)
     yield from (part.rpartition(":")[2] for part in settings.VAULT_KEK.split(","))
 
 

@@ -1,7 +1,7 @@
 """I1 to I10 of docs/vault.md as functions: evidence in, sentences about what is violated out. Changes nothing."""
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from providers.base import Secret
 from simulators.ledger import digest
 from tests.faults.evidence import Evidence, Stored, digests
 from tests.faults.shapes import shapes_of
-from vault import answers, cipher, grants, keys
+from vault import answers, cipher, grants, keys, renewal, revocation
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, State
 
@@ -37,12 +37,23 @@ def one_refresh_at_a_time(evidence: Evidence) -> Iterator[str]:
 
 
 def no_refresh_token_lost(evidence: Evidence) -> Iterator[str]:
-    """I2: what the provider considers the newest is stored and opens, or it is on record that an answer was lost."""
+    """I2: what the provider considers the newest is stored and opens, or it is on record that an answer was lost, or
+    that the grant was let go here and could not be ended there."""
     kept = digests(evidence.stored, "refresh_token")
     seen = {entry["grant"] for entry in (*evidence.ledger.refreshes, *evidence.ledger.uses)}
+    missing: dict[str, list[str]] = defaultdict(list)
     for grant in evidence.ledger.grants:
         if grant["grant"] in seen and grant["refresh"] not in kept and not _recorded_lost(evidence, grant["subject"]):
-            yield f"the newest refresh token of grant {grant['grant']} is neither stored nor recorded as lost"
+            missing[grant["subject"]].append(grant["grant"])
+    for subject, names in missing.items():
+        for name in names[_let_go(evidence, subject) :]:
+            yield f"the newest refresh token of grant {name} is neither stored nor recorded as lost"
+
+
+def _let_go(evidence: Evidence, subject: str) -> int:
+    """How many grants of this person were wiped without being ended at the provider."""
+    ended = (entry for row in _rows(evidence, subject) for entry in evidence.rows_of(row, revocation.REVOKED))
+    return sum(entry.result in (revocation.STILL_USED, revocation.NOT_OFFERED) for entry in ended)
 
 
 def _recorded_lost(evidence: Evidence, subject: str) -> bool:
@@ -50,8 +61,14 @@ def _recorded_lost(evidence: Evidence, subject: str) -> bool:
 
 
 def _rows(evidence: Evidence, subject: str) -> list[Connection]:
-    """By the provider's id of the person; Microsoft's subject holds the tenant too."""
-    return [row for row in evidence.connections if subject and row.subject in (subject, subject[:15])]
+    """By the provider's id of the person; Microsoft's subject is the tenant's id, a point, and that."""
+    mine = {subject, subject[:15]} if subject else set()
+    return [row for row in evidence.connections if mine & {row.subject, row.subject.rpartition(".")[2]}]
+
+
+def _same_person(evidence: Evidence, row: Connection) -> list[Connection]:
+    """Who is connected in two organizations has two rows; a ledger knows him once."""
+    return [each for each in evidence.connections if (each.provider, each.subject) == (row.provider, row.subject)]
 
 
 def _last_is_unknown(evidence: Evidence, row: Connection) -> bool:
@@ -77,7 +94,11 @@ def no_secret_in_clear(evidence: Evidence) -> Iterator[str]:
 
 
 def opens_in_its_place_only(evidence: Evidence) -> Iterator[str]:
-    """I5: every sealed value opens where it is, and nowhere else."""
+    """I5: every sealed value opens where it is, and nowhere else; a grant is that of the member whom its row names."""
+    for row in evidence.connections:
+        newest = evidence.newest(row)
+        if newest is not None and newest.opened is not None and newest.token("member") != str(row.member_id):
+            yield f"the {newest.where} is another member's than its row says"
     for each in evidence.stored:
         if each.opened is None and not each.quarantined:
             yield f"the {each.where} does not open: {each.error}"
@@ -96,19 +117,19 @@ def _opens(blob_of: Stored, place_of: Stored) -> bool:
 
 
 def dead_by_verdict_only(evidence: Evidence) -> Iterator[str]:
-    """I6: NEEDS_RECONNECT by refusal has a refusal of the newest refresh token, or of an access token, behind it."""
+    """I6: NEEDS_RECONNECT by refusal has a refusal of the newest refresh token behind it; one of an access token is
+    no verdict."""
     refused = {e["presented"] for e in evidence.ledger.refreshes if e["outcome"] in ("refused", "reuse")}
-    refused |= {use["access"] for use in evidence.ledger.uses if use["status"] in (401, 403)}
     for row in evidence.connections:
         last = _last(evidence.rows_of(row, "connection.needs_reconnect"))
         newest = evidence.newest(row)
         if row.state != State.NEEDS_RECONNECT or newest is None or newest.opened is None:
             continue
-        tokens = [token for name in ("refresh_token", "access_token") if (token := newest.token(name))]
+        token = newest.token("refresh_token")
         if last is None:
             yield f"connection {row.pk} is dead without an audit row"
-        elif last.result == "refused" and len(tokens) == 2 and not refused & {digest(token) for token in tokens}:
-            yield f"connection {row.pk} is dead, but no provider has refused its newest token"
+        elif last.result == "refused" and token and digest(token) not in refused:
+            yield f"connection {row.pk} is dead, but no provider has refused its newest refresh token"
 
 
 def _last(rows: list[AuditEntry]) -> AuditEntry | None:
@@ -153,21 +174,39 @@ def _at(seconds: float) -> datetime:
 
 
 def every_use_is_audited(evidence: Evidence) -> Iterator[str]:
-    """I8: chains verify; each refresh has its attempt, each token its lease, each ended grant its row."""
+    """I8: chains verify; each refresh and each use of a token has its row in the audit log."""
     yield from (f"broken audit chain: {each}" for each in evidence.broken_chains)
-    for row in evidence.connections:
-        asked = sum(row in _rows(evidence, entry["subject"]) for entry in evidence.ledger.refreshes)
-        written = sum(attempt.connection_id == row.pk for attempt in evidence.attempts)
-        if asked > written:
-            yield f"{asked} refreshes of connection {row.pk} at the provider, {written} attempts on record"
-        yield from _unaudited(evidence, row)
-
-
-def _unaudited(evidence: Evidence, row: Connection) -> Iterator[str]:
-    """A use without the lease of that very token; of tokens that nobody knows any more, without any lease."""
-    rows = evidence.rows_of(row, "token.leased", "connection.connected", "token.renewed", "token.probed")
-    recorded = {str(entry.facts.get("token", "")) for entry in rows}
     names = {digest(secret): grants.fingerprint(Secret(secret)) for secret in evidence.secrets}
+    for row in evidence.connections:
+        yield from _unaudited_refreshes(evidence, row, names)
+        yield from _unaudited(evidence, row, names)
+
+
+def _unaudited_refreshes(evidence: Evidence, row: Connection, names: dict[str, str]) -> Iterator[str]:
+    """More than there are rows that say so, of this very refresh token; in all, where nobody knows it any more.
+    A restored database has forgotten those from before."""
+    mine = _same_person(evidence, row)
+    since = max((_restored_at(evidence, each) for each in mine), default=0.0)
+    refreshes = [e for e in evidence.ledger.refreshes if row in _rows(evidence, e["subject"])]
+    asked = [entry["presented"] for entry in refreshes if entry["began"] > since]
+    told = [entry for each in mine for entry in evidence.rows_of(each, renewal.PRESENTED)]
+    written = Counter(str(entry.facts["token"]) for entry in told)
+    known = Counter(names[each] for each in asked if each in names)
+    if len(asked) > len(told) or known - written:
+        yield f"{len(asked)} refreshes of connection {row.pk} at the provider, {len(told)} of them in the audit log"
+
+
+def _restored_at(evidence: Evidence, row: Connection) -> float:
+    restored = [a for a in evidence.attempts if a.connection_id == row.pk and a.outcome == answers.RESTORED]
+    return max((attempt.started_at.timestamp() for attempt in restored), default=0.0)
+
+
+def _unaudited(evidence: Evidence, row: Connection, names: dict[str, str]) -> Iterator[str]:
+    """A use without the lease of that very token; of tokens that nobody knows any more, without any lease."""
+    told = ("token.leased", "connection.connected", "token.renewed", "token.probed")
+    rows = [entry for each in _same_person(evidence, row) for entry in evidence.rows_of(each, *told)]
+    given_up = [entry for entry in evidence.entries if entry.action == "connection.refused"]
+    recorded = {str(entry.facts.get("token", "")) for entry in (*rows, *given_up)}
     for use in evidence.ledger.uses:
         if row not in _rows(evidence, use["subject"]) or any(part in use["path"] for part in _NO_USE):
             continue

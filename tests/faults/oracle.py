@@ -1,4 +1,5 @@
-"""The oracle: after a fault test I1 to I10 are checked, from database, audit log, ledgers, logs, queue and disk.
+"""The oracle: after a fault test I1 to I10 are checked, from database, audit log, ledgers, logs, queue and disk; and
+that nothing waited for a provider or a key service inside a database transaction (T).
 
 The fixture `oracle` does so by itself once the test is over; a test says what it expects with
 `@pytest.mark.oracle(reuses=1)` and who else has seen something with `oracle.witness(...)`."""
@@ -10,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from pytest_django import Settings
 
+from providers import http
 from providers.base import Secret
 from tests.faults import evidence
 from tests.faults.evidence import Evidence, Ledger
 from tests.faults.invariants import check
 from tests.vault.rotating import Rotating
+from vault import keys
 
 Witness = Callable[[], Mapping[str, Any]]
 
@@ -29,6 +33,7 @@ class Oracle:
         self.reuses, self.finds = reuses, set(finds)
         self.secrets: set[str] = set()
         self.log = io.StringIO()
+        self.waited = set[str]()
         self._witnesses: list[Witness] = []
         self._texts: dict[str, bytes] = {}
         self._folders: list[Path] = []
@@ -57,7 +62,7 @@ class Oracle:
         return evidence.collect(ledger, {**self._texts, **files, "log": self.log.getvalue().encode()}, self.secrets)
 
     def violations(self) -> list[str]:
-        return check(self.evidence(), self.reuses)
+        return [*check(self.evidence(), self.reuses), *(f"T: {each} in a transaction" for each in sorted(self.waited))]
 
 
 @pytest.fixture
@@ -69,6 +74,7 @@ def oracle(
     found = Oracle(**(marker.kwargs if marker else {}))
     handler = logging.StreamHandler(found.log)
     _remember_secrets(found, monkeypatch)
+    _watch_calls(found, monkeypatch)
     root = logging.getLogger()
     root.addHandler(handler)
     try:
@@ -95,3 +101,27 @@ def _remember_secrets(found: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
         found.secrets.add(value)
 
     monkeypatch.setattr(Secret, "__init__", remember)
+
+
+def _depth() -> int:
+    """How many transactions and savepoints this thread is inside."""
+    database = connections["default"]
+    return database.in_atomic_block + len(database.savepoint_ids)
+
+
+def _watch_calls(found: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for another machine while he holds rows makes everybody wait. A data key counts whoever holds the KEK:
+    a key service is asked at the same places. A test that is in a transaction itself has not begun there."""
+    mine, begun = connections["default"], _depth()
+
+    def watched(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            if _depth() > (begun if connections["default"] is mine else 0):
+                found.waited.add(name)
+            return call(*args, **kwargs)
+
+        return noted
+
+    monkeypatch.setattr(http.Session, "request", watched(http.Session.request, "a call"))
+    for name, words in (("opened", "a data key was opened"), ("new_row", "a data key was made")):
+        monkeypatch.setattr(keys, name, watched(getattr(keys, name), words))

@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from organizations import audit
 from organizations.models import AuditEntry
 from providers.base import Secret
 from providers.errors import NeedsReconnect
@@ -18,7 +19,7 @@ from tests.faults.oracle import Oracle
 from tests.faults.shapes import shapes_of
 from tests.vault.conftest import Connected
 from tests.vault.rotating import GRANT, USER, Rotating
-from vault import grants, revocation
+from vault import grants, keys, renewal, revocation
 from vault.models import Attempt, Connection, Credential, DataKey, State
 from vault.tokens import ConnectionTokens
 
@@ -47,6 +48,13 @@ def renew(alice: Connected) -> Secret:
 
 def named(violations: list[str]) -> set[str]:
     return {each.partition(":")[0] for each in violations}
+
+
+def presented(alice: Connected, token: Secret | None) -> None:
+    """As the audit log has it before a renewal is sent."""
+    assert token is not None
+    told = grants.fingerprint(token)
+    audit.record(alice.member.organization_id, "task:test", renewal.PRESENTED, alice.connection.pk, token=told)
 
 
 def refusal(token: str, age: float = 0.0) -> Refresh:
@@ -81,7 +89,7 @@ def test_every_sealed_column_is_looked_at() -> None:
 def test_i1_overlapping_refreshes(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
     renew(alice)
     (entry,) = provider.ledger.refreshes
-    Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=1, ended_at=timezone.now())
+    presented(alice, alice.grant.refresh_token)
     assert entry.ended is not None
     provider.ledger.refreshes.append(replace(entry, began=entry.began - 0.5, ended=entry.ended + 0.5))
     assert named(witness.violations()) == {"I1"}
@@ -146,9 +154,12 @@ def test_i6_dead_without_a_verdict(mended: None, alice: Connected, provider: Rot
     with pytest.raises(NeedsReconnect):
         states.refuse(alice.connection.pk, alice.again().generation, "because we say so")
     assert named(witness.violations()) == {"I6"}
+    provider.ledger.used("/services/data/v62.0/query", 401, GRANT, USER, provider.access_token)
+    assert "I6" in named(witness.violations()), "an API's refusal of an access token is no verdict"
+    provider.ledger.uses.clear()
     provider.alive = False
     provider.ledger.refreshes.append(refusal(provider.refresh_token))
-    Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=1, ended_at=timezone.now())
+    presented(alice, alice.grant.refresh_token)
     assert witness.violations() == []
 
 
@@ -180,10 +191,16 @@ def test_i8_a_use_without_an_audit_row(mended: None, alice: Connected, provider:
     assert named(witness.violations()) == {"I8"}
 
 
-def test_i8_a_refresh_without_an_attempt(mended: None, alice: Connected, witness: Oracle) -> None:
-    renew(alice)
-    Attempt.objects.all().delete()
+def test_i8_a_refresh_without_an_audit_row(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
+    """Of this very token: another one's row, or an attempt alone, is no evidence."""
+    Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=0, ended_at=timezone.now())
+    provider.ledger.refreshes.append(refusal(provider.refresh_token))
+    provider.ledger.refreshes[-1].delivered = False
     assert named(witness.violations()) == {"I8"}
+    presented(alice, Secret("another-refresh-token"))
+    assert named(witness.violations()) == {"I8"}
+    presented(alice, alice.grant.refresh_token)
+    assert witness.violations() == []
 
 
 def test_i8_a_changed_audit_row(mended: None, alice: Connected, witness: Oracle) -> None:
@@ -200,9 +217,17 @@ def test_i9_a_key_that_is_gone(mended: None, alice: Connected, witness: Oracle) 
 
 def test_i10_a_death_nobody_sees(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
     provider.ledger.refreshes.append(refusal(provider.refresh_token, age=59))
-    Attempt.objects.create(connection=alice.connection, grant_id=alice.grant.id, generation=1, ended_at=timezone.now())
+    presented(alice, alice.grant.refresh_token)
     assert witness.violations() == []
     provider.ledger.refreshes[-1].ended = (timezone.now() - timedelta(seconds=61)).timestamp()
     assert named(witness.violations()) == {"I10"}
     Connection.objects.update(state=State.NEEDS_RECONNECT, reason="")
     assert "I10" in named(witness.violations()), "without a reason nobody learns what to do"
+
+
+def test_t_a_key_opened_in_a_transaction(mended: None, alice: Connected, oracle: Oracle) -> None:
+    keys.forget_all()
+    with transaction.atomic():
+        grants.load(alice.again())
+    assert oracle.waited == {"a data key was opened"}
+    assert "T: a data key was opened in a transaction" in Oracle.violations(oracle)

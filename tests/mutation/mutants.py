@@ -73,6 +73,19 @@ def _owners(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, bool, list
                 yield target.id, False, [node.value]
 
 
+def readers_of(source: str, constant: str) -> set[str]:
+    """The functions that name a module-level constant."""
+    return {
+        name
+        for name, is_function, roots in _owners(ast.parse(source).body, "")
+        if is_function and any(_is_name(each, constant) for root in roots for each in ast.walk(root))
+    }
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
 def _is_protocol(node: ast.ClassDef) -> bool:
     return any(isinstance(base, ast.Name) and base.id in ("Protocol", "TextChoices") for base in node.bases)
 

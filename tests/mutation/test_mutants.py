@@ -1,6 +1,7 @@
 """The faults that `make mutate` makes: each changes the program, each is one change, what is for people stays."""
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from django.test.utils import teardown_test_environment
 
 from tests.mutation import verdicts
-from tests.mutation.mutants import mutants_of
+from tests.mutation.mutants import Mutant, mutants_of, readers_of
 from tests.mutation.verdicts import believed, judge, verdict_of
-from tests.mutation.worker import apply, function_named, source_of
+from tests.mutation.worker import apply, function_named, likeliest, source_of
 
 
 def changed(source: str) -> set[str]:
@@ -32,6 +33,27 @@ def changed(source: str) -> set[str]:
 )
 def test_what_is_changed(source: str, wanted: set[str]) -> None:
     assert changed(source) == wanted
+
+
+def test_who_reads_a_constant() -> None:
+    source = "N = 1\ndef f(): return N\ndef g(): return 2\nclass C:\n    def h(self): return [N for _ in self]"
+    assert readers_of(source, "N") == {"f", "C.h"}
+
+
+def test_who_is_asked_first() -> None:
+    """Who noticed a fault there before, then the module's own tests, the narrow ones first; for a constant, who runs
+    its readers."""
+    covering = {"spool:_path": ["tests/vault/test_answers.py::a", "tests/vault/test_spool.py::wide"]}
+    covering["spool:folder"] = [*covering["spool:_path"], "tests/vault/test_spool.py::narrow"]
+    facts = {"covering": covering, "seconds": Counter()}
+
+    def asked(owner: str, is_function: bool, kills: Counter[tuple[str, str]]) -> list[str]:
+        mutant = Mutant(owner, is_function, 1, "", ast.Module([], []))
+        return [test.rpartition("::")[2] for test in likeliest(facts, "spool", mutant, kills)]
+
+    assert asked("folder", True, Counter()) == ["narrow", "wide", "a"]
+    assert asked("folder", True, Counter({("folder", "tests/vault/test_answers.py::a"): 1})) == ["a", "narrow", "wide"]
+    assert asked("_SUFFIX", False, Counter()) == ["wide", "a"]
 
 
 def test_a_fault_reaches_who_already_holds_the_function() -> None:

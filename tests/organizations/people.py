@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, set_token_value
 
+from organizations import audit
 from organizations.membership import Arrival, join
 from organizations.models import Application, Member, Organization
 from organizations.oauth.applications import ensure_first_party
@@ -74,8 +75,10 @@ def everybody() -> tuple[Member, Member, Member]:
 
 
 def organization() -> UUID:
-    """The id of an organization of which nothing else is known."""
-    return Organization.objects.create(salesforce_org_id=f"00D{secrets.token_hex(6)}AAA", name="Some").pk
+    """The id of an organization of which nothing else is known; its audit chain begins as any other."""
+    pk = Organization.objects.create(salesforce_org_id=f"00D{secrets.token_hex(6)}AAA", name="Some").pk
+    audit.record(pk, "task:join", "organization.founded")
+    return pk
 
 
 def add_in(*redirects: str) -> None:

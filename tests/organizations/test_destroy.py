@@ -27,7 +27,8 @@ from tests.vault.keyrings import new_kek
 from tests.vault.rotating import Rotating
 from tests.vault.test_crashes import _url
 from vault import clients, keys, revocation, upkeep
-from vault.errors import ConnectRequired, VaultError
+from vault import erasing as vault_erasing
+from vault.errors import ConnectRequired, KekUnusable, VaultError
 from vault.models import Connection, DataKey, DiscardedGrant, State
 from vault.tokens import ConnectionTokens
 
@@ -142,10 +143,65 @@ def test_a_lost_key_keeps_nobodys_data_here(
     names = words(acme) | {str(alice.connection.pk)}
     settings.VAULT_KEK = f"new:{new_kek()}"
     keys.forget_all()
-    (told,) = destroy(acme)["withdrawn"]
+    (told,) = destroy(acme, "--keys-are-lost")["withdrawn"]
     assert (told["confirmed"], told["unconfirmed"]) == (0, 1)
     assert provider.revoked == []
     assert crawl.naming(names, stored()) == []
+
+
+def test_a_key_that_can_be_mended_gives_up_no_grant(
+    acme: Organization, alice: Connected, provider: Rotating, settings: Any
+) -> None:
+    """C37: a key left out, or a key service that refuses an expired token, is told in one line; nothing is begun."""
+    good = settings.VAULT_KEK
+    settings.VAULT_KEK = f"new:{new_kek()}"
+    keys.forget_all()
+    with pytest.raises(CommandError, match=r"VAULT_KEK does not hold.*Mend it and run the command again"):
+        destroy(acme)
+    acme.refresh_from_db()
+    assert (acme.ending_since, Destruction.objects.count(), alice.again().state) == (None, 0, State.HEALTHY)
+    settings.VAULT_KEK = good
+    (told,) = destroy(acme)["withdrawn"]
+    assert (told["confirmed"], told["unconfirmed"]) == (1, 0)
+    assert not provider.alive
+
+
+@pytest.mark.parametrize("at", ["put down", "revoke", "late"])
+def test_a_key_refused_on_the_way_stops_it_there(
+    acme: Organization, alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """The token of the key service runs out in the middle; the next run goes on, and the provider hears of the end."""
+    refused, opened = at == "put down", keys.opened
+
+    def opened_unless_refused(row: DataKey) -> Any:
+        if refused:
+            raise KekUnusable("The key service denies us the key.")
+        return opened(row)
+
+    def begin_to_refuse(*_: Any) -> None:
+        nonlocal refused
+        refused = True
+        keys.forget_all()
+
+    monkeypatch.setattr(keys, "opened", opened_unless_refused)
+    monkeypatch.setattr(erasing, "needs", ())  # it runs out just afterwards
+    if at == "revoke":
+        monkeypatch.setattr(vault_erasing, "_settle_what_is_under_way", begin_to_refuse)
+    if at == "late":
+        monkeypatch.setattr(erasing, "withdraw", begin_to_refuse)
+        monkeypatch.setattr(erasing, "STEPS", (erasing.take_stock, begin_to_refuse, erasing.erase))
+    keys.forget_all()
+    with pytest.raises(CommandError, match="denies us the key"):
+        destroy(acme)
+    assert provider.alive
+    assert DataKey.objects.using("keys").filter(organization_id=acme.pk).exists()
+    monkeypatch.undo()
+    refused = False
+    monkeypatch.setattr(erasing, "HEARD_BY_ALL", 0.1)
+    keys.forget_all()
+    (told,) = destroy(acme)["withdrawn"]
+    assert (told["confirmed"], told["unconfirmed"]) == (1, 0)
+    assert not provider.alive
 
 
 def test_a_renewal_refused_as_it_begins_is_no_deadlock(acme: Organization, alice: Connected) -> None:

@@ -149,6 +149,9 @@ def test_so_are_those_of_mailboxes(provider_name: str, error: str, expected: str
     refused.note(provider_name, refusal.cause)
     (finding,) = doctor.sign_ins()
     assert expected in finding.advice
+    cause = causes.of(provider_name, refusal.cause)
+    assert str(refusal) == cause.words, "the person and the operator read the same"
+    assert cause.screen in refusal.advice[0]
 
 
 def test_every_code_that_providers_use_has_a_text() -> None:
@@ -216,7 +219,7 @@ def test_an_address_that_nobody_reaches_is_said(settings: Any, stack: Stack) -> 
 
 def run(stack: Stack, **changes: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "manage.py", "doctor"],
+        [sys.executable, "-m", "tests.loopback", "manage.py", "doctor"],
         cwd=ROOT,
         env={**stack.environment, **changes},
         capture_output=True,
@@ -227,11 +230,13 @@ def run(stack: Stack, **changes: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_running_product_is_well(stack: Stack) -> None:
-    """Everything is looked at, and the redirect URIs to register are spelled out."""
+    """Everything is looked at, and the redirect URIs to register are spelled out. Salesforce's own login hosts are
+    offered too; from a test nobody reaches them, which is no error where another door answers."""
     bob = sign_in_anew(stack, "acme", "bob")
     told = run(stack)
     assert told.returncode == 0, told.stdout + told.stderr
     assert f"Redirect URI to register there: {stack.public_url}/connect/salesforce/callback/" in told.stdout
+    assert "Salesforce: https://login.salesforce.com cannot be reached." in told.stdout
     assert "Periodic tasks run." in told.stdout
     for secret in (*bob.tokens.values(), *(org["client_secret"] for org in stack.facts["orgs"])):
         assert str(secret) not in told.stdout

@@ -298,11 +298,18 @@ def test_revoking_what_is_gone_is_done(
     assert parse_qs(server.seen[0].body.decode()) == {"token": ["canary"]}
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, {"error": "invalid_token"}) for status in (401, 403, 404, 429, 500, 503)),
+        *((400, body) for body in ({}, b"<html>", {"error": "invalid_request"}, {"error": "unsupported_token_type"})),
+    ],
+)
 def test_revoking_is_tried_again_after_trouble(
-    google: oauth.Server, session: http.Session, server: Faulty, status: int
+    google: oauth.Server, session: http.Session, server: Faulty, status: int, body: Any
 ) -> None:
-    server.behave = lambda handler: handler.answer(status, {}, {"Retry-After": "9"})
+    """C17: only its own word for a token that is gone counts, not any 400."""
+    server.behave = lambda handler: handler.answer(status, body, {"Retry-After": "9"})
     with pytest.raises(Transient) as caught:
         OAUTH.revoke(google, Secret("canary"), session)
     assert caught.value.retry_after == 9.0

@@ -416,22 +416,6 @@ def test_issuer_of_the_callback(server: Faulty) -> None:
     assert oauth.is_expected_issuer(announcing, server.url)
 
 
-@pytest.mark.parametrize("status", [200, 400, 404])
-def test_revoke(server: Faulty, session: http.Session, status: int) -> None:
-    """C17: a token the provider does not know is already gone. Never in the URL."""
-    server.behave = lambda handler: handler.answer(status, {})
-    SF.revoke(standard(server), Secret("canary"), session)
-    assert server.seen[0].path == "/services/oauth2/revoke"
-    assert server.seen[0].body == b"token=canary"
-
-
-@pytest.mark.parametrize("status", [302, 429, 500, 503])
-def test_revoke_can_fail(server: Faulty, session: http.Session, status: int) -> None:
-    server.behave = lambda handler: handler.answer(status, {})
-    with pytest.raises(Transient):
-        SF.revoke(standard(server), Secret("canary"), session)
-
-
 def test_a_lost_answer_is_an_unknown_outcome(server: Faulty, session: http.Session) -> None:
     """V4: one request, and the caller learns that nobody knows."""
     server.behave = lambda _: time.sleep(2)
@@ -439,3 +423,44 @@ def test_a_lost_answer_is_an_unknown_outcome(server: Faulty, session: http.Sessi
         SF.refresh(standard(server), CLIENT, Secret("canary"), session)
     assert failure.value.outcome_unknown
     assert len(server.seen) == 1
+
+
+# -- ending a grant -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b""),
+        (200, {}),
+        (400, {"error": "invalid_token", "error_description": "token expired"}),
+        (400, {"error": "unsupported_token_type"}),
+        (400, b"error=unsupported_token_type&error_description=this%20token%20type%20is%20not%20supported"),
+    ],
+)
+def test_what_says_that_a_token_is_gone(server: Faulty, session: http.Session, status: int, body: Any) -> None:
+    """C17. Salesforce answers with a form, too. The token is never in the URL."""
+    server.behave = lambda handler: handler.answer(status, body)
+    SF.revoke(standard(server), Secret("canary"), session)
+    assert (server.seen[0].path, server.seen[0].body) == ("/services/oauth2/revoke", b"token=canary")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, b"<html>gateway</html>") for status in (302, 400, 401, 403, 404, 408, 429, 500, 503)),
+        *((status, {"error": "invalid_token"}) for status in (401, 403, 404, 429, 500)),
+        (400, {}),
+        (400, {"error": "invalid_request"}),
+        (400, {"error": ["invalid_token"]}),
+        (404, b"Bad_Id"),
+    ],
+)
+def test_what_leaves_it_open_whether_a_token_is_gone(
+    server: Faulty, session: http.Session, status: int, body: Any
+) -> None:
+    """RFC 7009, 2.2.1: it must be taken to live on."""
+    server.behave = lambda handler: handler.answer(status, body, {"Retry-After": "9"})
+    with pytest.raises(Transient) as caught:
+        SF.revoke(standard(server), Secret("canary"), session)
+    assert caught.value.retry_after == 9.0

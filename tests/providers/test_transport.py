@@ -11,7 +11,7 @@ import pytest
 from providers import http
 from providers.base import Access, Priority, Secret
 from providers.errors import (
-    NeedsReconnect,
+    FreshTokenRefused,
     NotFound,
     PermissionMissing,
     ProviderError,
@@ -86,11 +86,13 @@ def test_an_expired_session_is_renewed_once(wire: Wire, server: Faulty, tokens: 
     assert [seen.headers["Authorization"] for seen in server.seen] == [f"Bearer {OLD}", f"Bearer {NEW}"]
 
 
-def test_a_session_refused_twice_needs_the_person(wire: Wire, server: Faulty, tokens: Tokens) -> None:
+def test_a_session_refused_again_and_again_is_passing_trouble(wire: Wire, server: Faulty, tokens: Tokens) -> None:
+    """I6: whether the grant lives says its token endpoint alone. The second token may be one that somebody else got."""
     server.behave = answers((401, error("INVALID_SESSION_ID")))
-    with pytest.raises(NeedsReconnect):
+    with pytest.raises(FreshTokenRefused):
         query(wire)
-    assert len(server.seen) == 2
+    assert len(server.seen) == 3
+    assert tokens.rejections == [OLD, NEW]
 
 
 def test_oauth_resources_say_it_in_plain_text(wire: Wire, server: Faulty, tokens: Tokens) -> None:

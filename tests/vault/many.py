@@ -39,7 +39,7 @@ def _one_organization(number: int, each: int) -> None:
     ]
     sealed = [Credential(connection=row, generation=1) for row in rows]
     for credential in sealed:
-        grant = a_grant()
+        grant = a_grant().renewed(member=member.pk)
         credential.grant_id = grant.id
         credential.sealed = sealing.seal(grant.to_json(), grants.place_of(credential))
     Connection.objects.bulk_create(rows, batch_size=2_000)

@@ -34,8 +34,9 @@ def by_the_oracle() -> None:
 def test_an_answer_opens_in_its_attempt_only(alice: Connected) -> None:
     """I5."""
     attempt = an_attempt(alice, generation=5)
+    organization_id, mine = alice.member.organization_id, str(alice.connection.pk)
     assert answers.place_of(attempt) == Place(
-        alice.member.organization_id, "vault_attempt", attempt.id, "sealed_answer", "salesforce", 5
+        organization_id, "vault_attempt", attempt.id, "sealed_answer", "salesforce", 5, mine
     )
 
 
@@ -127,7 +128,7 @@ def test_an_awaited_answer_becomes_the_grant(alice: Connected, provider: Rotatin
     assert stored(alice) == ("late", "late-refresh")
     assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.RENEWED, None)
     token = grants.fingerprint(Secret("late"))
-    facts = {"generation": before + 1, "fence": before + 1, "token": token}
+    facts = {"generation": before + 1, "fence": before + 1, "token": token, "attempt": str(attempt.pk)}
     assert told(alice, "token.renewed") == [("task:renewal", "ok", facts)]
     assert told(alice, "connection.host_changed") == []
     settling.settle(attempt.id)
@@ -173,9 +174,10 @@ def test_nonsense_is_passing_trouble(alice: Connected, provider: Rotating) -> No
     attempt = kept(alice, provider, "<html>")
     with pytest.raises(Transient):
         settling.settle(attempt.id)
-    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.UNUSABLE, None)
+    assert (again(attempt).outcome, again(attempt).sealed_answer) == (answers.UNKNOWN, None)
     row = alice.again()
-    assert (row.state, row.reason) == (State.DEGRADED, "Salesforce's token endpoint gave no usable answer.")
+    told = "Salesforce's token endpoint gave no usable answer. You may have to connect again."
+    assert (row.state, row.reason) == (State.DEGRADED, told)
 
 
 @pytest.mark.parametrize(

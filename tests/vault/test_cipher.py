@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from vault import cipher
 from vault.cipher import Place, SealingKey, key_id_of, length_prefixed, seal, unseal
 from vault.errors import TokenTampered
 
@@ -20,7 +21,7 @@ def new_key(organization_id: UUID = ORGANIZATION) -> SealingKey:
 
 
 def place() -> Place:
-    return Place(ORGANIZATION, "vault_credential", uuid4(), "sealed", "salesforce", 7)
+    return Place(ORGANIZATION, "vault_credential", uuid4(), "sealed", "salesforce", 7, "whose")
 
 
 def test_what_is_sealed_opens_in_its_place() -> None:
@@ -49,6 +50,26 @@ def test_each_part_is_told_with_its_length() -> None:
 def test_sealing_twice_gives_different_blobs() -> None:
     key, where = new_key(), place()
     assert len({seal(SECRET, where, key)[20:32] for _ in range(2_000)}) == 2_000
+
+
+def test_a_key_seals_no_more_values_than_random_nonces_bear(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NIST SP 800-38D 8.3; each key is counted by itself, and however often it was opened meanwhile."""
+    assert (cipher.MOST, cipher.ENOUGH) == (2**32, 2**31)
+    monkeypatch.setattr(cipher, "MOST", 4)
+    monkeypatch.setattr(cipher, "ENOUGH", 2)
+    key, other, where = new_key(), new_key(), place()
+    seal(SECRET, where, key)
+    assert not caplog.records
+    seal(SECRET, where, replace(key, aead=AESGCM(os.urandom(32))))
+    assert [str(key.id) in record.getMessage() for record in caplog.records] == [True]
+    seal(SECRET, where, key)
+    assert not cipher.is_worn(key)
+    blobs = [seal(SECRET, where, key)]
+    assert (cipher.is_worn(key), cipher.is_worn(other), len(caplog.records)) == (True, False, 1)
+    blobs.append(seal(SECRET, where, key))
+    assert [unseal(blob, where, key) for blob in blobs] == [SECRET] * 2, "an answer that has come is kept all the same"
 
 
 def test_every_byte_of_a_blob_matters() -> None:
@@ -84,6 +105,7 @@ def test_an_added_byte_is_refused() -> None:
         {"column": "sealed_answer"},
         {"provider": "google"},
         {"generation": 6},
+        {"owner": "another"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -137,6 +159,7 @@ def test_the_cipher_is_aes_256_gcm_as_published() -> None:
                     b"sealed",
                     b"salesforce",
                     b"7",
+                    b"whose",
                 )
             ),
         )
@@ -148,7 +171,7 @@ MANY = 10_000
 
 
 def test_any_two_of_ten_thousand_swapped_are_refused() -> None:
-    """C21, I5: each blob offered at another's place in turn: 100% of 10,000."""
+    """V19, C21, I5: each blob offered at another's place in turn: 100% of 10,000."""
     key = new_key()
     places = [place() for _ in range(MANY)]
     blobs = [seal(b"a token", where, key) for where in places]
@@ -167,7 +190,7 @@ def test_any_byte_flipped_in_ten_thousand_is_refused() -> None:
 
 
 def test_an_older_generation_put_back_is_refused() -> None:
-    """I5, I3: 100% of 10,000, whichever earlier generation it is."""
+    """I5, I3: 100% of 10,000, whichever earlier generation its place says; with real rows, test_any_row.py."""
     key, refused = new_key(), 0
     for _ in range(MANY):
         where = replace(place(), generation=random.randint(2, 1_000_000))

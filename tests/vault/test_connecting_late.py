@@ -4,6 +4,7 @@ it, no key comes back to life, no two wait for each other, and what was not our 
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +21,7 @@ from tests.vault.accounts import PROVIDERS, Provider
 from tests.vault.conftest import cold
 from tests.vault.test_connecting_mail import _simulators, alice, begin, both, browser_of, connect, google, sim
 from tests.vault.test_doors import sentence
-from vault import connect as signing_in
-from vault import dialects, grants, keys, mailboxes
+from vault import admission, dialects, grants, keys, mailboxes
 from vault.errors import NotAllowedHere
 from vault.models import Connection, DataKey
 
@@ -99,12 +99,13 @@ def test_a_late_callback_makes_no_key_for_a_destroyed_organization(
 def test_signing_in_makes_no_key_for_an_organization_that_is_ending(alice: Member) -> None:
     """C37: `join` refuses it a moment later."""
     keys.verify_kek()
-    identity: Any = alice.organization
+    org_id, user_id = alice.organization.salesforce_org_id, alice.salesforce_user_id
+    identity: Any = SimpleNamespace(salesforce_org_id=org_id, salesforce_user_id=user_id)
     Organization.objects.filter(pk=alice.organization_id).update(ending_since=Now())
-    signing_in._open_keys(identity)
+    admission._open_keys(identity)
     assert data_keys(alice) == 0
     Organization.objects.filter(pk=alice.organization_id).update(ending_since=None)
-    signing_in._open_keys(identity)
+    admission._open_keys(identity)
     assert data_keys(alice) == 1
 
 

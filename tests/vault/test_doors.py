@@ -186,9 +186,9 @@ def test_a_providers_error_is_shown_as_text(login: str) -> None:
     ("error", "description", "says"),
     [
         ("access_denied", "end-user denied authorization", "did not allow"),
-        ("OAUTH_APP_BLOCKED", "this app is blocked by admin", "not installed this app"),
-        ("invalid_client", "This app must be installed into the org", "not installed this app"),
-        ("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app", "not yet allowed you"),
+        ("OAUTH_APP_BLOCKED", "this app is blocked by admin", "administrator has blocked the app"),
+        ("invalid_client", "This app must be installed into the org", "not installed in the Salesforce org"),
+        ("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app", "admin-approved users only"),
     ],
 )
 def test_a_person_is_told_what_to_do(login: str, error: str, description: str, says: str) -> None:
@@ -228,12 +228,11 @@ def test_a_password_is_refused_and_not_logged(
     ],
 )
 def test_the_way_back_stays_on_our_site(login: str, path: str) -> None:
-    from vault import keys, sealing
-    from vault.cipher import Place
+    from vault import pending, sealing
 
     begin(Client(headers=HOST), login, next=path)
     row = PendingSignIn.objects.get()
-    facts = sealing.unseal(bytes(row.sealed_facts), Place(keys.INSTANCE, "vault_pendingsignin", row.id, "sealed_facts"))
+    facts = sealing.unseal(bytes(row.sealed_facts), pending._place(row))
     assert b'"next": "/dashboard/"' in facts
 
 

@@ -1,6 +1,7 @@
 """Disconnecting: denied here at once, revoked at the provider until it confirms, then wiped (C17, docs/vault.md 7)."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection, transaction
@@ -10,7 +11,7 @@ from django.test import Client
 from organizations import epochs
 from organizations.models import AuditEntry, Member, Organization
 from providers.base import Secret
-from providers.errors import NeedsReconnect
+from providers.errors import NeedsReconnect, Transient
 from tests.organizations import people
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
@@ -19,6 +20,7 @@ from vault import clients, erasing, grants, keys, leases, registrations, revocat
 from vault.cipher import key_id_of
 from vault.errors import ConnectRequired, KeyGone, TokenTampered
 from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
+from vault.revocation import Ending
 from vault.tokens import ConnectionTokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -202,3 +204,89 @@ def test_a_refresh_uses_the_client_that_the_grant_was_given_to(alice: Connected,
     body = provider.server.seen[-1].body.decode()
     assert "client_id=own" in body
     assert "client_secret=own-secret" in body
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408])
+def test_a_gateways_page_confirms_no_end(alice: Connected, provider: Rotating, status: int) -> None:
+    """C17: the grant may live on, so it is kept, shown as unconfirmed and asked for again."""
+    oauth, page = provider.server.behave, b"<html>gateway</html>"
+    provider.server.behave = lambda handler: handler.answer(status, page, {"Content-Type": "text/html"})
+    assert revocation.disconnect(alice.connection.pk, alice.member) is revocation.Ending.WAITING
+    assert (DiscardedGrant.objects.count(), alice.again().state, provider.alive) == (1, State.REVOKING, True)
+    provider.server.behave = oauth
+    assert revocation.at_once(DiscardedGrant.objects.get().pk)
+    assert (DiscardedGrant.objects.count(), alice.again().state, provider.alive) == (0, State.SHREDDED, False)
+
+
+@pytest.fixture
+def keys_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A key service that does not answer, in a process that has nothing open; `undo()` brings it back."""
+
+    def away(_: DataKey) -> None:
+        raise Transient("The key service does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keys, "opened", away)
+        keys.forget_all()
+        yield patched
+
+
+def test_what_is_ended_while_the_keys_are_away_is_denied_at_once(
+    alice: Connected, provider: Rotating, keys_away: pytest.MonkeyPatch, add_in: None
+) -> None:
+    """I7, C17: the person is told that the provider has not confirmed it yet; the timetable goes on."""
+    source = ConnectionTokens(alice.connection.pk, "test")
+    assert people.api(alice.member).call("delete", f"connections/{alice.connection.pk}/").status_code in (202, 204)
+    row = alice.again()
+    assert (row.state, row.generation) == (State.REVOKING, alice.connection.generation)
+    with pytest.raises(ConnectRequired):
+        source.access()
+    upkeep.finish_revocations()
+    assert provider.revoked == []
+    assert Credential.objects.get().connection_id == row.pk
+    keys_away.undo()
+    upkeep.finish_revocations()
+    assert provider.revoked == [provider.refresh_token]
+    assert (alice.again().state, Credential.objects.count(), DiscardedGrant.objects.count()) == (State.SHREDDED, 0, 0)
+    told = AuditEntry.objects.filter(action="connection.disconnected").order_by("sequence")
+    assert [each.result for each in told] == ["keys_away", "ok"]
+    assert [each.actor.partition(":")[0] for each in told] == ["member", "task"]
+
+
+def test_what_is_ended_twice_while_the_keys_are_away_is_told_once(
+    alice: Connected, keys_away: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert revocation.disconnect(alice.connection.pk, alice.member) is Ending.WAITING
+    assert AuditEntry.objects.filter(action="connection.disconnected").count() == 1
+
+
+def test_who_connects_again_meanwhile_keeps_the_new_grant(
+    alice: Connected, provider: Rotating, keys_away: pytest.MonkeyPatch
+) -> None:
+    """V14: the timetable has chosen it before he was back."""
+    revocation.disconnect(alice.connection.pk, alice.member)
+    (chosen,) = revocation.put_off().values_list("pk", flat=True)
+    keys_away.undo()
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=chosen)
+        states.mend(row)
+    revocation.carry_on(chosen)
+    assert (alice.again().state, provider.revoked) == (State.HEALTHY, [])
+    assert not revocation.put_off().exists()
+
+
+def test_an_earlier_grant_that_is_gone_does_not_hide_one_that_waits(
+    alice: Connected, provider: Rotating, keys_away: pytest.MonkeyPatch
+) -> None:
+    """Shown as over only once nothing is left of it."""
+    keys_away.undo()
+    keys.primary_key(alice.member.organization_id)
+    with transaction.atomic():
+        earlier = revocation.discard(alice.again(), alice.grant.renewed(refresh_token=Secret("earlier")))
+    revocation._put_off(alice.connection.pk, alice.member)
+    assert revocation.finish(earlier)
+    assert alice.again().state == State.REVOKING
+    upkeep.finish_revocations()
+    assert provider.revoked == ["earlier", provider.refresh_token]
+    assert alice.again().state == State.SHREDDED

@@ -1,10 +1,18 @@
 """G8, I7: after a disconnect no call with that grant is made later than five seconds, by any process."""
 
+import subprocess
+import sys
 import threading
 import time
 
+import pytest
+
+from organizations import epochs
 from tests.journeys.people import AddIn, Salesforce, sign_in_anew
 from tests.running import Stack
+from tests.vault import processes
+from tests.vault.conftest import Connected
+from vault import revocation
 
 
 def hammer(add_in: AddIn, stopped: threading.Event, answered: list[tuple[float, int]]) -> None:
@@ -37,3 +45,18 @@ def test_the_last_call_comes_within_five_seconds(stack: Stack) -> None:
     assert ended - 2 < last < ended + 5
     assert {status for at, status in answered if at < ended - 0.5} == {200}
     assert {status for at, status in answered if at > ended + 5} == {409}
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_a_process_that_hears_nothing_uses_nothing_after_five_seconds(alice: Connected) -> None:
+    """It has lost the database, so it cannot hear of the end: what it holds is good for four seconds without a look."""
+    epochs.bump("member", alice.member.pk)  # something to be polled
+    command = [sys.executable, "-m", "tests.vault.blind", str(alice.connection.pk)]
+    with subprocess.Popen(command, env=processes.environment(), stdout=subprocess.PIPE, text=True) as blind:
+        assert blind.stdout is not None
+        assert blind.stdout.readline() == "blind\n"
+        ended = time.time()
+        assert revocation.disconnect(alice.connection.pk, alice.member)
+        last = float(blind.stdout.readline())
+    print(f"last handed out {last - ended:.2f} s after the disconnect")  # noqa: T201  a figure for the report
+    assert ended < last < ended + 4.5, "it did hold the lease when it went blind"

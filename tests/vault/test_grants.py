@@ -46,6 +46,7 @@ def a_grant() -> Grant:
         scopes=("one", "two"),
         expires_at=clock.now(),
         id=uuid4(),
+        member=None,
     )
 
 
@@ -65,10 +66,13 @@ def told(grant: Grant) -> list[object]:
         grant.scopes,
         grant.expires_at,
         grant.id,
+        grant.member,
     ]
 
 
-@pytest.mark.parametrize("without", [{}, {"refresh_token": None}, {"expires_at": None}, {"scopes": ()}])
+@pytest.mark.parametrize(
+    "without", [{}, {"member": uuid4()}, {"refresh_token": None}, {"expires_at": None}, {"scopes": ()}]
+)
 def test_a_grant_comes_back_as_it_was(without: dict[str, object]) -> None:
     grant = a_grant().renewed(**without)
     assert told(Grant.from_json(grant.to_json())) == told(grant)
@@ -86,7 +90,7 @@ def test_where_a_credential_is_sealed_to(rows: list[Connection]) -> None:
     row = rows[0]
     credential = Credential.objects.get(connection=row)
     assert grants.place_of(credential) == Place(
-        row.organization_id, "vault_credential", credential.id, "sealed", "salesforce", 1
+        row.organization_id, "vault_credential", credential.id, "sealed", "salesforce", 1, str(row.pk)
     )
 
 
@@ -94,7 +98,7 @@ def test_the_newest_grant_replaces_the_one_before(rows: list[Connection]) -> Non
     """One row each; the caller's connection follows, and so does one that was read before."""
     row, before, other = rows[1], Connection.objects.get(pk=rows[1].pk), grants.load(rows[0])
     for generation in (2, 3):
-        grant = a_grant()
+        grant = a_grant().renewed(member=row.member_id)
         grants.store(row, grant)
         assert row.generation == generation
         assert told(grants.load(before)) == told(grant)
@@ -110,7 +114,7 @@ def test_the_first_grant_of_a_connection(rows: list[Connection]) -> None:
     Credential.objects.filter(connection=rows[0]).delete()
     grant = a_grant()
     grants.store(rows[0], grant)
-    assert told(grants.load(rows[0])) == told(grant)
+    assert told(grants.load(rows[0])) == told(grant.renewed(member=rows[0].member_id))
 
 
 def test_storing_writes_no_other_column(rows: list[Connection]) -> None:

@@ -27,7 +27,10 @@ from vault.cipher import Place
 from vault.errors import KekUnusable
 from vault.models import DataKey, LiveProcess
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "keys"], transaction=True),
+    pytest.mark.usefixtures("oracle"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,7 @@ def test_it_is_ready_after_a_beat_and_for_as_long_as_others_take_it_for_alive(
 ) -> None:
     """V16. Not before the first, also where the machine has only just started."""
     mine = make()
-    assert not mine.is_ready
+    assert (mine.trouble, mine.is_ready) == ("", False)
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: 30.0)  # seconds since the machine started
     assert mine.is_ready is False
@@ -215,6 +215,17 @@ def test_a_connection_that_the_server_ended_is_noticed(make: Made) -> None:
     assert LiveProcess.objects.get().seen_at > seen
 
 
+def test_a_beat_that_fails_starts_anew_with_another_connection(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was wrong with the one it had."""
+    mine = make()
+    mine.beat()
+    had = mine._database
+    monkeypatch.setattr(heartbeat, "_BEAT", "SELECT 1 / 0 -- %s %s %s")
+    mine._beat_safely()
+    assert had is not None
+    assert (mine._database, had.connection) == (None, None)
+
+
 def test_the_thread_has_a_connection_of_its_own_and_gives_it_back(make: Made) -> None:
     """The first beat is over before the first request; its connection belongs to the thread that made it."""
     mine = make(interval=0.05)
@@ -230,6 +241,16 @@ def test_the_thread_has_a_connection_of_its_own_and_gives_it_back(make: Made) ->
     assert not LiveProcess.objects.exists()
     assert mine._database is None
     assert used.connection is None, "closed, not left to the garbage collector"
+
+
+def test_a_thread_that_does_not_end_holds_up_no_end(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, waits = make(), list[float | None]()
+    mine.start()
+    assert mine._database is None, "the thread makes its own"
+    monkeypatch.setattr(mine._thread, "join", lambda timeout=None: waits.append(timeout))
+    mine.stop()
+    monkeypatch.undo()
+    assert waits == [10]
 
 
 def test_a_row_that_cannot_be_taken_away_holds_up_no_end(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:

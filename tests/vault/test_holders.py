@@ -39,7 +39,7 @@ def test_who_was_not_heard_of_for_a_minute_is_forgotten() -> None:
 
 
 def test_the_first_key_that_all_hold_wraps(settings: Settings) -> None:
-    """I9: alone, or where nothing is held by all, it is our own first."""
+    """I9: alone, it is our own first."""
     settings.VAULT_KEK = f"new:{new_kek()},old:{new_kek()},older:{new_kek()}"
     provider = kek.current()
     assert holders.wrapping_id(provider) == "new"
@@ -49,5 +49,20 @@ def test_the_first_key_that_all_hold_wraps(settings: Settings) -> None:
     assert holders.wrapping_id(provider) == "old"
     heard("web c", "new", ago=61)
     assert holders.wrapping_id(provider) == "old", "it is dead"
-    heard("web d", "another")
-    assert holders.wrapping_id(provider) == "new"
+
+
+def test_a_process_that_has_not_seen_its_keys_takes_none_away(settings: Settings) -> None:
+    """I9: two hold only the old one, and a third has just begun while its key service is away."""
+    settings.VAULT_KEK = f"new:{new_kek()},old:{new_kek()}"
+    heard("web a", "new", "old")
+    heard("web b", "old")
+    heard("web c")
+    assert holders.wrapping_id(kek.current()) == "old"
+
+
+def test_where_no_key_is_held_by_all_nothing_is_wrapped(settings: Settings) -> None:
+    settings.VAULT_KEK = f"new:{new_kek()},old:{new_kek()}"
+    heard("web a", "new", "old")
+    heard("web b", "another", ago=3)
+    with pytest.raises(KekUnusable, match=r"held by every process\. Without our first one: web b \(heard of 3 s ago\)"):
+        holders.wrapping_id(kek.current())

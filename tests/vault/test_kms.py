@@ -22,12 +22,13 @@ from tests.vault import many
 from tests.vault.key_service import KeyService, key_service
 from tests.vault.keyrings import new_kek
 from tests.vault.rotating import Rotating
-from vault import checks, erasing, grants, kek, keys, kms, renewal, revocation, rotation, sealing
+from vault import checks, erasing, grants, kek, keys, kms, renewal, revocation, rotation, sealing, upkeep
 from vault.cipher import Place
 from vault.errors import KekUnusable
 from vault.models import Attempt, Connection, DataKey, KekCanary, State
+from vault.revocation import Ending
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = [pytest.mark.django_db(databases=["default", "keys"]), pytest.mark.usefixtures("oracle")]
 AAD = b"where it belongs"
 
 
@@ -99,6 +100,7 @@ def test_an_outage_is_passing_and_opened_keys_go_on(tmp_path: Path, settings: Se
 
 
 def test_sealed_denied_and_gone_are_told_apart(service: KeyService) -> None:
+    """V17: each has its reason, and the operator is told whose turn it is."""
     _, blob, kek_id = wrapped()
 
     def unwrap() -> bytes:
@@ -218,7 +220,7 @@ def test_another_certificate_is_not_believed(service: KeyService, settings: Sett
 
 @pytest.mark.parametrize("options", [{"type": "rsa-4096"}, {"derived": True}])
 def test_a_key_that_binds_nothing_is_refused(service: KeyService, options: dict[str, object]) -> None:
-    """Without associated data a wrapped key could be moved to another organization."""
+    """V17: without associated data a wrapped key could be moved to another organization."""
     service.sim("keys", name="sidebar", create=True, **options)
     with pytest.raises(KekUnusable, match="aes256-gcm96"):
         kek.current().current_id()
@@ -244,6 +246,7 @@ def test_a_key_service_that_ignores_associated_data_is_refused(service: KeyServi
     ],
 )
 def test_an_address_that_is_none_fails_the_start_up_check(address: str, settings: Settings) -> None:
+    """V17: no start."""
     settings.VAULT_KEK = f"transit:{address}"
     assert [message.id for message in checks.vault_key_is_usable()] == ["vault.E001"]
 
@@ -291,8 +294,6 @@ def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
         service.sim("seal", sealed=True)
         with pytest.raises(Transient, match="key service is sealed"):
             renewal.renew(row.pk, beyond=1)
-        with pytest.raises(Transient, match="key service is sealed"):
-            revocation.disconnect(row.pk, "operator")
         row.refresh_from_db()
         assert (row.state, row.generation, provider.refreshes, provider.revoked) == (State.HEALTHY, 1, 0, [])
         assert not Attempt.objects.exists()
@@ -300,6 +301,27 @@ def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
         renewal.renew(row.pk, beyond=1)
         row.refresh_from_db()
         assert (row.generation, provider.refreshes, provider.reuses) == (2, 1, 0)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_an_end_does_not_wait_for_the_key_service(service: KeyService, settings: Settings, tmp_path: Path) -> None:
+    """I7: denied here at once; the provider hears of it when the grant can be opened again."""
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        row = connected(provider)
+        keys.forget_all()
+        service.sim("seal", sealed=True)
+        assert revocation.disconnect(row.pk, "operator") is Ending.WAITING
+        row.refresh_from_db()
+        assert (row.state, provider.revoked) == (State.REVOKING, [])
+        upkeep.finish_revocations()
+        assert provider.revoked == []
+        service.sim("seal", sealed=False)
+        upkeep.finish_revocations()
+        row.refresh_from_db()
+        assert (row.state, provider.revoked) == (State.SHREDDED, [provider.refresh_token])
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)

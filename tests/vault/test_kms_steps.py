@@ -64,9 +64,13 @@ def test_an_address_names_mount_and_key(server: Faulty) -> None:
         found = Transit(server.url + path)
         assert (found.name, found.current_id()) == ("transit:mine", "transit:mine:v1")
     assert [each.path for each in server.seen] == ["/v1/a/b/keys/mine"] * 2
-    assert Transit(f"{server.url}/transit/keys/{'k' * 48}").name == f"transit:{'k' * 48}"
+
+
+def test_a_name_of_forty_eight_characters_is_the_longest() -> None:
+    """With "transit:" before it and a version behind it fits DataKey.kek_id."""
+    assert Transit(f"https://vault.example/transit/keys/{'k' * 48}").name == f"transit:{'k' * 48}"
     with pytest.raises(KekUnusable, match="more than 48 characters"):
-        Transit(f"{server.url}/transit/keys/{'k' * 49}")
+        Transit(f"https://vault.example/transit/keys/{'k' * 49}")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,8 @@ def test_an_address_names_mount_and_key(server: Faulty) -> None:
     ],
 )
 def test_any_other_address_is_refused(address: str) -> None:
-    with pytest.raises(KekUnusable, match="not of the form"):
+    form = r"not of the form transit:https://vault\.example:8200/transit/keys/NAME \(https only\)"
+    with pytest.raises(KekUnusable, match=form):
         Transit(address)
 
 

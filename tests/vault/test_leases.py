@@ -32,8 +32,9 @@ def taking() -> Iterator[None]:
 
 
 @pytest.fixture
-def listening() -> Iterator[None]:
+def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process would hear of a revocation. The next look at the epochs is a minute away: none comes in between."""
+    monkeypatch.setattr(epochs, "PROMPT_FOR", 60.0)
     epochs.start_polling(60.0)
     yield
     epochs.stop_polling()
@@ -126,6 +127,22 @@ def test_each_lease_is_recorded_with_whose_and_what_for(rows: list[Connection]) 
     assert (lease.generation, lease.organization_id, lease.member_id) == (1, row.organization_id, row.member_id)
     assert 50 < lease.good_until - time.monotonic() <= 60
     assert used(row.pk)[1] == "sidebar.lookup"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "actor"),
+    [("vault.probe", "task:probe"), ("vault.profile", "task:profile"), ("vault.doctor", "operator:doctor")],
+)
+def test_who_uses_a_grant_in_its_persons_absence_is_named(rows: list[Connection], purpose: str, actor: str) -> None:
+    leases.write(rows[0], many.a_grant(), purpose)
+    assert AuditEntry.objects.get(action="token.leased").actor == actor
+
+
+def test_a_probe_is_no_use(rows: list[Connection]) -> None:
+    """What people read as the last use stays."""
+    used_before(75)
+    leases.write(rows[0], many.a_grant(), "vault.probe")
+    assert used(rows[0].pk) == (False, "test")
 
 
 # -- the log takes no row -------------------------------------------------------------------------------------------

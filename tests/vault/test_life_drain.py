@@ -57,7 +57,7 @@ def assert_stored(alice: Connected, provider: Rotating) -> None:
 def test_a_web_process_stores_the_answer_it_was_waiting_for(
     alice: Connected, provider: Rotating, tmp_path: Path
 ) -> None:
-    """SIGTERM while Salesforce has rotated and takes four seconds to answer."""
+    """V24: SIGTERM while Salesforce has rotated and takes four seconds to answer."""
     people.add_in()
     refuse_calls(provider)
     provider.delay = 4.0
@@ -88,6 +88,7 @@ def ask(url: str, token: str) -> int | None:
 
 
 def test_a_worker_stores_the_answer_it_was_waiting_for(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """V24, a Celery worker."""
     provider.delay = 4.0
     Connection.objects.update(connected_at="2020-01-01T00:00:00Z")
     with started.worker(provider, tmp_path) as process:
@@ -132,7 +133,7 @@ def test_a_request_under_way_is_answered_first(alice: Connected, provider: Rotat
 
 
 def test_nothing_begins_once_the_end_is_near() -> None:
-    """A renewal that began now would be cut off; whoever asks is told to ask again."""
+    """V24: a renewal that began now would be cut off; whoever asks is told to ask again."""
     underway, began, at = Underway(), threading.Event(), timezone.now()
 
     def work() -> None:

@@ -59,7 +59,7 @@ def assert_settled() -> None:
 
 
 def test_a_late_answer_that_is_still_awaited_is_stored(alice: Connected, provider: Rotating, paused: Paused) -> None:
-    """I2: the lease is over, but nobody has asked meanwhile, so the generation is the same."""
+    """V6, I2: the lease is over, but nobody has asked meanwhile, so the generation is the same."""
     end_lease(alice)
     out, err = paused.go_on()
     assert (paused.process.returncode, out.strip()) == (0, "2"), err
@@ -74,7 +74,7 @@ def test_a_late_answer_that_is_still_awaited_is_stored(alice: Connected, provide
 def test_a_late_answer_after_somebody_elses_is_dropped_for_what_works(
     alice: Connected, provider: Rotating, tmp_path: Path
 ) -> None:
-    """The provider does not rotate: both answers are good ones, and the newer one is kept."""
+    """V6: the provider does not rotate: both answers are good ones, and the newer one is kept."""
     provider.rotates = False
     old = provider.access_token
     paused = Paused(alice, provider, tmp_path)
@@ -93,7 +93,7 @@ def test_a_late_answer_after_somebody_elses_is_dropped_for_what_works(
 
 @pytest.mark.oracle(reuses=1)
 def test_a_late_answer_that_alone_works_is_adopted(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
-    """I2: somebody else was refused meanwhile, but the tokens that come late are good: the person notices nothing."""
+    """V6, I2: somebody else was refused meanwhile, but the late tokens are good: the person notices nothing."""
     old = provider.access_token
     paused = Paused(alice, provider, tmp_path)
     end_lease(alice)
@@ -114,7 +114,7 @@ def test_a_late_answer_that_alone_works_is_adopted(alice: Connected, provider: R
 def test_a_late_answer_of_a_family_that_was_ended_is_no_use(
     alice: Connected, provider: Rotating, tmp_path: Path
 ) -> None:
-    """V3, V13: the second try was taken for a thief's. Told, recorded as an incident, and not revived."""
+    """V6, V3, V13: the second try was taken for a thief's. Told, recorded as an incident, and not revived."""
     old = provider.access_token
     paused = Paused(alice, provider, tmp_path)
     end_lease(alice)

@@ -14,7 +14,7 @@ from tests.organizations import people
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut
-from vault import clock, findings, incidents, leases, probe, proof, renewal, tasks, turns
+from vault import clock, findings, incidents, leases, probe, proof, renewal, standing, tasks, turns
 from vault.models import Attempt, Connection, Credential, Incident, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -36,6 +36,18 @@ def run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def paths(provider: Rotating) -> list[str]:
     return [seen.path for seen in provider.server.seen]
+
+
+@pytest.mark.parametrize("state", [State.HEALTHY, State.REFRESHING])
+def test_connected_is_said_for_a_day_after_a_proof(alice: Connected, state: State) -> None:
+    """Also while it is being renewed: that somebody asks proves nothing."""
+    Connection.objects.update(state=state)
+    (mine,) = standing.of(alice.member)
+    assert (mine.status.words, mine.status.tone) == ("Connected", "good")
+    age(alice, 25)
+    (mine,) = standing.of(alice.member)
+    assert (mine.status.words, mine.status.tone) == ("Not proven lately", "warn")
+    assert [each.message for each in findings.proofs()] == ["Connections not proven to work within a day: 1."]
 
 
 def test_healthy_is_said_for_a_day_after_a_proof(alice: Connected) -> None:
@@ -81,7 +93,7 @@ def test_a_session_that_is_over_is_renewed_and_that_is_the_proof(
     age(alice, 30)
     provider.access_token = "over"
     run(monkeypatch)
-    assert paths(provider) == [USERINFO, "/services/oauth2/token"]
+    assert paths(provider) == [USERINFO, "/services/oauth2/token", USERINFO]
     assert proof.shown(alice.again()).state is State.HEALTHY
 
 

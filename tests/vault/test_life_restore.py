@@ -77,7 +77,7 @@ def test_nothing_is_suspect_where_nothing_was_restored(alice: Connected) -> None
 
 
 def test_a_restored_database_is_noticed(alice: Connected, backup: Callable[[], None]) -> None:
-    """At process start, once, by one process; told to everybody who looks."""
+    """V20: at process start, once, by one process; told to everybody who looks."""
     suspicion.look()
     backup()
     assert suspicion.is_behind()
@@ -95,7 +95,7 @@ def test_a_restored_database_is_noticed(alice: Connected, backup: Callable[[], N
 def test_a_suspect_grant_lives_on_its_access_token(
     alice: Connected, provider: Rotating, backup: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked first, used to its end, never renewed ahead of need."""
+    """V20: asked first, used to its end, never renewed ahead of need."""
     suspicion.look()
     backup()
     suspicion.look()
@@ -112,6 +112,7 @@ def test_a_suspect_grant_lives_on_its_access_token(
 def test_what_was_not_renewed_since_the_backup_is_healthy_after_one_try(
     alice: Connected, provider: Rotating, backup: Callable[[], None]
 ) -> None:
+    """V20: nothing was lost."""
     suspicion.look()
     backup()
     suspicion.look()
@@ -126,7 +127,7 @@ def test_what_was_not_renewed_since_the_backup_is_healthy_after_one_try(
 def test_what_was_renewed_since_needs_its_person(
     alice: Connected, provider: Rotating, backup: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I3: one try, and not before the restored access token was refused; then the list of who must connect again."""
+    """V20, I3: one try, and not before the restored access token was refused; then the list of who must connect."""
     source = ConnectionTokens(alice.connection.pk, "test")
     newest = source.access(rejected=source.access().token)
     suspicion.look()
@@ -147,7 +148,7 @@ def test_what_was_renewed_since_needs_its_person(
 def test_a_process_that_was_running_all_along_sends_nothing_blindly(
     alice: Connected, provider: Rotating, backup: Callable[[], None]
 ) -> None:
-    """Restored beneath it: the renewal itself compares the marks first."""
+    """V20: restored beneath it: the renewal itself compares the marks first."""
     suspicion.look()
     backup()
     renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
@@ -158,7 +159,7 @@ def test_a_process_that_was_running_all_along_sends_nothing_blindly(
 def test_no_process_starts_work_before_it_has_looked(
     alice: Connected, provider: Rotating, backup: Callable[[], None], tmp_path: Path
 ) -> None:
-    """A worker is started on last night's database: the grants are suspect before it takes its first task."""
+    """V20: a worker is started on last night's database: the grants are suspect before it takes its first task."""
     suspicion.look()
     backup()
     with started.worker(provider, tmp_path):
@@ -167,7 +168,7 @@ def test_no_process_starts_work_before_it_has_looked(
 
 
 def test_both_databases_restored_together(alice: Connected, backup: Callable[[], None]) -> None:
-    """The host remembers what the key store has forgotten."""
+    """V20: the host remembers what the key store has forgotten."""
     kept = KeyStoreMark.objects.using("keys").get()
     suspicion.look()
     backup()
@@ -199,7 +200,7 @@ def test_an_older_key_store_is_no_restored_database(alice: Connected) -> None:
 
 
 def test_a_database_from_before_the_marks(alice: Connected) -> None:
-    """The key store knows an installation that the database knows nothing of."""
+    """V20: the key store knows an installation that the database knows nothing of."""
     suspicion.look()
     DatabaseMark.objects.all().delete()
     assert suspicion.look()
@@ -267,3 +268,29 @@ def test_the_person_reads_it_once(alice: Connected) -> None:
     text = people.sign_in(alice.member).get("/dashboard/connections/", headers=HOST).content.decode()
     assert text.count("was restored from a backup") == 1
     assert "We ask Salesforce whether this connection still works." in text
+
+
+def test_what_may_have_been_ended_since_the_backup_is_named(
+    alice: Connected,
+) -> None:
+    """I7: Microsoft was asked nothing when a grant was ended here, so a restored one is honoured there."""
+    Connection.objects.update(connected_at=Now())
+    row = Connection.objects.create(
+        organization=alice.member.organization,
+        member=alice.member,
+        provider="microsoft",
+        subject="x",
+        state=State.HEALTHY,
+    )
+
+    def listed() -> str:
+        told = StringIO()
+        call_command("after_restore", "--list", stdout=told)
+        return told.getvalue()
+
+    assert listed() == ""
+    call_command("after_restore", stdout=StringIO())
+    line = f"{alice.member.name}, microsoft: is in use; who had ended it since the backup has to end it again"
+    assert line in listed()
+    Connection.objects.filter(pk=row.pk).update(connected_at=Now())
+    assert "microsoft" not in listed(), "connected again since"

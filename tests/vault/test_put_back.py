@@ -33,7 +33,7 @@ def put_back(rows: list[dict[str, Any]], model: type[Any]) -> None:
 
 @pytest.mark.oracle(finds=["I2", "I5"])
 def test_one_old_row_alone_is_refused(alice: Connected, provider: Rotating) -> None:
-    """I5: the credential without its connection, and the other way round."""
+    """V19, I5: the credential without its connection, and the other way round."""
     before = snapshot()
     renewal.renew(alice.connection.pk, beyond=1)
     after = snapshot()
@@ -49,7 +49,7 @@ def test_one_old_row_alone_is_refused(alice: Connected, provider: Rotating) -> N
 
 @pytest.mark.oracle(finds=["I2"])
 def test_both_rows_put_back_together_are_refused(alice: Connected, provider: Rotating) -> None:
-    """I3: the audit log knows a newer generation, so the old refresh token is not presented again."""
+    """V19, I3: the audit log knows a newer generation, so the old refresh token is not presented again."""
     renewal.renew(alice.connection.pk, beyond=1)
     before = snapshot()
     renewal.renew(alice.connection.pk, beyond=2)
@@ -65,7 +65,7 @@ def test_both_rows_put_back_together_are_refused(alice: Connected, provider: Rot
 
 
 def test_an_ended_grant_put_back_is_refused(alice: Connected, provider: Rotating) -> None:
-    """I7: who disconnects does not come back to life by SQL."""
+    """V19, I7: who disconnects does not come back to life by SQL."""
     before = snapshot()
     assert revocation.disconnect(alice.connection.pk, "operator")
     assert not DiscardedGrant.objects.exists()

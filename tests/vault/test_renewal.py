@@ -166,15 +166,19 @@ def test_provider_trouble_never_kills(alice: Connected, provider: Rotating, stat
 
 
 def test_an_html_page_with_status_200_is_no_answer(alice: Connected, provider: Rotating) -> None:
-    """V9: a captive portal; the refresh never reached Salesforce."""
+    """V9: a captive portal; the refresh never reached Salesforce, and the next one does."""
     old = tokens(alice).access().token
-    provider._rotate = dict  # type: ignore[method-assign]
+    rotate, provider._rotate = provider._rotate, dict  # type: ignore[method-assign]
     provider.instead = page
     with pytest.raises(Transient):
         tokens(alice).access(rejected=old)
     assert alice.again().state == State.DEGRADED
-    assert Attempt.objects.get().outcome == answers.UNUSABLE
+    assert Attempt.objects.get().outcome == answers.UNKNOWN
     assert Attempt.objects.get().sealed_answer is None
+    provider.instead, provider._rotate = None, rotate  # type: ignore[method-assign]
+    retry_now(alice.connection.pk)
+    assert tokens(alice).access(rejected=old).token.reveal() == provider.access_token
+    assert alice.again().state == State.HEALTHY
 
 
 @pytest.mark.oracle(reuses=1)

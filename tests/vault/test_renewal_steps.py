@@ -5,13 +5,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from providers.errors import NeedsReconnect, Transient
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut
-from vault import answers, grants, incidents, renewal
+from vault import answers, grants, incidents, renewal, states
 from vault.errors import ConnectRequired
 from vault.models import Attempt, Connection, Credential, Incident, State
 from vault.renewal import Begun, Instead
@@ -213,3 +215,33 @@ def test_trouble_is_written_down_with_its_cause(alice: Connected, provider: Rota
     assert 1 < (row.retry_at - row.now).total_seconds() <= 2
     assert Attempt.objects.get().outcome == answers.FAILED
     assert Credential.objects.get().generation == alice.connection.generation
+
+
+def test_who_connected_again_meanwhile_is_not_refused(alice: Connected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """V14: between our look at a grant without lasting access and the verdict."""
+    grants.store(alice.again(), alice.grant.renewed(refresh_token=None))
+    refuse = states.refuse
+
+    def late(*given: Any, **named: Any) -> None:
+        grants.store(alice.again(), alice.grant)
+        refuse(*given, **named)
+
+    monkeypatch.setattr(states, "refuse", late)
+    assert renewal._begin(alice.connection.pk, alice.connection.generation + 1) is Instead.ALREADY_NEWER
+    assert alice.again().state != State.NEEDS_RECONNECT
+
+
+def test_an_attempt_begins_by_the_databases_clock(alice: Connected) -> None:
+    """V22: an answer's end is counted from it. Now() is STATEMENT_TIMESTAMP() in PostgreSQL."""
+    with CaptureQueriesContext(connection) as queries:
+        assert isinstance(begin(alice), Begun)
+    (made,) = (each["sql"] for each in queries if each["sql"].startswith('INSERT INTO "vault_attempt"'))
+    assert "STATEMENT_TIMESTAMP()" in made
+
+
+def test_who_is_not_renewing_has_lost_no_renewal(alice: Connected) -> None:
+    """An old lease on a connection that works says nothing of it."""
+    past = Now() - timedelta(minutes=5)
+    Connection.objects.filter(pk=alice.connection.pk).update(lease_until=past, state=State.HEALTHY)
+    renewal.give_up_lost(alice.connection.pk)
+    assert (alice.again().state, alice.again().reason) == (State.HEALTHY, "")

@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from tests.organizations import people
-from vault import cipher, keys, sealing
+from vault import cipher, keys, rotation, sealing
 from vault.cipher import Place
+from vault.errors import KekUnusable
 from vault.models import Credential
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -17,6 +18,18 @@ def test_a_value_is_sealed_with_its_own_organizations_key() -> None:
     blob = sealing.seal(b"secret", place)
     assert cipher.key_id_of(blob) == keys.primary_key(place.organization_id).id
     assert sealing.unseal(blob, place) == b"secret"
+
+
+def test_a_key_that_has_sealed_as_much_as_is_safe_is_handed_out_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until there are new data keys; what it has sealed opens."""
+    monkeypatch.setattr(cipher, "MOST", 2)
+    place = Place(people.organization(), "table", uuid4(), "column")
+    blobs = [sealing.seal(b"secret", place) for _ in range(2)]
+    with pytest.raises(KekUnusable, match="rotate_keys --data-keys"):
+        sealing.seal(b"secret", place)
+    assert [sealing.unseal(blob, place) for blob in blobs] == [b"secret"] * 2
+    rotation.new_data_keys()
+    assert sealing.unseal(sealing.seal(b"secret", place), place) == b"secret"
 
 
 def test_a_declared_column_is_one_that_rotation_knows() -> None:

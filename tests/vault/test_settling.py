@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from organizations import erasing
-from organizations.models import AuditEntry, Destruction
+from organizations.models import AuditEntry, Destruction, Epoch
 from providers.base import Secret
 from providers.errors import NeedsReconnect, Transient
 from providers.http import TOTAL_SECONDS
@@ -314,11 +314,23 @@ def test_no_key_is_opened_in_a_transaction(
 
 
 def test_scopes_are_followed_where_features_read_them(alice: Connected, provider: Rotating) -> None:
-    """C10: what an answer names is what is granted; `consent.require` reads it from the connection."""
+    """C10: what an answer names is what is granted; `consent.require` reads it from the connection, and what a process
+    holds of that in RAM goes."""
+    version = epochs_of(alice)
     provider.changes = {"scope": "id api refresh_token"}
-    renewal.renew(alice.connection.pk, alice.again().generation)
+    for _ in range(2):
+        renewal.renew(alice.connection.pk, alice.again().generation)
     row = alice.again()
     assert tuple(row.scopes) == grants.load(row).scopes == ("id", "api", "refresh_token")
+    told = AuditEntry.objects.get(action="connection.scopes_changed")
+    assert (told.target, told.facts) == (str(row.pk), {"scopes": ["id", "api", "refresh_token"]})
+    assert epochs_of(alice) == version + 1, "once: at the second renewal they are what they were"
+
+
+def epochs_of(alice: Connected) -> int:
+    """How often something has been announced of this connection."""
+    found = Epoch.objects.filter(kind="connection", key=str(alice.connection.pk)).values_list("version", flat=True)
+    return found.first() or 0
 
 
 def test_two_processes_of_a_host_import_the_same_file(

@@ -2,36 +2,45 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import Settings
 
 from organizations import audit
 from organizations.models import AuditEntry, Epoch, Member, Organization
-from providers.base import Secret
+from providers.base import Identity, Secret
 from providers.errors import NeedsReconnect
+from tests.faults.oracle import Oracle
 from tests.simulators.running import Running, salesforce_process  # noqa: F401  a fixture
 from tests.vault.test_doors import HOST, PAGE, begin, sentence
-from vault import access, clients, grants, leases, registrations, revocation, upkeep
+from vault import access, admission, clients, grants, keys, leases, registrations, revocation, rotation, upkeep
 from vault.errors import ConnectRequired
-from vault.models import Connection, Credential, DiscardedGrant, ObjectAccess, PendingSignIn, State
+from vault.models import Connection, Credential, DataKey, DiscardedGrant, ObjectAccess, PendingSignIn, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
 
 @pytest.fixture
-def sim(salesforce_process: Running, settings: Settings) -> Iterator[Running]:  # noqa: F811
-    """Without any grant or consent; records are as any test left them, since none here writes one."""
+def sim(salesforce_process: Running, settings: Settings, oracle: Oracle) -> Iterator[Running]:  # noqa: F811
+    """Without any grant or consent; records are as any test left them, since none here writes one. Judged by the
+    oracle, which reads the ledger of every org."""
     salesforce = salesforce_process
     settings.SALESFORCE_ORIGINS = salesforce.origins()
     settings.OUTBOUND_CA_BUNDLE = salesforce.ca
     settings.SALESFORCE_CLIENT_ID = salesforce.org()["client_id"]
     settings.SALESFORCE_CLIENT_SECRET = salesforce.org()["client_secret"]
     salesforce.reset(grants=True, only=["calls", "faults", "limits"])
+    for org in salesforce.info["orgs"]:
+        oracle.witness(partial(salesforce.sim, "ledger", org=org["key"]))
     yield salesforce
     for host in (*salesforce.info["orgs"], *salesforce.info["login_hosts"]):
         salesforce.sim("metadata", {"iss": False}, host["key"])
@@ -227,6 +236,9 @@ def test_the_wrong_person_is_told_so(sim: Running) -> None:
         assert live_grants(sim, user, org) == 0
     assert browser.session["_auth_user_id"] == str(row.member_id)
     assert Connection.objects.count() == 1
+    seen = AuditEntry.objects.get(action="connection.refused")  # I8: Bob's, in Acme's log; Globex is not here
+    assert (seen.organization_id, seen.actor, seen.result) == (row.organization_id, "task:sign_in", "refused")
+    assert set(seen.facts) == {"token"}
     assert browser.post("/connect/sign-out/").status_code == 302
     assert come_back(sim, browser, "bob", "acme", sim.org()["api_url"]).status_code == 302
 
@@ -379,6 +391,74 @@ def test_grants_are_used_before_they_idle_out(sim: Running) -> None:
     upkeep.keep_alive(row.pk)
     assert upkeep.due_for_renewal() == []
     assert Connection.objects.get().generation == 2
+
+
+def test_no_key_is_asked_for_in_a_transaction(sim: Running) -> None:
+    """A key service that hangs must not hold rows; the oracle says where one would be asked: by who founds the
+    organization, who joins it, and who connects anew, each in a process that has opened nothing yet."""
+    for user in ("alice", "bob", "alice"):
+        keys.forget_all()
+        sign_in(sim, user)
+    keys.forget_all()
+    revocation.disconnect(Connection.objects.get(member__name="Alice Anderson").pk, "operator")
+
+
+def test_a_sign_in_that_comes_to_nothing_leaves_a_key_that_seals_nothing(
+    sim: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made before the organization is; the next sign-in founds it under an id, and with a key, of its own."""
+    with monkeypatch.context() as patched:
+        patched.setattr(access, "save", unable)
+        with pytest.raises(OperationalError):
+            sign_in(sim)
+    assert not Organization.objects.exists()
+    _, row = sign_in(sim, "bob")
+    (orphan,) = DataKey.objects.using("keys").exclude(organization_id__in=(keys.INSTANCE, row.organization_id))
+    assert rotation.drop_orphans() == 0
+    DataKey.objects.using("keys").filter(pk=orphan.pk).update(created_at=Now() - timedelta(days=2))
+    assert rotation.drop_orphans() == 1
+    assert grants.load(row).access_token.reveal()
+
+
+def unable(*_: Any) -> None:
+    raise OperationalError
+
+
+def test_who_may_found_nothing_gets_no_key(sim: Running, settings: Settings) -> None:
+    settings.SIGN_UP = "invited"
+    answer = come_back(sim, Client(headers=HOST), "alice", "acme", sim.org()["api_url"])
+    assert answer.status_code == 403
+    assert not DataKey.objects.using("keys").exclude(organization_id=keys.INSTANCE).exists()
+
+
+def test_two_colleagues_at_once_found_one_organization(sim: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes second meanwhile opens its key outside the transaction too, and both are in."""
+    barrier, open_keys = threading.Barrier(2), admission._open_keys
+
+    def together(identity: Identity) -> UUID:
+        new_id = open_keys(identity)
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait(5)
+        return new_id
+
+    monkeypatch.setattr(admission, "_open_keys", together)
+    ways = [(Client(headers=HOST), user) for user in ("alice", "bob")]
+    found: list[int] = []
+
+    def finish(browser: Client, user: str) -> None:
+        try:
+            found.append(come_back(sim, browser, user, "acme", sim.org()["api_url"]).status_code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=finish, args=way) for way in ways]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert found == [302, 302]
+    assert (Organization.objects.count(), Member.objects.count(), Connection.objects.count()) == (1, 2, 2)
+    assert live_grants(sim) == live_grants(sim, "bob") == 1
 
 
 def test_two_callbacks_at_once_make_one_connection(sim: Running) -> None:

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from organizations.models import AuditEntry, Epoch, Member
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused, NeedsReconnect
 from tests.organizations import people
 from vault import incidents, states
 from vault.errors import ConnectRequired
@@ -107,6 +108,105 @@ def test_salesforce_alone_vouches_for_a_person(at: str, confirmed: bool) -> None
     Member.objects.update(is_confirmed=False)
     states.mend(row)
     assert Member.objects.get(pk=row.member_id).is_confirmed is confirmed
+
+
+def test_a_renewal_mends_what_is_not_in_doubt() -> None:
+    row = a_row()
+    states.renewed(row)
+    assert (stored(row)["state"], stored(row)["cause"]) == (State.HEALTHY, "")
+
+
+@pytest.mark.parametrize(("at", "confirmed"), [("salesforce", True), ("google", False)])
+def test_a_renewal_leaves_a_doubt_in_place(at: str, confirmed: bool) -> None:
+    """I6: that the token endpoint renews says nothing about the API that refuses what it issues."""
+    row = a_row(at, state=State.REFRESHING, cause="token_refused")
+    Member.objects.update(is_confirmed=False)
+    before = stored(row)
+    row.scopes = ["not ours to save"]
+    states.renewed(row)
+    assert changed(row, before) == {"state": State.DEGRADED, "lease_by": "", "lease_until": None}
+    assert Member.objects.get(pk=row.member_id).is_confirmed is confirmed
+
+
+def doubt(row: Connection, generation: int = 7) -> None:
+    states.doubt(row.pk, generation, FreshTokenRefused("google", "Google"))
+
+
+def wait_is_over() -> None:
+    Connection.objects.filter(subject="alice").update(retry_at=Now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("state", [State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT])
+def test_a_doubt_is_written_down_and_told(state: State) -> None:
+    """A renewal under way goes on, and a suspicion stays one."""
+    row = a_row("google", state=state, failures=2, reason="", cause="")
+    before = stored(row)
+    doubt(row)
+    now = changed(row, before)
+    assert 7 < seconds_away(row) <= 8
+    probe_at = now.pop("probe_at")
+    assert timedelta(minutes=14) < probe_at - timezone.now() <= timedelta(minutes=15)
+    del now["retry_at"]
+    if state == State.HEALTHY:
+        assert now.pop("state") == State.DEGRADED
+    error = FreshTokenRefused("google", "Google")
+    assert now == {"reason": str(error)[:200], "cause": "token_refused", "failures": 3}
+    assert told(row) == [("task:renewal", "token.refused_fresh", str(row.pk), "refused", {"generation": 7})]
+    assert Epoch.objects.filter(kind="connection", key=str(row.pk)).exists()
+
+
+def test_a_doubt_is_told_once_in_each_wait() -> None:
+    row = a_row("google", failures=998, cause="token_refused", retry_at=None)
+    for number in (999, 1_000, 1_000):
+        doubt(row)
+        doubt(row)
+        assert stored(row)["failures"] == number
+        assert 299 < seconds_away(row) <= 300
+        wait_is_over()
+    assert len(told(row)) == 3
+
+
+@pytest.mark.parametrize(("state", "generation"), [(State.HEALTHY, 6), *((state, 7) for state in _UNUSABLE)])
+def test_a_doubt_about_what_has_moved_on_changes_nothing(state: State, generation: int) -> None:
+    row = a_row(state=state, retry_at=None)
+    before = stored(row)
+    doubt(row, generation)
+    assert (changed(row, before), told(row)) == ({}, [])
+
+
+@pytest.mark.parametrize("state", [State.HEALTHY, State.REFRESHING, State.SUSPECT])
+def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
+    """V19. A renewal under way goes on: it has read the grant before."""
+    row = a_row("google", state=state, reason="", cause="", probe_at=None)
+    before = stored(row)
+    assert states.seal_broken(row.pk) == "google"
+    now = changed(row, before)
+    assert timezone.now() - now.pop("probe_at") < timedelta(seconds=10)
+    if state != State.REFRESHING:
+        assert now.pop("state") == State.DEGRADED
+    words = "What is stored of this connection was changed or has lost its key, so it is not used."
+    assert now == {"reason": words, "cause": "seal_broken"}
+    assert Epoch.objects.filter(kind="connection", key=str(row.pk)).exists()
+    after = stored(row)
+    assert states.seal_broken(row.pk) == "google"
+    assert changed(row, after) == {}
+    found = Incident.objects.get()
+    assert (found.kind, found.connection_id, found.generation) == (incidents.TAMPERED, row.pk, 7)
+    Connection.objects.filter(pk=row.pk).update(generation=8)
+    states.seal_broken(row.pk)
+    assert Incident.objects.count() == 2
+
+
+@pytest.mark.parametrize("state", _UNUSABLE)
+def test_a_broken_seal_of_what_nobody_uses_is_no_news(state: State) -> None:
+    row = a_row("google", state=state)
+    before = stored(row)
+    assert states.seal_broken(row.pk) == "google"
+    assert (changed(row, before), Incident.objects.count()) == ({}, 0)
+
+
+def test_a_row_that_has_gone_breaks_no_seal() -> None:
+    assert states.seal_broken(uuid4()) == ""
 
 
 def test_passing_trouble_is_written_down() -> None:

@@ -1,23 +1,27 @@
 """Which token is handed out, when it is renewed first, and what is told where none is left (docs/vault.md 5, 7)."""
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from math import inf
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from organizations import epochs
+from organizations.models import AuditEntry, Member
 from providers.base import Secret
-from providers.errors import NeedsReconnect
+from providers.errors import FreshTokenRefused, NeedsReconnect, Transient
 from tests.vault import many
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from vault import answers, clock, grants, leases, outbound, renewal
 from vault.errors import ConnectRequired
+from vault.leases import Lease
 from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
 
@@ -25,8 +29,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=Tr
 
 
 @pytest.fixture
-def listening() -> Iterator[None]:
+def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process would hear of a revocation. The next look at the epochs is a minute away: none comes in between."""
+    monkeypatch.setattr(epochs, "PROMPT_FOR", 60.0)
     epochs.start_polling(60.0)
     yield
     epochs.stop_polling()
@@ -45,8 +50,10 @@ def store(alice: Connected, seconds_left: float | None, **changes: object) -> No
 
 def test_a_token_is_handed_out_without_a_database_connection(alice: Connected) -> None:
     """FT14: its user now waits for the provider."""
-    access = tokens(alice).access()
+    source = tokens(alice)
+    access = source.access()
     assert connection.connection is None
+    assert source.generation == alice.connection.generation
     assert access.token.reveal() == alice.grant.access_token.reveal()
 
 
@@ -59,6 +66,34 @@ def test_a_lease_is_taken_once_and_lives_as_long_as_its_token(alice: Connected, 
     assert 3500 < other.good_until - time.monotonic() <= 3600
 
 
+def test_who_waits_for_anothers_look_up_waits_once_and_holds_no_connection(
+    alice: Connected, listening: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FT14, V1: two waits after one another would be longer than a request may take."""
+    source, entered, held = tokens(alice), threading.Event(), threading.Event()
+    read = source._read
+
+    def slowly() -> Lease:
+        entered.set()
+        held.wait(10)
+        return read()
+
+    monkeypatch.setattr(source, "_read", slowly)
+    monkeypatch.setattr("vault.tokens._reads._patience", 0.3)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(source.lease)
+        assert entered.wait(10)
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            source.lease()
+        assert connection.connection is None
+        assert time.monotonic() - began < 3
+        held.set()
+        lease = first.result(20)
+        pool.submit(connections.close_all).result(20)
+    assert source.lease() is lease
+
+
 @pytest.mark.parametrize("left", [-1.0, 5.0])
 def test_a_token_that_has_run_out_is_renewed_first(alice: Connected, provider: Rotating, left: float) -> None:
     """It would run out on its way; the caller never sees it, and nobody is asked twice."""
@@ -68,6 +103,7 @@ def test_a_token_that_has_run_out_is_renewed_first(alice: Connected, provider: R
     assert lease.access.token.reveal() == provider.access_token != alice.grant.access_token.reveal()
     assert lease.generation == alice.again().generation == 3
     assert provider.refreshes == 1
+    assert AuditEntry.objects.get(action="token.presented").facts["purpose"] == "test"
 
 
 def test_a_token_that_lives_a_little_more_than_ten_seconds_is_good(alice: Connected, provider: Rotating) -> None:
@@ -93,15 +129,38 @@ def test_a_token_that_somebody_else_has_renewed_is_not_renewed_again(
 
 
 def test_a_provider_that_refuses_what_it_has_just_issued_is_left_alone(alice: Connected, provider: Rotating) -> None:
-    """C17: three renewals bring the same token each time; then only the person can mend it."""
+    """I6: a renewal brings the token that was refused. That is no verdict on the grant; nobody renews on and on."""
     old = tokens(alice).access().token
     provider.changes = {"access_token": old.reveal()}
     source = tokens(alice)
-    with pytest.raises(NeedsReconnect, match=r"^Salesforce refuses even a fresh token of this connection.$") as told:
+    with pytest.raises(FreshTokenRefused, match=r"^Salesforce refuses even a fresh token of this connection just now"):
         source.access(rejected=old)
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+    assert source.generation == alice.again().generation
+    assert alice.again().state == State.DEGRADED
+    with pytest.raises(Transient, match=r"^Salesforce refuses even a fresh token"):
+        source.access(rejected=old)
+    assert provider.refreshes == 1
+
+
+def test_what_another_has_renewed_a_moment_ago_may_have_been_revoked_since(
+    alice: Connected, provider: Rotating
+) -> None:
+    """Whoever sees it refused for the first time asks the token endpoint once; for the purpose that he came for."""
+    renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    fresh = tokens(alice).access().token
+    assert tokens(alice, "other").access(rejected=fresh).token.reveal() == provider.access_token != fresh.reveal()
+    assert provider.refreshes == 2
+    presented = AuditEntry.objects.filter(action="token.presented").order_by("sequence")
+    assert [each.facts["purpose"] for each in presented] == ["vault.renewal", "other"]
+
+
+def test_a_person_who_was_sent_away_gets_nothing(alice: Connected) -> None:
+    """I7: also before his connections have been ended."""
+    Member.objects.filter(pk=alice.member.pk).update(is_active=False)
+    with pytest.raises(ConnectRequired) as told:
+        tokens(alice).access()
     assert told.value.provider == "salesforce"
-    assert (provider.refreshes, provider.reuses) == (3, 0)
-    assert source.generation == alice.again().generation, "which is what a watched client then says is dead"
 
 
 def test_an_answer_that_a_crash_left_behind_is_used_first(alice: Connected, provider: Rotating) -> None:

@@ -89,7 +89,13 @@ def test_wrapping_gives_the_published_ciphertext(
 def test_every_part_of_the_place_is_authenticated_in_a_fixed_form() -> None:
     """The associated data itself, written out: whoever changes it makes everything stored unreadable."""
     place = Place(
-        organization_id=_uuid("1"), table="t", row_id=_uuid("2"), column="c", provider="google", generation=258
+        organization_id=_uuid("1"),
+        table="t",
+        row_id=_uuid("2"),
+        column="c",
+        provider="google",
+        generation=258,
+        owner="whose",
     )
     expected = (
         "00000003"
@@ -104,6 +110,8 @@ def test_every_part_of_the_place_is_authenticated_in_a_fixed_form() -> None:
         "676f6f676c65"
         "00000003"
         "323538"
+        "00000005"
+        "77686f7365"
     )
     assert cipher._associated_data(place, _uuid("3"), 1).hex() == expected
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from organizations import epochs
 from organizations.models import AuditEntry
 from providers.base import Secret
-from providers.errors import NeedsReconnect, Transient
+from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, Transient
 from tests.sidebar.crm import RememberingCrm
 from tests.vault.conftest import Connected
 from vault import grants
@@ -17,20 +17,23 @@ from vault.models import State
 from vault.tokens import ConnectionTokens
 from vault.watched import Watched, note_refusal
 
+REFUSED = FreshTokenRefused("salesforce", "Salesforce")
+
 
 def test_only_answered_calls_prove_that_a_connection_works() -> None:
-    proofs, refusals = list[str](), list[NeedsReconnect]()
+    proofs, refusals = list[str](), list[FreshTokenRefused]()
     crm = RememberingCrm("alice")
     watched = Watched(crm, on_success=lambda: proofs.append("works"), on_refusal=refusals.append)
     assert watched.record_url("003000000000001AAA").endswith("/003000000000001AAA")
     assert proofs == []
     watched.search("jane")
     assert proofs == ["works"]
-    for failure in (Transient("Slow."), NeedsReconnect("Gone.")):
+    failures: tuple[ProviderError, ...] = (Transient("Slow."), NeedsReconnect("Gone."), REFUSED)
+    for failure in failures:
         crm.failing = failure
         with pytest.raises(type(failure)):
             watched.search("jane")
-    assert (proofs, refusals) == (["works"], [failure])
+    assert (proofs, refusals) == (["works"], [REFUSED])
 
 
 def refused_by(crm: RememberingCrm, alice: Connected, meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -38,22 +41,23 @@ def refused_by(crm: RememberingCrm, alice: Connected, meanwhile: Callable[[], ob
     tokens = ConnectionTokens(alice.connection.pk, "test")
     tokens.access()
     meanwhile()
-    crm.failing = NeedsReconnect("Gone.", provider="salesforce")
+    crm.failing = REFUSED
     watched = Watched(crm, lambda: None, lambda error: note_refusal(alice.connection.pk, tokens, error))
-    with pytest.raises(NeedsReconnect):
+    with pytest.raises(FreshTokenRefused):
         watched.search("jane")
 
 
-@pytest.mark.oracle(finds=["I6"])  # the token endpoint would renew it on and on
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-def test_a_refused_token_ends_its_grant(alice: Connected) -> None:
-    """C17."""
+def test_a_refused_token_puts_its_grant_in_doubt(alice: Connected) -> None:
+    """I6: dead it is by its token endpoint's verdict only."""
     refused_by(RememberingCrm("alice"), alice)
-    assert alice.again().state == State.NEEDS_RECONNECT
+    row = alice.again()
+    assert (row.state, row.reason, row.failures) == (State.DEGRADED, str(REFUSED), 1)
+    assert row.member.is_confirmed
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-def test_a_refused_token_ends_no_grant_that_has_come_since(alice: Connected) -> None:
+def test_a_refused_token_tells_nothing_of_a_grant_that_has_come_since(alice: Connected) -> None:
     """I6, V8: the person connects again while the call with the old token is under way. No new lease is taken."""
 
     def connect_again() -> None:
@@ -71,5 +75,5 @@ def test_a_refused_token_ends_no_grant_that_has_come_since(alice: Connected) -> 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 def test_a_refusal_before_any_token_says_nothing_of_the_grant(alice: Connected) -> None:
-    note_refusal(alice.connection.pk, ConnectionTokens(alice.connection.pk, "test"), NeedsReconnect("Gone."))
+    note_refusal(alice.connection.pk, ConnectionTokens(alice.connection.pk, "test"), REFUSED)
     assert alice.again().state == State.HEALTHY

@@ -117,6 +117,7 @@ class Migration(migrations.Migration):
                 ("last_used_at", models.DateTimeField(blank=True, null=True)),
                 ("last_used_for", models.CharField(blank=True, max_length=80)),
                 ("renew_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
                 ("probe_at", models.DateTimeField(blank=True, null=True)),
                 ("client_id", models.CharField(blank=True, max_length=512)),
                 (
@@ -243,12 +244,29 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="ClientGeneration",
+            fields=[
+                ("slot", models.CharField(max_length=600, primary_key=True, serialize=False)),
+                ("generation", models.BigIntegerField(default=0)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="ClientRegistration",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ("provider", models.CharField(max_length=20)),
                 ("login_url", models.URLField(max_length=500)),
                 ("client_id", models.CharField(max_length=512)),
+                ("generation", models.BigIntegerField(default=0)),
                 ("sealed_secret", models.BinaryField(null=True)),
                 (
                     "organization",

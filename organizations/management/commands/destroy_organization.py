@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from organizations import certificate, erasing
+from organizations.registries import CannotGoOn
 
 #: Seconds to wait for a provider that confirms nothing, before its grants are named in the certificate as unconfirmed.
 PATIENCE = 120.0
@@ -26,6 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="show what would go; change nothing")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--certificate", type=Path, help="where to write it (LOCAL_DIR/certificates/<id>.json)")
+        parser.add_argument(
+            "--keys-are-lost",
+            action="store_true",
+            help="what no key of ours opens is deleted, though its provider cannot be told; only where none comes back",
+        )
         parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds to wait for a silent provider")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +49,7 @@ class Command(BaseCommand):
             return
         if not options["yes"]:
             self._ask(organization_id, options["organization"])
-        self._destroy(organization_id, options["certificate"] or default_path(organization_id), options["patience"])
+        self._destroy(organization_id, options)
 
     def _show(self, organization_id: UUID) -> None:
         self.stdout.write("This would be erased (nothing was changed):")
@@ -60,10 +66,16 @@ class Command(BaseCommand):
         if answer.strip() != typed:
             raise CommandError("That is another id. Nothing was changed.")
 
-    def _destroy(self, organization_id: UUID, path: Path, patience: float) -> None:
+    def _destroy(self, organization_id: UUID, options: dict[str, Any]) -> None:
+        path = options["certificate"] or default_path(organization_id)
         try:
-            document = erasing.destroy(organization_id, patience, lambda step: self.stdout.write(f"{step} ..."))
-        except (erasing.NoSuchOrganization, erasing.StillThere) as error:
+            document = erasing.destroy(
+                organization_id,
+                options["patience"],
+                lambda step: self.stdout.write(f"{step} ..."),
+                keys_are_lost=options["keys_are_lost"],
+            )
+        except (erasing.NoSuchOrganization, erasing.StillThere, CannotGoOn) as error:
             raise CommandError(str(error)) from None
         certificate.write(path, document)
         erasing.forget(organization_id)

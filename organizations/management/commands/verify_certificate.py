@@ -27,6 +27,8 @@ class Command(BaseCommand):
             content = certificate.verify(certificate.read(options["file"]), key)
         except certificate.CertificateInvalid as error:
             raise CommandError(str(error)) from None
+        if "finished_at" not in content:  # the head of an audit log, say, which the same key signs
+            raise CommandError("This is not a certificate of destruction.")
         self.stdout.write(
             f"Good: organization {content['organization_id']} was destroyed, finished at {content['finished_at']}."
         )

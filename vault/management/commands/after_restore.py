@@ -1,4 +1,4 @@
-"""`manage.py after_restore`: hold every restored grant suspect; with --list only name who has to connect again."""
+"""`manage.py after_restore`: hold every restored grant suspect; with --list only name who has something to do."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from vault import suspicion
-from vault.models import State
+from vault.models import Connection, State
 
 
 class Command(BaseCommand):
@@ -20,7 +20,12 @@ class Command(BaseCommand):
             self._suspect()
         for row in suspicion.concerned():
             must = "has to connect again" if row.state == State.NEEDS_RECONNECT else "is being tried"
-            self.stdout.write(f"{row.organization.name}: {row.member.name or row.member.pk}, {row.provider}: {must}")
+            self._name(row, must)
+        for row in suspicion.perhaps_ended():
+            self._name(row, "is in use; who had ended it since the backup has to end it again")
+
+    def _name(self, row: Connection, what: str) -> None:
+        self.stdout.write(f"{row.organization.name}: {row.member.name or row.member.pk}, {row.provider}: {what}")
 
     def _suspect(self) -> None:
         if suspicion.look():  # the marks have shown it already

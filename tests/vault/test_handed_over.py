@@ -1,0 +1,117 @@
+"""A customer's own app that was set before anybody had signed in: it becomes the customer's, and goes with it (C37)."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+
+from organizations.models import Organization
+from providers.base import Secret
+from providers.errors import Transient
+from providers.salesforce import hosts
+from tests.faults.oracle import Oracle
+from tests.organizations import people
+from tests.simulators.running import Running, salesforce_process  # noqa: F401  a fixture
+from tests.vault import test_signing_in
+from vault import erasing, keys, registrations, sealing
+from vault.errors import TokenTampered
+from vault.models import ClientRegistration, Connection, State
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+HOST = "https://acme.my.salesforce.com"
+sim = test_signing_in.sim
+
+
+@pytest.fixture
+def acme(transactional_db: None) -> Organization:
+    keys.verify_kek()
+    return people.everybody()[0].organization
+
+
+@pytest.fixture(autouse=True)
+def cold() -> Iterator[None]:
+    keys.forget_all()
+    yield
+    keys.forget_all()
+
+
+def registered(login_url: str = HOST) -> ClientRegistration:
+    registrations.register(login_url, "theirs", Secret("the-customers-client-secret"), None)
+    return ClientRegistration.objects.get(login_url=login_url)
+
+
+def test_the_first_sign_in_takes_the_app_over(sim: Running, settings: Settings, oracle: Oracle) -> None:
+    org = sim.org()
+    registrations.register(org["api_url"], org["client_id"], Secret(org["client_secret"]), None)
+    settings.SALESFORCE_CLIENT_ID = settings.SALESFORCE_CLIENT_SECRET = ""
+    _, row = test_signing_in.sign_in(sim)
+    app = ClientRegistration.objects.get()
+    assert app.organization_id == row.organization_id
+    assert registrations._place(app).organization_id == row.organization_id
+    test_signing_in.sign_in(sim, "bob")  # with the app that is the organization's now
+
+
+def test_a_sign_in_does_not_fail_where_it_cannot_be_handed_over(
+    sim: Running, settings: Settings, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> bool:
+        raise Transient("The key service could not be reached.")
+
+    monkeypatch.setattr(registrations, "hand_over", away)
+    assert test_signing_in.sign_in(sim)[1].state == State.HEALTHY
+
+
+def test_it_goes_with_its_organization(acme: Organization) -> None:
+    """The row, and what a backup holds of it: the key that opens it is the organization's."""
+    before = registered()
+    assert registrations.hand_over(HOST, acme.pk) is True
+    backup = ClientRegistration.objects.get()
+    client = registrations.client_at(HOST)
+    assert client is not None
+    assert client.client_secret is not None
+    assert client.client_secret.reveal() == "the-customers-client-secret"
+    assert erasing.count(acme.pk)["client registrations"] == 1
+    assert before.pk != backup.pk
+    Organization.objects.filter(pk=acme.pk).update(ending_since="2026-01-01T00:00:00Z")
+    erasing.erase(acme.pk)
+    assert not ClientRegistration.objects.exists()
+    with pytest.raises(Exception, match="gone"):
+        sealing.unseal(bytes(backup.sealed_secret or b""), registrations._place(backup))
+
+
+def test_it_is_handed_over_once(acme: Organization) -> None:
+    registered()
+    assert registrations.hand_over(HOST, acme.pk) is True
+    row = ClientRegistration.objects.get()
+    assert registrations.hand_over(HOST, acme.pk) is False
+    assert registrations.hand_over(HOST, people.everybody()[2].organization_id) is False
+    assert ClientRegistration.objects.get().pk == row.pk
+
+
+@pytest.mark.parametrize("login_url", [hosts.PRODUCTION, hosts.SANDBOX])
+def test_where_everybody_signs_in_it_stays_the_operators(acme: Organization, login_url: str) -> None:
+    row = registered(login_url)
+    assert registrations.hand_over(login_url, acme.pk) is False
+    assert ClientRegistration.objects.get().pk == row.pk
+
+
+def test_a_door_of_several_organizations_stays_the_operators(acme: Organization) -> None:
+    registered()
+    other = people.everybody()[2]
+    assert other.organization_id != acme.pk
+    Connection.objects.create(
+        organization=other.organization, member=other, provider="salesforce", subject="x", login_url=HOST
+    )
+    assert registrations.hand_over(HOST, acme.pk) is False
+    assert registrations.hand_over(HOST, uuid4()) is False
+
+
+def test_one_that_does_not_open_is_left_alone(acme: Organization) -> None:
+    row = registered()
+    damaged = bytes(row.sealed_secret or b"")
+    ClientRegistration.objects.update(sealed_secret=damaged[:-1] + bytes([damaged[-1] ^ 1]))
+    with pytest.raises(TokenTampered):
+        registrations.hand_over(HOST, acme.pk)
+    assert ClientRegistration.objects.get().organization_id is None
