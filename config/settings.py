@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "config",
     "organizations",
     "vault",
+    "tracking",
     "sidebar",
     "dashboard",
 ]

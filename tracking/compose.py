@@ -6,9 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import escape, unescape
-from html.parser import HTMLParser, attrfind_tolerant, tagfind_tolerant
+from html.parser import HTMLParser
 
 from tracking.targets import target_of
+
+
+#: A tag's name, and each attribute after it, as browsers read them (HTML Standard, 13.2.5.32 to 13.2.5.40).
+_NAME = re.compile(r"<[^\s/>]*")
+_ATTRIBUTE = re.compile(r"""[\s/]*([^\s/>][^\s/=>]*)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>][^\s>]*)?)?""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +111,21 @@ def _followed(value: str, plan: Plan, targets: list[str]) -> str:
 
 def _attribute(text: str, name: str) -> tuple[int, int, str] | None:
     """Start and end of the first such attribute's value within the tag, quotes included, and what it means."""
-    tag = tagfind_tolerant.match(text, 1)
+    tag = _NAME.match(text)
     at = tag.end() if tag else len(text)
-    while at < len(text):
-        match = attrfind_tolerant.match(text, at)
-        if not match or match.end() == at:
-            return None
-        if match.group(1).lower() == name:
-            raw = match.group(3) or ""
-            return match.start(3), match.end(3), unescape(raw.strip("\"'") if raw[:1] in "\"'" else raw).strip()
+    while match := _ATTRIBUTE.match(text, at):
+        if match[1].lower() == name:
+            return _value(match)
         at = match.end()
     return None
+
+
+def _value(match: re.Match[str]) -> tuple[int, int, str] | None:
+    raw = match[2]
+    if not raw:
+        return None
+    inner = raw[1:-1] if raw[0] in "\"'" else raw
+    return match.start(2), match.end(2), unescape(inner).strip()
 
 
 def _image(address: str) -> str:

@@ -13,19 +13,30 @@ from organizations.ramcache import RamCache
 from vault import cipher, frames, holders, kek
 from vault.cipher import SealingKey, length_prefixed
 from vault.errors import KekUnusable, KeyGone
-from vault.models import Attempt, ClientRegistration, Credential, DataKey, DiscardedGrant, KekCanary, PendingSignIn
+from vault.models import (
+    Attempt,
+    ClientRegistration,
+    Credential,
+    DataKey,
+    DayKey,
+    DiscardedGrant,
+    KekCanary,
+    PendingSignIn,
+)
 from vault.routers import KEY_STORE
 
 #: "Organization" of what belongs to the whole installation.
 INSTANCE = UUID(int=0)
-#: Every column that holds sealed values (sealing.COLUMNS, which is built upon this module).
-SEALED: tuple[tuple[type[Model], str], ...] = (
+#: Every column that holds sealed values (sealing.COLUMNS, which is built upon this module); those of rooms above come
+#: with entrusted.py.
+SEALED: list[tuple[type[Model], str]] = [
     (Credential, "sealed"),
     (Attempt, "sealed_answer"),
     (DiscardedGrant, "sealed"),
     (PendingSignIn, "sealed_facts"),
     (ClientRegistration, "sealed_secret"),
-)
+    (DayKey, "sealed_private"),
+]
 _CANARY = b"the canary sings under the right key"
 
 #: Opened keys. What a deletion has thrown out does not come back by a look-up that began before it (V18). Nothing else

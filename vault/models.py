@@ -219,6 +219,20 @@ class DataKey(models.Model):
         return str(self.id)
 
 
+class DayKey(models.Model):
+    """A key pair for one UTC day: strangers' addresses are closed under `public`, and opened where they are judged.
+
+    `id` follows from the day, and is the "organization" of the data key that seals `sealed_private` (days.py)."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    day = models.DateField(unique=True)
+    public = models.BinaryField()
+    sealed_private = models.BinaryField()
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
 class KekCanary(models.Model):
     """A known text wrapped by each KEK: a wrong key is noticed at start, not at the first look-up (V17)."""
 

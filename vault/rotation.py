@@ -15,7 +15,20 @@ from django.db.models.functions import Now
 
 from organizations import audit
 from organizations.models import Organization
-from vault import answers, cipher, frames, grants, holders, kek, keys, pending, registrations, revocation, suspicion
+from vault import (
+    answers,
+    cipher,
+    days,
+    frames,
+    grants,
+    holders,
+    kek,
+    keys,
+    pending,
+    registrations,
+    revocation,
+    suspicion,
+)
 from vault.errors import TokenTampered
 from vault.models import Attempt, DataKey
 from vault.routers import KEY_STORE
@@ -26,7 +39,7 @@ T = TypeVar("T")
 Progress = Callable[[str, int], None]
 
 #: They declare the columns that are sealed.
-SEALING = (answers, grants, pending, registrations, revocation)
+SEALING = (answers, days, grants, pending, registrations, revocation)
 #: Longer than any process keeps an opened key, so that none still seals under a key that is about to go.
 REST = timedelta(hours=1)
 #: A key whose organization is not here is left alone for so long: the sign-in that made it may not have committed yet.

@@ -89,7 +89,7 @@ def test_every_sealed_column_is_declared() -> None:
     declared = {(column.model, column.name) for column in sealing.COLUMNS}
     found = {
         (model, field.name)
-        for model in apps.get_app_config("vault").get_models()
+        for model in apps.get_models()
         for field in model._meta.get_fields()
         if isinstance(field, models.BinaryField) and field.name.startswith("sealed")
     }

@@ -11,6 +11,7 @@ from organizations.models import Member
 from tests.organizations import people
 from tests.vault.keyrings import new_kek
 from tests.vault.test_crashes import _url
+from tracking.models import TrackedMessage
 from vault import keys, sealed, sealing
 from vault.errors import KekUnusable
 from vault.models import (
@@ -18,6 +19,7 @@ from vault.models import (
     ClientRegistration,
     Connection,
     Credential,
+    DayKey,
     DiscardedGrant,
     PendingSignIn,
 )
@@ -38,6 +40,13 @@ def an_attempt(**changes: object) -> Model:
     return Attempt.objects.create(connection=connection(), grant_id=people.organization(), generation=1, **changes)
 
 
+def a_message() -> Model:
+    member: Member = people.everybody()[0]
+    return TrackedMessage.objects.create(
+        organization=member.organization, member=member, opens=True, clicks=True, sealed=b"x"
+    )
+
+
 MADE: dict[tuple[type[Model], str], Callable[[], Model]] = {
     (Credential, "sealed"): lambda: Credential.objects.create(connection=connection(), sealed=b"x"),
     (Attempt, "sealed_answer"): lambda: an_attempt(sealed_answer=b"x"),
@@ -46,6 +55,10 @@ MADE: dict[tuple[type[Model], str], Callable[[], Model]] = {
         state_hash=b"s", session_hash=b"b", sealed_facts=b"x", started_at=timezone.now()
     ),
     (ClientRegistration, "sealed_secret"): lambda: a_client(sealed_secret=b"x"),
+    (DayKey, "sealed_private"): lambda: DayKey.objects.create(
+        id=people.organization(), day=timezone.now().date(), public=b"x", sealed_private=b"x"
+    ),
+    (TrackedMessage, "sealed"): a_message,
 }
 
 

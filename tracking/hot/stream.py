@@ -46,7 +46,10 @@ class Stream:
     async def standing(self) -> Standing:
         """Raises StreamDown."""
         pipe = self._valkey.pipeline(transaction=True)
-        pipe.get(STANDING).smembers(SWITCHED_OFF).smembers(WITHDRAWN).get(DAY)
+        pipe.get(STANDING)
+        pipe.smembers(SWITCHED_OFF)
+        pipe.smembers(WITHDRAWN)
+        pipe.get(DAY)
         try:
             version, off, withdrawn, day = await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
