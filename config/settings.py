@@ -211,6 +211,13 @@ OAUTH2_PROVIDER = {
 
 # --- Queue: ids only, nothing kept (docs/wire.md W15) -----------------------------------------------
 REDIS_URL = env.read("REDIS_URL")
+
+# Opens and clicks: where pixels and links point to (config/hot.py answers there), and the key of their tokens. Without
+# both of them nothing can be tracked, whatever administrators switch on.
+TRACKING_URL = env.read("TRACKING_URL", "").rstrip("/")
+TRACKING_KEY = env.read("TRACKING_KEY", "")
+GEOIP_FILE = env.read("GEOIP_FILE", "")
+ASN_FILE = env.read("ASN_FILE", "")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -1,5 +1,6 @@
 """What a toggle is: its type, its merge kind, and which values it takes. Pure rules, no database."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Type(StrEnum):
     INT = "int"
     CHOICE = "choice"
     DOMAINS = "domains"  # list of e-mail domains, kept as lower-case A-labels
+    NETWORKS = "networks"  # list of IP networks in their usual spelling
     USERNAMES_OR_OFF = "usernames_or_off"  # list of Salesforce usernames, or null for off
 
 
@@ -77,9 +79,9 @@ class Toggle:
     administrators_only: bool = False  # whether members may not even see it
 
     def __post_init__(self) -> None:
-        lists = self.type is Type.DOMAINS
+        lists = self.type in (Type.DOMAINS, Type.NETWORKS)
         if (self.kind is Merge.UNION) != lists:
-            raise ValueError(f"{self.key}: lists of domains merge as a union, and nothing else does")
+            raise ValueError(f"{self.key}: lists merge as a union, and nothing else does")
         if self.kind is Merge.CAP and self.type not in (Type.BOOL, Type.INT):
             raise ValueError(f"{self.key}: only a bool or a number can be capped")
         if self.clean(self.default) != self.default:
@@ -107,6 +109,7 @@ class Toggle:
             Type.INT: {"type": "integer", "minimum": self.minimum, "maximum": self.maximum},
             Type.CHOICE: {"type": "string", "enum": list(self.choices)},
             Type.DOMAINS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 253}},
+            Type.NETWORKS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 43}},
             Type.USERNAMES_OR_OFF: {"type": ["array", "null"], "maxItems": MAX_LIST, "items": _USERNAME_SCHEMA},
         }
         return {name: value for name, value in described[self.type].items() if value is not None}
@@ -161,6 +164,14 @@ def _domains(toggle: Toggle, value: Any) -> list[str]:
         raise toggle.refuse("not-a-domain", str(error)) from None
 
 
+def _networks(toggle: Toggle, value: Any) -> list[str]:
+    """A single address is a network of one. Host bits are refused: 192.0.2.7/24 may be a slip for either."""
+    try:
+        return sorted({str(ipaddress.ip_network(item.strip())) for item in _texts(toggle, value)})
+    except ValueError:
+        raise toggle.refuse("not-a-network", "Give networks such as 192.0.2.0/24 or 2001:db8::/48.") from None
+
+
 def _usernames_or_off(toggle: Toggle, value: Any) -> list[str] | None:
     if value is None:
         return None
@@ -176,5 +187,6 @@ _CLEANERS: dict[Type, Callable[[Toggle, Any], Any]] = {
     Type.INT: _int,
     Type.CHOICE: _choice,
     Type.DOMAINS: _domains,
+    Type.NETWORKS: _networks,
     Type.USERNAMES_OR_OFF: _usernames_or_off,
 }

@@ -34,6 +34,9 @@ class Judged:
     reason: str
 
 
+LINKS_AT_ONCE = Judged(Verdict.SCANNER, "Several links of this message were followed within seconds.")
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One hit, with who asked still readable."""
@@ -106,9 +109,7 @@ def _by_agent(asked: Asked, _: Around) -> Judged | None:
 
 
 def _links_at_once(asked: Asked, around: Around) -> Judged | None:
-    if asked.kind is not Kind.CLICK or around.links_nearby < 1:
-        return None
-    return Judged(Verdict.SCANNER, "Several links of this message were followed within seconds.")
+    return LINKS_AT_ONCE if asked.kind is Kind.CLICK and around.links_nearby else None
 
 
 def _security(asked: Asked, _: Around) -> Judged | None:

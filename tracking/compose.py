@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 
 from tracking.targets import target_of
 
-
 #: A tag's name, and each attribute after it, as browsers read them (HTML Standard, 13.2.5.32 to 13.2.5.40).
 _NAME = re.compile(r"<[^\s/>]*")
 _ATTRIBUTE = re.compile(r"""[\s/]*([^\s/>][^\s/=>]*)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>][^\s>]*)?)?""")

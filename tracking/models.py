@@ -78,6 +78,18 @@ class Event(models.Model):
         return str(self.id)
 
 
+class WithdrawnTarget(models.Model):
+    """Where links of an organization shall lead no more: a mark (hot.standing.mark_of), which is no address and names
+    nobody. It outlives the organization, whose links are still out there."""
+
+    mark = models.BinaryField(primary_key=True, max_length=16)
+    organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return bytes(self.mark).hex()
+
+
 class Content:
     """What is sealed of a message: its recipients, and where its links lead."""
 

@@ -36,6 +36,18 @@ NOTIFY = policy.declare(
         help="Only of those that a person did, likely: what mail servers and scanners load does not count.",
     )
 )
+NETWORKS = policy.declare(
+    Toggle(
+        key="track.own_networks",
+        kind=Merge.UNION,
+        type=Type.NETWORKS,
+        default=[],
+        scope=Scope.ORGANIZATION,
+        users_can_modify=False,
+        label="Our own networks",
+        help="Opens and clicks from there are your own people's and count for nothing: 192.0.2.0/24, 2001:db8::/48.",
+    )
+)
 RETENTION = policy.declare(
     Toggle(
         key="track.retention_days",

@@ -58,7 +58,7 @@ class App:
             protocol.response_bytes(302, [("location", opened.target), *_QUIET], b"")
 
     async def _note(self, scope: Any, kind: Kind, opened: Opened | None) -> None:
-        counts = opened is not None and not self._standings.is_off(opened.organization)
+        counts = opened is not None and not self._standings.is_off(opened.organization, kind)
         await self._commits.add(_hit(scope, kind, opened) if counts and opened is not None else None)
 
 

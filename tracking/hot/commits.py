@@ -4,17 +4,29 @@ one is under way is the next, so a busy process pays one round trip for hundreds
 Requests that leave no hit behind (forged, switched off) wait just as long: nothing can be told from time."""
 
 import asyncio
+import logging
+import os
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tracking.hot.hits import Entry, Hit
-from tracking.hot.spool import Spool
+from tracking.hot.spool import Spool, Waiting
 from tracking.hot.stream import Stream, StreamDown
+
+log = logging.getLogger("sidebar.tracking")
 
 #: Hits in one entry at most; larger ones are drained faster, and one must fit into a worker's memory easily.
 LARGEST = 500
 #: Seconds until a stream that was down is tried again.
 RETRY_AFTER = 1.0
+#: Seconds without a hit after which disk and standing are looked at.
+IDLE = 1.0
+#: Bytes taken in from disk after each batch.
+SLICE = 65_536
+#: Seconds between looks for what dead processes have left, and between words about our own.
+LOOK_EVERY, TELL_EVERY = 30.0, 5.0
 
 
 class Commits:
@@ -24,6 +36,7 @@ class Commits:
         self, stream: Stream, spool: Spool, seal: Callable[[list[Hit]], Entry], heard: Callable[[bytes], None]
     ):
         self._stream, self._spool, self._seal, self._heard = stream, spool, seal, heard
+        self._returning = Returning(stream, spool, f"{socket.gethostname()}:{os.getpid()}")
         self._hits: list[Hit] = []
         self._batch: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -44,16 +57,28 @@ class Commits:
             await asyncio.shield(self._batch)
 
     async def run(self) -> None:
-        """The one writer; ends when it is cancelled, after what is under way."""
+        """The one writer; ends when it is cancelled."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._work_or_pause()
             hits, self._hits, batch, self._batch = self._hits, [], self._batch, None
             try:
                 await self._store(hits)
+            except Exception as error:  # noqa: BLE001  whoever waits is answered, and the next batch comes
+                self._spool.lost += len(hits)
+                log.error("%s hits found no place: %s", len(hits), type(error).__name__)
             finally:
                 if batch is not None and not batch.done():
                     batch.set_result(None)
+            if not self.is_down:
+                await self._returning.go_on()
+
+    async def _work_or_pause(self) -> None:
+        """An empty batch now and then: who is switched off must be known before the next hit, and Valkey's return."""
+        if not self._wake.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE):
+                    await self._wake.wait()
+        self._wake.clear()
 
     async def _store(self, hits: list[Hit]) -> None:
         entries = [self._seal(hits[at : at + LARGEST]) for at in range(0, len(hits), LARGEST)]
@@ -65,3 +90,44 @@ class Commits:
         except StreamDown:
             self._down_until = time.monotonic() + RETRY_AFTER
             await self._spool.keep(entries, len(hits))
+
+
+class Returning:
+    """Takes in again what waits on disk, a slice after each batch, so that nobody who asks now waits for it."""
+
+    def __init__(self, stream: Stream, spool: Spool, name: str) -> None:
+        self._stream, self._spool, self._name = stream, spool, name
+        self._waiting: Waiting | None = None
+        self._look_at, self._tell_at, self._told_lost = 0.0, 0.0, 0
+
+    async def go_on(self) -> None:
+        """Whether or not it works: what is not taken in stays."""
+        with suppress(StreamDown, OSError):
+            await self._tell()
+            if self._waiting is None:
+                self._waiting = self._found()
+            if self._waiting is not None:
+                await self._take_in(self._waiting)
+
+    async def _take_in(self, waiting: Waiting) -> None:
+        entries, until = waiting.next(SLICE)
+        if entries:
+            await self._stream.append(entries)
+            waiting.taken(until)
+            return
+        waiting.done()
+        self._waiting = None
+
+    def _found(self) -> Waiting | None:
+        if self._spool.size:
+            return self._spool.own()
+        if time.monotonic() < self._look_at:
+            return None
+        self._look_at = time.monotonic() + LOOK_EVERY
+        return next(self._spool.left_behind(), None)
+
+    async def _tell(self) -> None:
+        if time.monotonic() >= self._tell_at:
+            lost = self._spool.lost
+            await self._stream.report(self._name, self._spool.size, lost - self._told_lost)
+            self._tell_at, self._told_lost = time.monotonic() + TELL_EVERY, lost

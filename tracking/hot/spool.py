@@ -31,6 +31,8 @@ class Spool:
 
     async def keep(self, entries: list[Entry], hits: int) -> None:
         data = b"".join(map(_written, entries))
+        if not data:
+            return
         if self.size + len(data) > self._bound:
             self.lost += hits
             return
@@ -39,9 +41,11 @@ class Spool:
         except OSError:
             self.lost += hits
 
-    def waiting(self) -> Iterator["Waiting"]:
-        """Of this process, and of those that have died. Each must be `done()` or `left()`."""
-        yield Waiting(self._path, self._file, is_own=True)
+    def own(self) -> "Waiting":
+        return Waiting(self._path, self._file, is_own=True)
+
+    def left_behind(self) -> Iterator["Waiting"]:
+        """Of processes that have died. Each must be `done()` or `left()`."""
         for path in sorted(self._folder.glob("*.hits")):
             if path == self._path:
                 continue
@@ -52,20 +56,29 @@ class Spool:
 
 
 class Waiting:
-    """One file of entries, under its lock."""
+    """One file of entries, under its lock, read from its beginning. What is appended meanwhile is read too."""
 
     def __init__(self, path: Path, file: int, *, is_own: bool) -> None:
-        self._path, self._file, self._is_own = path, file, is_own
+        self._path, self._file, self._is_own, self._at = path, file, is_own, 0
 
-    def entries(self) -> list[Entry]:
-        """Whole ones only: the last may have been cut by a full disk or a kill."""
-        return list(_read(os.pread(self._file, os.fstat(self._file).st_size, 0)))
+    def next(self, most: int) -> tuple[list[Entry], int]:
+        """The entries that begin within the next `most` bytes, and where the one after them begins. Whole ones only:
+        the last may have been cut by a full disk or a kill."""
+        entries, at = list[Entry](), self._at
+        while at < self._at + most and (found := _read(self._file, at)) is not None:
+            entry, at = found
+            entries.append(entry)
+        return entries, at
+
+    def taken(self, until: int) -> None:
+        self._at = until
 
     def done(self) -> None:
         os.ftruncate(self._file, 0)
+        self._at = 0
         if not self._is_own:
             self._path.unlink(missing_ok=True)
-        self.left()
+            self.left()
 
     def left(self) -> None:
         if not self._is_own:
@@ -100,15 +113,13 @@ def _written(entry: Entry) -> bytes:
     return _LENGTHS.pack(len(body), len(entry)) + body
 
 
-def _read(data: bytes) -> Iterator[Entry]:
-    at = 0
-    while at + _LENGTHS.size <= len(data):
-        length, fields = _LENGTHS.unpack_from(data, at)
-        at += _LENGTHS.size
-        if at + length > len(data):
-            return
-        yield dict(_fields(data, at, fields))
-        at += length
+def _read(file: int, at: int) -> tuple[Entry, int] | None:
+    head = os.pread(file, _LENGTHS.size, at)
+    if len(head) < _LENGTHS.size:
+        return None
+    length, fields = _LENGTHS.unpack(head)
+    body = os.pread(file, length, at + _LENGTHS.size)
+    return (dict(_fields(body, 0, fields)), at + _LENGTHS.size + length) if len(body) == length else None
 
 
 def _fields(data: bytes, at: int, count: int) -> Iterator[tuple[bytes, bytes]]:

@@ -17,8 +17,8 @@ class Standings:
         self._reading: asyncio.Task[None] | None = None
         self.day: Closing | None = None
 
-    def is_off(self, organization: bytes) -> bool:
-        return organization in self._known.switched_off
+    def is_off(self, organization: bytes, kind: int) -> bool:
+        return switched_off(organization, kind) in self._known.switched_off
 
     def is_withdrawn(self, opened: Opened) -> bool:
         withdrawn = self._known.withdrawn
@@ -47,6 +47,11 @@ class Standings:
         except NotOurs:
             return None
         return Closing(name, public)
+
+
+def switched_off(organization: bytes, kind: int) -> bytes:
+    """What stands in the set of organizations that have opens (or clicks) not recorded."""
+    return organization + bytes([kind])
 
 
 def mark_of(organization: bytes, target: str) -> bytes:

@@ -1,5 +1,6 @@
 """The Valkey stream that hits wait in, as the hot process sees it: one round trip per batch. Never reads hits."""
 
+import time
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -10,6 +11,8 @@ from tracking.hot.hits import Entry
 STREAM = "tracking:hits"
 STANDING = "tracking:standing"  # changes whenever one of the next three does
 SWITCHED_OFF, WITHDRAWN, DAY = "tracking:off", "tracking:withdrawn", "tracking:day"
+#: Process -> bytes in its spool and when it said so; hits that found no place anywhere.
+SPOOLED, LOST = "tracking:spooled", "tracking:lost"
 #: Longer, and who waits is answered without it.
 PATIENCE = 0.25
 
@@ -55,6 +58,18 @@ class Stream:
         except (RedisError, OSError, TimeoutError) as error:
             raise StreamDown(type(error).__name__) from None
         return Standing(version or b"", frozenset(off), frozenset(withdrawn), day or b"")
+
+    async def report(self, process: str, spooled: int, lost: int) -> None:
+        """What this process holds on disk (bytes), and how many hits it could keep nowhere since it last told.
+        Raises StreamDown."""
+        pipe = self._valkey.pipeline(transaction=True)
+        pipe.hset(SPOOLED, process, f"{spooled} {int(time.time())}")
+        if lost:
+            pipe.incrby(LOST, lost)
+        try:
+            await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StreamDown(type(error).__name__) from None
 
     async def close(self) -> None:
         await self._valkey.aclose()

@@ -1,0 +1,76 @@
+"""The stream of hits, seen by the worker that drains it: each entry is given to one consumer until it is acknowledged,
+and to another where that one has died. Opens no entry."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from tracking.hot.hits import Entry
+from tracking.hot.stream import LOST, SPOOLED, STREAM
+from tracking.valkey import valkey
+
+GROUP = "drain"
+#: Milliseconds after which an entry that was given out and not acknowledged is given to somebody else.
+ABANDONED = 60_000
+#: Bytes a process that has said nothing for so long (seconds) has in its spool are another's by now.
+SILENT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    id: bytes
+    entry: Entry
+
+
+def take(consumer: str, most: int) -> list[Given]:
+    """Up to `most` entries: first what a dead consumer has left behind, then what is new. Raises RedisError."""
+    _make_group()
+    left: Any = valkey().xautoclaim(STREAM, GROUP, consumer, ABANDONED, count=most)
+    found = [Given(id_, entry) for id_, entry in left[1] if entry]
+    if found:
+        return found
+    new: Any = valkey().xreadgroup(GROUP, consumer, {STREAM: ">"}, count=most)
+    return [Given(id_, entry) for _, entries in new or [] for id_, entry in entries]
+
+
+def done(given: list[Given]) -> None:
+    """After the commit: they are not needed any more, by anybody."""
+    ids = [each.id for each in given]
+    pipe = valkey().pipeline(transaction=True)
+    pipe.xack(STREAM, GROUP, *ids)
+    pipe.xdel(STREAM, *ids)
+    pipe.execute()
+
+
+def _make_group() -> None:
+    """Also after Valkey came back empty."""
+    try:
+        valkey().xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    except ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`entries`: in the stream, some hits in each; `oldest`: seconds the first of them has waited; `spooled`: bytes on
+    the hot processes' disks; `lost`: hits that found no place since Valkey was last emptied."""
+
+    entries: int
+    oldest: float
+    spooled: int
+    lost: int
+
+
+def backlog(now: float) -> Backlog:
+    """`now`: seconds since 1970. Raises RedisError."""
+    pipe = valkey().pipeline(transaction=True)
+    pipe.xlen(STREAM)
+    pipe.xrange(STREAM, count=1)
+    pipe.hvals(SPOOLED)
+    pipe.get(LOST)
+    entries, first, spooled, lost = pipe.execute()
+    oldest = max(0.0, now - int(first[0][0].partition(b"-")[0]) / 1_000) if first else 0.0
+    told = [tuple(map(int, each.split())) for each in spooled]
+    return Backlog(entries, oldest, sum(size for size, at in told if at > now - SILENT), int(lost or 0))
