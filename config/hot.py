@@ -16,6 +16,8 @@ from tracking.hot.standing import Standings
 from tracking.hot.stream import Stream
 from tracking.hot.tokens import Keyring, read_keys
 
+_SPOOL = str(Path(env.read("LOCAL_DIR", str(Path(__file__).resolve().parent.parent / ".local"))) / "tracking-spool")
+
 
 class Process:
     """The RSGI target: builds its parts on the event loop of its worker."""
@@ -24,7 +26,7 @@ class Process:
         keys = read_keys(env.read("TRACKING_KEY"))
         box = BatchBox(keys)
         stream = Stream(env.read("REDIS_URL"))
-        folder, bound = Path(env.read("TRACKING_SPOOL_DIR")), int(env.read("TRACKING_SPOOL_BYTES", "67108864"))
+        folder, bound = Path(env.read("TRACKING_SPOOL_DIR", _SPOOL)), int(env.read("TRACKING_SPOOL_BYTES", "67108864"))
         standings = Standings(stream, box)
         commits = Commits(stream, Spool(folder, bound), lambda hits: packed(hits, box, standings.day), standings.heard)
         self._app = App(Keyring(keys), commits, standings)

@@ -21,8 +21,16 @@ from config.embedded.processes import Child, Supervisor, run_to_end
 from config.embedded.valkey import Valkey
 from vault import sealed
 
-KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY")
-SHARED = (*KEYS, "DATABASE_URL", "REDIS_URL", "KEY_STORE_URL", "SALESFORCE_ORIGINS", "OUTBOUND_CA_BUNDLE")
+KEYS = ("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY", "TRACKING_KEY")
+SHARED = (
+    *KEYS,
+    "DATABASE_URL",
+    "REDIS_URL",
+    "KEY_STORE_URL",
+    "TRACKING_URL",
+    "SALESFORCE_ORIGINS",
+    "OUTBOUND_CA_BUNDLE",
+)
 MAILBOX = product.ROOT / "simulators" / "mailbox"
 
 
@@ -40,6 +48,7 @@ class Stack:
         self.supervisor = Supervisor(self._tell_guard)
         self.added: dict[str, str] = {}  # the settings that are ours, not the operator's
         self.facts: dict[str, Any] = {}  # what the simulators say of themselves
+        self.tracking_port = ports.free()
         self.public_url = env.read("PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
         self.simulators = simulated.wanted()
 
@@ -77,6 +86,8 @@ class Stack:
         """Development keys, made once and kept; the operator's own always win."""
         self.added["LOCAL_DIR"] = str(self.state.directory)
         self.added["PUBLIC_URL"] = self.public_url
+        if not env.is_set("TRACKING_URL"):
+            self.added["TRACKING_URL"] = f"http://localhost:{self.tracking_port}"
         if not env.is_set("KEY_STORE_URL"):
             self._key_store().parent.mkdir(mode=0o700, exist_ok=True)
             self.added["KEY_STORE_URL"] = f"sqlite:///{self._key_store()}"
@@ -123,6 +134,7 @@ class Stack:
         self.supervisor.start(
             product.web(self.port, self.public_url, log, environment),
             product.worker(self.state.directory, log, environment),
+            product.hot(self.tracking_port, log, environment),
         )
 
     def publish(self) -> None:
@@ -135,6 +147,7 @@ class Stack:
                 "pids": {"owner": os.getpid(), **pids},
                 "database_url": self._setting("DATABASE_URL"),
                 "redis_url": self._setting("REDIS_URL"),
+                "tracking_url": self._setting("TRACKING_URL"),
                 "log": str(self.state.log),
                 "environment": {**_operators(), **self.added},
                 **self.facts,

@@ -26,7 +26,17 @@ from tests import servers
 
 #: What a test run sets for itself must not reach the product under test; what the operator gave comes back below.
 NOT_INHERITED = (
-    *("SECRET_KEY", "VAULT_KEK", "AUDIT_KEY", "SIGNING_KEY", "PUBLIC_URL", "LOCAL_DIR", "KEY_STORE_URL"),
+    *(
+        "SECRET_KEY",
+        "VAULT_KEK",
+        "AUDIT_KEY",
+        "SIGNING_KEY",
+        "PUBLIC_URL",
+        "LOCAL_DIR",
+        "KEY_STORE_URL",
+        "TRACKING_KEY",
+        "TRACKING_URL",
+    ),
     *("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PORT", "DEMO_MAILBOX", "OUTBOUND_CA_BUNDLE"),
     *("SALESFORCE_ORIGINS", "SALESFORCE_LOGINS", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
     *("GOOGLE_OAUTH_URL", "GOOGLE_GMAIL_URL", "GOOGLE_CALENDAR_URL", "GOOGLE_JWKS_URL"),

@@ -34,6 +34,7 @@ class Judged:
     reason: str
 
 
+LOOKING = Judged(Verdict.SELF, "The sender was looking at this message at that moment.")
 LINKS_AT_ONCE = Judged(Verdict.SCANNER, "Several links of this message were followed within seconds.")
 
 
@@ -88,7 +89,7 @@ def _announced(asked: Asked, _: Around) -> Judged | None:
 
 def _own(asked: Asked, around: Around) -> Judged | None:
     if around.sender_is_looking:
-        return Judged(Verdict.SELF, "The sender was looking at this message at that moment.")
+        return LOOKING
     address = _address(asked.address)
     if address is not None and any(address in network for network in around.own_networks):
         return Judged(Verdict.SELF, "Came from one of your organization's own networks.")

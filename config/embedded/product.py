@@ -61,6 +61,23 @@ def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -
     )
 
 
+def hot(port: int, log: Path, environment: Mapping[str, str]) -> Program:
+    """What answers pixels and clicks (tracking.hot)."""
+    return Program(
+        name="tracking",
+        command=[
+            *(sys.executable, "-m", "granian", "config.hot:process"),
+            *("--interface", "rsgi", "--http", "1", "--no-ws", "--workers", "1", "--loop", "asyncio"),
+            *("--host", ports.LOOPBACK, "--port", str(port)),
+            *("--respawn-failed-workers", "--respawn-interval", "1"),
+        ],
+        log=log / "tracking.log",
+        is_ready=lambda: _answers(port, "localhost", "/healthz"),
+        environment=environment,
+        directory=ROOT,
+    )
+
+
 def worker(state: Path, log: Path, environment: Mapping[str, str]) -> Program:
     path = log / "worker.log"
     begins = path.stat().st_size if path.exists() else 0

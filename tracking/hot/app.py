@@ -39,6 +39,8 @@ class App:
             await self._pixel(scope, protocol, path[len(OPEN) :])
         elif path.startswith(CLICK):
             await self._click(scope, protocol, path[len(CLICK) :])
+        elif path == "/healthz":
+            protocol.response_str(200, [("content-type", "text/plain")], "ok")
         else:
             protocol.response_bytes(404, _PAGE_HEADERS, NOT_FOUND)
 

@@ -1,0 +1,13 @@
+"""/api/v1/tracking/: this room's part."""
+
+from django.urls import path
+
+from tracking.views import FindView, MessagesView, MessageView, SentView, ViewingView
+
+urlpatterns = [
+    path("messages/", MessagesView.as_view(), name="tracked-messages"),
+    path("messages/find/", FindView.as_view(), name="find-tracked-message"),
+    path("messages/<uuid:message_id>/", MessageView.as_view(), name="tracked-message"),
+    path("messages/<uuid:message_id>/sent/", SentView.as_view(), name="tracked-message-sent"),
+    path("messages/<uuid:message_id>/viewing/", ViewingView.as_view(), name="tracked-message-viewing"),
+]

@@ -1,0 +1,37 @@
+"""What the mail client tells of a message that was prepared: that it was sent, and that its sender looks at it."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Count, F
+from django.db.models.functions import Now
+
+from tracking.classify import LOOKING, Verdict
+from tracking.hot.tokens import Kind
+from tracking.models import Copy, Event, TrackedMessage
+
+#: How long a look lasts, as far as it may load the image; a client that still shows the message says so again.
+A_LOOK = timedelta(seconds=60)
+#: The image may have been asked for a moment before the sidebar has said so.
+JUST_BEFORE = timedelta(seconds=15)
+
+
+def sent(message: TrackedMessage, mark: bytes) -> None:
+    """From now on what comes counts. Told twice it stays as it was, but for the mark."""
+    rows = TrackedMessage.objects.filter(pk=message.pk)
+    rows.filter(sent_at=None).update(sent_at=Now())
+    if mark:
+        rows.update(mark=mark)
+
+
+def viewed_by_sender(message: TrackedMessage) -> None:
+    """His own view counts for nothing: neither what comes within A_LOOK nor what has come JUST_BEFORE."""
+    with transaction.atomic():
+        list(Copy.objects.select_for_update().filter(message=message).order_by("pk").values_list("pk"))
+        TrackedMessage.objects.filter(pk=message.pk).update(viewing_until=Now() + A_LOOK)
+        own = Event.objects.filter(message_id=message.pk, kind=Kind.OPEN, verdict=Verdict.HUMAN_LIKELY)
+        own = own.filter(at__gt=Now() - JUST_BEFORE)
+        taken = own.order_by().values_list("copy_id").annotate(number=Count("id"))
+        for copy_id, number in list(taken):
+            Copy.objects.filter(pk=copy_id).update(opens=F("opens") - number)
+        own.update(verdict=LOOKING.verdict, reason=LOOKING.reason)
