@@ -1,6 +1,7 @@
 """For machines that watch us: alive, ready, counters. No login, no data of anyone."""
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -10,10 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
 
 from organizations import epochs
 from organizations.registries import readiness
 from sidebar import cache
+from tracking import inflow
 from vault import clock
 
 
@@ -48,6 +51,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     lines = [f'sidebar_card_cache_{name}{{pid="{os.getpid()}"}} {value}' for name, value in figures.items()]
     with suppress(DatabaseError):
         lines.append(f'sidebar_clock_skew_seconds{{pid="{os.getpid()}"}} {clock.skew():.3f}')
+    with suppress(RedisError):
+        backlog = asdict(inflow.backlog(time.time()))
+        lines += [f"sidebar_tracking_backlog_{name} {value}" for name, value in backlog.items()]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 
 

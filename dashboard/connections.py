@@ -46,7 +46,7 @@ def _in_order(found: list[standing.Standing]) -> list[standing.Standing]:
 
 
 @require_safe
-def confirm(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+def confirm(request: HttpRequest, connection_id: UUID) -> HttpResponseBase:
     """Say what ends with a connection, and ask."""
     return members_only(lambda asked, member: _confirm(asked, member, connection_id))(request)
 
@@ -68,7 +68,7 @@ def _confirm(request: HttpRequest, member: Member, connection_id: UUID) -> HttpR
 
 
 @require_POST
-def end_for(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+def end_for(request: HttpRequest, connection_id: UUID) -> HttpResponseBase:
     """An administrator ends a member's connection, here at once, at the provider as soon as it answers."""
     return administrators_only(lambda _, member: _end_for(member, connection_id))(request)
 

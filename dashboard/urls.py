@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import connections, members, views
+from dashboard import analytics, connections, members, views
 from dashboard.overview import overview
 from dashboard.policy import change_policy, policy_page
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("connections/sign-out-everywhere/", connections.sign_out_everywhere, name="sign_out_everywhere"),
     path("connections/<uuid:connection_id>/disconnect/", connections.confirm, name="disconnect"),
     path("connections/<uuid:connection_id>/end/", connections.end_for, name="end_for"),
+    path("analytics/", analytics.page, name="analytics"),
+    path("analytics/export/", analytics.export, name="analytics_export"),
     path("policy/", policy_page, name="policy"),
     path("policy/change/", change_policy, name="policy_change"),
     path("members/", members.members, name="members"),

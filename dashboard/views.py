@@ -6,6 +6,7 @@ from django.contrib.auth import logout
 from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,7 +20,7 @@ AUDIT_PAGE = 100
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: HttpRequest) -> HttpResponseBase:
     """Who am I, and what is held about me; for a stranger, the way in."""
     if not isinstance(request.user, Member):
         return render(request, "dashboard/signed_out.html")

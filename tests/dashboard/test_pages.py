@@ -21,8 +21,8 @@ from tests.organizations import people
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
-PRIVATE = ("connections", "policy", "members", "audit")
-PAGES = ("", "connections/", "policy/", "members/", "audit/", "cookies/")
+PRIVATE = ("connections", "analytics", "policy", "members", "audit")
+PAGES = ("", "connections/", "analytics/", "policy/", "members/", "audit/", "cookies/")
 HOST = {"Host": "localhost:8000"}
 
 

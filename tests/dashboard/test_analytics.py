@@ -1,0 +1,82 @@
+"""Opens and clicks in the dashboard: one's own by message, everybody's as sums, and both as CSV."""
+
+import csv
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import StreamingHttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from organizations.models import Member
+from tests.dashboard.test_pages import HOST, page, signed_in
+from tests.organizations import people
+from tracking.models import Content, Copy, TrackedMessage
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+
+
+@pytest.fixture
+def everybody() -> tuple[Member, Member, Member]:
+    return people.everybody()
+
+
+def a_message(member: Member, *recipients: str, days_ago: int = 1, **counts: Any) -> TrackedMessage:
+    row = TrackedMessage(organization=member.organization, member=member, opens=True, clicks=True)
+    row.sent_at = timezone.now() - timedelta(days=days_ago)
+    Content(list(recipients), []).put(row)
+    row.save()
+    Copy.objects.create(message=row, number=0, **counts)
+    return row
+
+
+def table(client: Client, query: str = "") -> list[list[str]]:
+    response = client.get(f"/dashboard/analytics/export/{query}")
+    assert isinstance(response, StreamingHttpResponse)
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    text = b"".join(part for part in response.streaming_content if isinstance(part, bytes)).decode()
+    return list(csv.reader(text.splitlines()))
+
+
+def test_each_sees_whom_he_wrote_to_and_nobody_else_does(everybody: Any) -> None:
+    alice, bob, charlie = everybody
+    a_message(alice, "jane@customer.example", opens=2, clicks=1, last_at=timezone.now())
+    a_message(bob, "joe@customer.example")
+    a_message(charlie, "jim@customer.example")
+    text = page(signed_in(alice), "analytics/")
+    assert "jane@customer.example" in text
+    assert "joe@customer.example" not in text
+    assert "jim@customer.example" not in text
+    assert "No signal" in page(signed_in(bob), "analytics/")
+    assert "Everybody" not in page(signed_in(bob), "analytics/")
+    rows = table(signed_in(alice), "?who=everybody")
+    assert rows[0] == ["Sender", "Messages", "Opened", "Clicked"]
+    assert sorted(row[1:] for row in rows[1:]) == [["1", "0", "0"], ["1", "1", "1"]]
+    assert table(signed_in(bob), "?who=everybody")[1][1] == "joe@customer.example", "he gets his own"
+
+
+def test_no_spreadsheet_takes_a_recipient_for_a_formula(everybody: Any) -> None:
+    alice, *_ = everybody
+    a_message(alice, "=cmd|'/c calc'!a1@customer.example")
+    assert table(signed_in(alice))[1][1].startswith("'=")
+
+
+@pytest.mark.parametrize(
+    "query", ["?from=nonsense", "?from=2026-02-01&to=2026-01-01", "?from=1000-01-01", "?from=0001-01-01"]
+)
+def test_days_that_make_no_sense_are_told(everybody: Any, query: str) -> None:
+    assert 'role="alert"' in page(signed_in(everybody[0]), f"analytics/{query}")
+
+
+def test_days_are_the_members_own(everybody: Any) -> None:
+    alice, *_ = everybody
+    a_message(alice, "old@customer.example", days_ago=40)
+    assert "old@customer.example" not in page(signed_in(alice), "analytics/")
+    first = (timezone.now() - timedelta(days=60)).date()
+    assert "old@customer.example" in page(signed_in(alice), f"analytics/?from={first}")
+
+
+def test_a_stranger_is_sent_to_sign_in() -> None:
+    for path in ("", "export/"):
+        assert Client(headers=HOST).get(f"/dashboard/analytics/{path}").status_code == 302
