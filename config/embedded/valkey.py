@@ -19,6 +19,15 @@ class Valkey:
         self.binary = _binary()
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
         self.account = account.find(self.binary, self.directory)
+        self.data = self._data()
+
+    def _data(self) -> Path:
+        """Where what waits in it outlives a kill: hits that were answered for, sealed, and ids of work to do."""
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True, mode=0o700)
+        if self.account:
+            self.account.owns(data)
+        return data
 
     def url(self) -> str:
         return f"redis://:{self.password}@{ports.LOOPBACK}:{self.port}/0"
@@ -43,7 +52,10 @@ class Valkey:
             f"requirepass {self.password}",
             "protected-mode yes",
             'save ""',
-            "appendonly no",
+            f'dir "{self.data}"',
+            "appendonly yes",
+            "appendfsync always",
+            "auto-aof-rewrite-min-size 4mb",  # what was drained shall not linger in the file
             "maxmemory 256mb",
             "maxmemory-policy noeviction",  # a full queue says so instead of forgetting
             "daemonize no",
