@@ -38,7 +38,7 @@ class Commits:
         self._stream, self._spool, self._seal, self._heard = stream, spool, seal, heard
         self._returning = Returning(stream, spool, f"{socket.gethostname()}:{os.getpid()}")
         self._hits: list[Hit] = []
-        self._batch: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._down_until = 0.0
 
@@ -50,25 +50,26 @@ class Commits:
         """Returns when the hit is stored; at once, with the hit on its way to the spool, while the stream is down."""
         if hit is not None:
             self._hits.append(hit)
-        if self._batch is None:
-            self._batch = asyncio.get_running_loop().create_future()
-            self._wake.set()
+        self._wake.set()
         if not self.is_down:
-            await asyncio.shield(self._batch)
+            mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(mine)
+            await mine
 
     async def run(self) -> None:
         """The one writer; ends when it is cancelled."""
         while True:
             await self._work_or_pause()
-            hits, self._hits, batch, self._batch = self._hits, [], self._batch, None
+            hits, self._hits, waiting, self._waiting = self._hits, [], self._waiting, []
             try:
                 await self._store(hits)
             except Exception as error:  # noqa: BLE001  whoever waits is answered, and the next batch comes
                 self._spool.lost += len(hits)
                 log.error("%s hits found no place: %s", len(hits), type(error).__name__)
             finally:
-                if batch is not None and not batch.done():
-                    batch.set_result(None)
+                for each in waiting:
+                    if not each.done():  # whoever has gone away was cancelled
+                        each.set_result(None)
             if not self.is_down:
                 await self._returning.go_on()
 
