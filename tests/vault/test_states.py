@@ -155,6 +155,12 @@ def test_a_doubt_is_written_down_and_told(state: State) -> None:
     assert Epoch.objects.filter(kind="connection", key=str(row.pk)).exists()
 
 
+def test_what_is_told_of_a_doubt_fits_its_column() -> None:
+    row = a_row("google", retry_at=None)
+    states.doubt(row.pk, 7, FreshTokenRefused("google", "G" * 300))
+    assert stored(row)["reason"] == "G" * 200
+
+
 def test_a_doubt_is_told_once_in_each_wait() -> None:
     row = a_row("google", failures=998, cause="token_refused", retry_at=None)
     for number in (999, 1_000, 1_000):
@@ -178,7 +184,9 @@ def test_a_doubt_about_what_has_moved_on_changes_nothing(state: State, generatio
 def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
     """V19. A renewal under way goes on: it has read the grant before."""
     row = a_row("google", state=state, reason="", cause="", probe_at=None)
-    before = stored(row)
+    bobs, before = Connection.objects.get(subject="bob"), stored(row)
+    incidents.record(incidents.TAMPERED, bobs.organization_id, bobs)
+    incidents.record(incidents.REUSE, row.organization_id, row)
     assert states.seal_broken(row.pk) == "google"
     now = changed(row, before)
     assert timezone.now() - now.pop("probe_at") < timedelta(seconds=10)
@@ -190,11 +198,11 @@ def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
     after = stored(row)
     assert states.seal_broken(row.pk) == "google"
     assert changed(row, after) == {}
-    found = Incident.objects.get()
-    assert (found.kind, found.connection_id, found.generation) == (incidents.TAMPERED, row.pk, 7)
+    mine = Incident.objects.filter(connection=row, kind=incidents.TAMPERED)
+    assert mine.get().generation == 7
     Connection.objects.filter(pk=row.pk).update(generation=8)
     states.seal_broken(row.pk)
-    assert Incident.objects.count() == 2
+    assert mine.count() == 2
 
 
 @pytest.mark.parametrize("state", _UNUSABLE)
