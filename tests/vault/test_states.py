@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -263,6 +264,14 @@ def test_failures_are_counted_to_a_thousand() -> None:
         states.degrade(row.pk, 7, "It does not answer.")
         counts.append(stored(row)["failures"])
     assert counts == [1_000, 1_000]
+
+
+def test_trouble_and_verdict_name_the_attempt_that_they_came_of() -> None:
+    row, attempt = a_row(), uuid4()
+    states.degrade(row.pk, 7, "It does not answer.", attempt=attempt)
+    with transaction.atomic():
+        states.condemn(row.pk, 7, "Revoked.", attempt=attempt)
+    assert [facts for *_, facts in told(row)] == [{"generation": 7, "attempt": str(attempt)}] * 2
 
 
 def test_what_may_be_lost_is_told_early() -> None:
