@@ -87,6 +87,7 @@ def _learn(acme: Acme) -> None:
         connections = database.execute("SELECT id FROM vault_connection WHERE organization_id = %s", [acme.id])
         acme.words |= {str(found[0]) for found in connections}
     acme.words |= {acme.id, acme.id.replace("-", ""), org_id[:15], "new.colleague@acme", "acme-subsidiary"}
+    acme.words.add(acme.stack.org("acme")["api_url"])  # where they sign in: at a customer's own host it has his name
     acme.words |= {add_in.tokens[name] for add_in in acme.add_ins for name in ("access_token", "refresh_token")}
 
 
