@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 #: granian's --blocking-threads; far more than throughput wants, so that one slow Salesforce never takes all of them.
-BLOCKING_THREADS = "64"
+BLOCKING_THREADS = 64
 
 
 class ConfigurationError(Exception):
@@ -29,6 +29,14 @@ def read(name: str, default: str | None = None) -> str:
     if default is None:
         raise ConfigurationError(f"{name} is not set. Set {name} or {name}_FILE; README lists every setting.")
     return default
+
+
+def read_number(name: str, default: int) -> int:
+    """A whole number above 0. Raises ConfigurationError."""
+    text = read(name, str(default))
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise ConfigurationError(f"{name} must be a whole number above 0.")
+    return int(text)
 
 
 def is_set(name: str) -> bool:
@@ -55,7 +63,10 @@ def read_named(name: str) -> dict[str, str]:
 
 def database(url: str, name: str) -> dict[str, object]:
     """A Django DATABASES entry from `postgres://user:password@host:port/db?sslmode=...` or `sqlite:////path`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote the password
+        raise ConfigurationError(f"{name} is no address.") from None
     if parts.scheme == "sqlite":
         # `secure_delete`: a dropped data key must not linger in free pages.
         return {
