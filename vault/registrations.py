@@ -104,11 +104,13 @@ def _replaced(row: ClientRegistration, secret: Secret | None, *, is_theirs: bool
 def hand_over(login_url: str, organization_id: UUID) -> bool:
     """What was set for a customer's login host before anybody had signed in there becomes that customer's, sealed anew
     under its key, and goes with it (C37); where it was removed again, so does what remembers it. Not at login and
-    test.salesforce.com, where everybody signs in.
+    test.salesforce.com, where everybody signs in, nor at an origin of the operator's, which several may share: there
+    he says himself whose it is.
 
     True where there was something. Raises VaultError, Transient; call outside transactions."""
     slot = ClientGeneration.objects.filter(slot=slot_of(SALESFORCE, login_url, None), organization=None)
-    if login_url in _EVERYBODYS or not slot.exists() or _is_shared(login_url, organization_id):
+    is_theirs = hosts.is_one_orgs(login_url, settings.SALESFORCE_ORIGINS)
+    if not is_theirs or not slot.exists() or _is_shared(login_url, organization_id):
         return False
     row = _registered(SALESFORCE, login_url, None).first()
     client = _opened(row) if row else None  # before the transaction: a key service is asked over HTTP
@@ -123,7 +125,7 @@ def hand_over(login_url: str, organization_id: UUID) -> bool:
 
 
 def _is_shared(login_url: str, organization_id: UUID) -> bool:
-    """An operator's own origin may be the door of several organizations."""
+    """Somebody of another organization has signed in there, whatever the address says."""
     there = Connection.objects.filter(provider=SALESFORCE, login_url=login_url)
     return there.exclude(organization=organization_id).exists()
 

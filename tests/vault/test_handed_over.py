@@ -44,15 +44,45 @@ def registered(login_url: str = HOST) -> ClientRegistration:
     return ClientRegistration.objects.get(login_url=login_url)
 
 
-def test_the_first_sign_in_takes_the_app_over(sim: Running, settings: Settings, oracle: Oracle) -> None:
+@pytest.fixture
+def own_app(sim: Running, settings: Settings) -> str:
+    """Set for the simulated org's own login host, which is the only app there is."""
     org = sim.org()
     registrations.register(org["api_url"], org["client_id"], Secret(org["client_secret"]), None)
     settings.SALESFORCE_CLIENT_ID = settings.SALESFORCE_CLIENT_SECRET = ""
+    return str(org["api_url"])
+
+
+def test_the_first_sign_in_takes_the_app_over(
+    sim: Running, own_app: str, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a My Domain; the simulated org has an address on this machine instead, which is the operator's."""
+    monkeypatch.setattr(hosts, "is_one_orgs", lambda url, origins: url == own_app and own_app in origins)
     _, row = test_signing_in.sign_in(sim)
     app = ClientRegistration.objects.get()
     assert app.organization_id == row.organization_id
     assert registrations._place(app).organization_id == row.organization_id
     test_signing_in.sign_in(sim, "bob")  # with the app that is the organization's now
+
+
+def test_at_an_origin_of_the_operators_the_first_to_come_takes_nothing(
+    sim: Running, own_app: str, oracle: Oracle
+) -> None:
+    """Another organization's people may sign in there tomorrow, and must not lose the app when the first one goes."""
+    _, row = test_signing_in.sign_in(sim)
+    assert row.login_url == own_app
+    app = ClientRegistration.objects.get()
+    assert (app.organization_id, ClientGeneration.objects.get().organization_id) == (None, None)
+    erasing.erase(row.organization_id)
+    assert registrations.client_of(own_app, app.client_id, "salesforce") is not None
+
+
+def test_at_an_origin_of_the_operators_he_says_whose_it_is(acme: Organization, settings: Settings) -> None:
+    settings.SALESFORCE_ORIGINS = [HOST]
+    registered()
+    assert registrations.hand_over(HOST, acme.pk) is False
+    registrations.register(HOST, "theirs", Secret("the-customers-client-secret"), acme.pk)
+    assert_goes_with(acme, ClientRegistration.objects.get())
 
 
 def test_a_sign_in_does_not_fail_where_it_cannot_be_handed_over(
