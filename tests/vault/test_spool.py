@@ -3,6 +3,8 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,7 +15,8 @@ from vault import spool
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Settings) -> Path:
+def folder(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(spool, "_told", set())
     settings.VAULT_SPOOL_DIR = str(tmp_path / "not" / "yet")
     return tmp_path / "not" / "yet"
 
@@ -91,3 +94,56 @@ def test_what_is_taken_over_is_taken_away_once_or_twice(folder: Path) -> None:
     for _ in range(2):
         spool.remove(mine)
         assert list(spool.waiting()) == [(other, b"another")]
+
+
+@contextmanager
+def closed(path: Path) -> Iterator[None]:
+    """To us, too: a superuser, whom no mode keeps out, is somebody else meanwhile."""
+    was_root, mode = os.geteuid() == 0, stat.S_IMODE(path.stat().st_mode)
+    path.chmod(0o000)
+    if was_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+        path.chmod(mode)
+
+
+def test_a_folder_that_is_another_users_stops_nobody(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A command that the superuser ran may have made it; every access of a token comes by here, so it is said once."""
+    mine = uuid4()
+    spool.write(mine, b"sealed")
+    with closed(folder):
+        for _ in range(2):
+            assert list(spool.waiting()) == []
+    told = "VAULT_SPOOL_DIR cannot be read (PermissionError): answers that wait there are not taken over"
+    assert [each.message for each in caplog.records] == [told]
+    assert list(spool.waiting()) == [(mine, b"sealed")]
+
+
+def test_an_answer_that_is_another_users_keeps_nobody_from_the_next(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed_one, mine = sorted((uuid4(), uuid4()), key=str)
+    for each in (closed_one, mine):
+        spool.write(each, b"sealed")
+    (folder / f"{closed_one}.sealed").unlink()
+    (folder / f"{closed_one}.sealed").mkdir()  # what no user can read as a file, nor take away as one
+    for _ in range(2):
+        assert list(spool.waiting()) == [(mine, b"sealed")]
+        spool.remove(closed_one)
+    told = f"the answer of attempt {closed_one} in VAULT_SPOOL_DIR cannot be "
+    assert [each.message.removeprefix(told).partition(" ")[0].rstrip(":") for each in caplog.records] == [
+        "read",
+        "removed",
+    ]
+
+
+def test_an_answer_is_as_old_as_its_file(folder: Path) -> None:
+    mine = uuid4()
+    assert spool.written_at(mine) is None
+    spool.write(mine, b"sealed")
+    os.utime(folder / f"{mine}.sealed", (1_000.0, 1_000.0))
+    assert spool.written_at(mine) == datetime.fromtimestamp(1_000, UTC)
