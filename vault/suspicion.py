@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit, epochs
@@ -30,9 +30,11 @@ _TOLD = "Our database was restored from a backup. You may have to connect again.
 
 
 def doubts() -> Exists:
-    """Whether the refresh token of a connection (the outer query) may have been used up without our knowing."""
+    """Whether the refresh token of a connection (the outer query) may have been used up without our knowing. Also
+    where an attempt has no answer yet: whoever began it may be dead, and nobody has closed it so far."""
     mine = Attempt.objects.filter(connection=OuterRef("pk"), generation=OuterRef("generation"))
-    return Exists(mine.filter(outcome__in=(UNKNOWN, RESTORED)))
+    unheard = Q(ended_at__isnull=True, sealed_answer__isnull=True)
+    return Exists(mine.filter(Q(outcome__in=(UNKNOWN, RESTORED)) | unheard))
 
 
 def may_renew_ahead(rows: QuerySet[Connection]) -> QuerySet[Connection]:

@@ -123,14 +123,14 @@ def keep_alive(connection_id: UUID) -> None:
     would end the grant (V3)."""
     row = suspicion.may_renew_ahead(_due_for_renewal()).filter(pk=connection_id).first()
     if row is not None:
-        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
+        _passing(lambda found: renewal.renew_ahead(found.pk, beyond=found.generation), row)
 
 
 def renew_ahead(connection_id: UUID, generation: int) -> None:
     """Renew before the access token runs out, unless somebody has done so meanwhile."""
     row = suspicion.may_renew_ahead(turns.in_use()).filter(pk=connection_id, generation=generation).first()
     if row is not None:
-        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
+        _passing(lambda found: renewal.renew_ahead(found.pk, beyond=found.generation), row)
 
 
 def _passing(work: Callable[[T], object], subject: T) -> bool:
