@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,43 @@ def folder() -> Path:
     return Path(settings.VAULT_SPOOL_DIR)
 
 
-def write(attempt_id: UUID, blob: bytes) -> None:
-    """Durable on return: file and folder are flushed to disk."""
+def make_folder() -> None:
+    """One that a superuser's command makes is theirs whose the folder around it is: the product writes there as them.
+
+    Raises OSError."""
+    if folder().is_dir():
+        return
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        around = folder().parent.stat()
+        os.chown(folder(), around.st_uid, around.st_gid)
+
+
+def trouble() -> str:
+    """Why no answer could be kept or found here, in words; "" where nothing speaks against it. Makes nothing."""
+    where = _nearest()
+    if where is None or not os.access(where, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        return "VAULT_SPOOL_DIR cannot be used by this user."
+    if where == folder() and where.stat().st_uid == 0 != where.parent.stat().st_uid:
+        return "VAULT_SPOOL_DIR belongs to the superuser, unlike the folder around it."
+    return ""
+
+
+def _nearest() -> Path | None:
+    """The folder, or the one in which it would be made; None where there is no way to it."""
+    for path in (folder(), *folder().absolute().parents):
+        try:
+            return path if stat.S_ISDIR(path.stat().st_mode) else None
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return None
+
+
+def write(attempt_id: UUID, blob: bytes) -> None:
+    """Durable on return: file and folder are flushed to disk. Raises OSError."""
+    make_folder()
     unfinished = folder() / f"{attempt_id}.part"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError, connections, transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit, epochs
 from providers.registry import ADAPTERS
-from vault import clock, incidents
+from vault import clock, incidents, spool
 from vault.answers import RESTORED, UNKNOWN
 from vault.models import Attempt, Connection, Credential, DatabaseMark, Incident, KeyStoreMark, Mark, State
 from vault.routers import KEY_STORE
@@ -102,7 +101,7 @@ def _remember(mark: Mark) -> None:
 
 
 def _file() -> Path:
-    return Path(settings.VAULT_SPOOL_DIR) / "database-mark"
+    return spool.folder() / "database-mark"
 
 
 def _on_this_host() -> DatabaseMark | None:
@@ -115,7 +114,7 @@ def _on_this_host() -> DatabaseMark | None:
 
 
 def _write(text: str) -> None:
-    _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spool.make_folder()
     unfinished = _file().with_suffix(f".{os.getpid()}")
     unfinished.write_text(text)
     unfinished.rename(_file())

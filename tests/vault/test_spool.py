@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from pytest_django import Settings
 
-from vault import spool
+from vault import findings, spool, suspicion
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +147,36 @@ def test_an_answer_is_as_old_as_its_file(folder: Path) -> None:
     spool.write(mine, b"sealed")
     os.utime(folder / f"{mine}.sealed", (1_000.0, 1_000.0))
     assert spool.written_at(mine) == datetime.fromtimestamp(1_000, UTC)
+
+
+def test_the_doctor_names_a_folder_that_cannot_be_used(folder: Path) -> None:
+    """Also before it is made, and where it is none. He makes nothing."""
+    assert list(findings.kept_apart()) == []
+    folder.mkdir(parents=True)
+    assert list(findings.kept_apart()) == []
+    for unusable in (folder, folder.parent):
+        with closed(unusable):
+            (found,) = findings.kept_apart()
+        assert found.message.startswith("VAULT_SPOOL_DIR cannot be used by this user.")
+    folder.rmdir()
+    with closed(folder.parent):
+        assert len(list(findings.kept_apart())) == 1
+    assert not folder.exists()
+    folder.touch()
+    assert len(list(findings.kept_apart())) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only a superuser makes what others cannot use, and gives it to them")
+@pytest.mark.parametrize("make", [lambda: spool.write(uuid4(), b"sealed"), lambda: suspicion._write("a mark")])
+def test_what_a_superusers_command_makes_is_for_the_product(folder: Path, make: Callable[[], None]) -> None:
+    """As `after_restore`, run by hand before anything starts. One that is his already is named."""
+    folder.parent.mkdir()
+    os.chown(folder.parent, 65534, 65534)
+    make()
+    assert folder.stat().st_uid == 65534
+    assert list(findings.kept_apart()) == []
+    os.chown(folder, 0, 0)
+    (found,) = findings.kept_apart()
+    assert found.message.startswith("VAULT_SPOOL_DIR belongs to the superuser")
+    os.chown(folder.parent, 0, 0)
+    assert list(findings.kept_apart()) == []
