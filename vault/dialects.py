@@ -53,7 +53,7 @@ def origins(provider: str) -> tuple[str, ...]:
 
 def client_of(grant: Grant, provider: str) -> oauth.Client | None:
     """The client that a grant was given to, its secret opened; None where it is no longer configured. Raises
-    TokenTampered, KeyGone; KekUnusable and Transient as the key's provider does."""
+    AppUnusable; KekUnusable and Transient as the key's provider does."""
     return registrations.client_of(grant.login_url, grant.client_id, provider)
 
 

@@ -33,6 +33,14 @@ class KeyGone(VaultError):
     provider = ""
 
 
+class AppUnusable(VaultError):
+    """What is stored of our app at a provider, its client id and secret, does not open: changed, put back, or its key
+    is gone. The operator stores it anew (doctor). No grant is at fault, and none changes its state."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"What is stored of our app at {label} does not open; the operator has to store it anew.")
+
+
 class NotAllowedHere(VaultError):
     """Signing in cannot go on; `str(error)` is the sentence the person reads, `status` the HTTP status.
 

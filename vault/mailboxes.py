@@ -58,15 +58,29 @@ def current(member: Member, provider: str) -> Connection | None:
     return rows.order_by("-connected_at").first()
 
 
-def client_at(provider: str, member: Member) -> oauth.Client:
-    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where there is none."""
-    client = registrations.client_at(login_url(provider), provider, member.organization_id)
-    if client is None:
+def has_app(provider: str, member: Member) -> bool:
+    """Whether there is one of the member's organization or of the operator's. Opens nothing: no key is needed to say
+    what can be connected."""
+    return registrations.is_there(login_url(provider), provider, member.organization_id)
+
+
+def require_app(provider: str, member: Member) -> None:
+    """Raises NotAllowedHere (400) where there is no app."""
+    if not has_app(provider, member):
         name = provider.upper()
         raise NotAllowedHere(
             f"Connecting {dialects.label(provider)} is not set up here yet.",
             advice=(f"The operator registers an app there and sets {name}_CLIENT_ID and {name}_CLIENT_SECRET.",),
         )
+
+
+def client_at(provider: str, member: Member) -> oauth.Client:
+    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where there is none,
+    AppUnusable."""
+    require_app(provider, member)
+    client = registrations.client_at(login_url(provider), provider, member.organization_id)
+    if client is None:
+        raise NotAllowedHere(_APP_CHANGED)
     return client
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest, Now
 from providers.base import Access
 from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
 from vault import dialects, outbound, proof, renewal, states
-from vault.errors import ConnectRequired, KeyGone, TokenTampered, VaultError
+from vault.errors import AppUnusable, ConnectRequired, KeyGone, TokenTampered, VaultError
 from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
 
@@ -33,6 +33,8 @@ def probe(connection_id: UUID) -> None:
         return  # the state says so already
     except (TokenTampered, KeyGone):  # told by whoever met it (states.seal_broken): not asked for again before long
         Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
+    except AppUnusable:  # the operator's to mend, and no fault of the grant: nothing is said of it
+        Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _FIRST_WAIT)
     except (ProviderError, VaultError) as error:
         _put_off(row, error)
     except Exception as error:  # noqa: BLE001  a mistake of ours; it may quote what it met, so its name only

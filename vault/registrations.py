@@ -1,28 +1,50 @@
 """Which OAuth client we are at a login host: the operator's app, or an organization's own. Secrets stay sealed."""
 
+import logging
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from organizations import audit
 from providers.base import Secret
 from providers.oauth import Client
+from providers.registry import ADAPTERS
 from providers.salesforce import hosts
 from vault import keys, sealing
 from vault.cipher import Place
-from vault.errors import TokenTampered
+from vault.errors import AppUnusable, KeyGone, TokenTampered
 from vault.models import SALESFORCE, ClientGeneration, ClientRegistration, Connection
+
+log = logging.getLogger("sidebar.vault")
 
 #: Where everybody signs in: these name no customer, and belong to none.
 _EVERYBODYS = (hosts.PRODUCTION, hosts.SANDBOX)
 
 
 def client_at(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> Client | None:
-    """The client for connecting anew: the host's or the organization's own, else the operator's; None without one."""
-    row = _rows(provider, login_url, organization_id).first()
+    """The client for connecting anew: the host's or the organization's own, else the operator's; None without one.
+
+    Raises AppUnusable; KekUnusable and Transient as the key's provider does."""
+    row = _current(_rows(provider, login_url, organization_id)).first()
     return _opened(row) if row else _default(provider)
+
+
+def is_there(login_url: str, provider: str = SALESFORCE, organization_id: UUID | None = None) -> bool:
+    """Whether `client_at` has a client to open. Opens none."""
+    return _default(provider) is not None or _rows(provider, login_url, organization_id).exists()
+
+
+def unusable() -> Iterator[ClientRegistration]:
+    """What does not open any more. Raises KekUnusable and Transient as the key's provider does."""
+    for row in _current(ClientRegistration.objects.order_by("provider", "login_url")):
+        try:
+            _opened(row)
+        except AppUnusable:
+            yield row
 
 
 def _rows(provider: str, login_url: str, organization_id: UUID | None) -> QuerySet[ClientRegistration]:
@@ -35,8 +57,9 @@ def _rows(provider: str, login_url: str, organization_id: UUID | None) -> QueryS
 
 
 def client_of(login_url: str, client_id: str, provider: str) -> Client | None:
-    """The client that an existing grant was given to: a refresh under any other would be refused."""
-    rows = ClientRegistration.objects.filter(provider=provider, client_id=client_id)
+    """The client that an existing grant was given to: a refresh under any other would be refused. Raises as
+    `client_at`."""
+    rows = _current(ClientRegistration.objects.filter(provider=provider, client_id=client_id))
     row = rows.filter(login_url=login_url).first() or rows.first()
     default = _default(provider)
     if row is None:
@@ -58,14 +81,32 @@ def _place(row: ClientRegistration) -> Place:
     return Place(owner, "vault_clientregistration", row.id, "sealed_secret", where, row.generation)
 
 
+def _current(rows: QuerySet[ClientRegistration]) -> QuerySet[ClientRegistration]:
+    """Each with the newest generation of its slot (`slot_of`), read in one statement: else one that is being replaced
+    at this moment would look like an old one put back."""
+    whose = Concat(Value(" "), Coalesce(Cast("organization_id", CharField()), Value("None")))
+    named = Concat("provider", Value(" "), "login_url", output_field=CharField())
+    everywhere = rows.annotate(slot=Concat(named, Case(When(provider=SALESFORCE, then=Value("")), default=whose)))
+    newest = ClientGeneration.objects.filter(slot=OuterRef("slot")).values("generation")
+    return everywhere.annotate(newest=Subquery(newest))
+
+
 def _opened(row: ClientRegistration) -> Client:
-    """Raises TokenTampered, for an earlier row put back as well: which one is the newest stands in another table."""
-    slot = slot_of(row.provider, row.login_url, row.organization_id)
-    if not ClientGeneration.objects.filter(slot=slot, generation=row.generation).exists():
+    """Of a row that `_current` has read. Raises AppUnusable, for an earlier row put back as well: which one is the
+    newest stands in another table."""
+    try:
+        return Client(row.client_id, _secret_in(row))
+    except (TokenTampered, KeyGone) as error:
+        log.error("the stored app %s does not open: %s", row.pk, type(error).__name__)
+        raise AppUnusable(ADAPTERS[row.provider].oauth.label) from None
+
+
+def _secret_in(row: ClientRegistration) -> Secret | None:
+    if getattr(row, "newest") != row.generation:  # noqa: B009  annotated
         raise TokenTampered("A client registration is of another generation than its login host.")
     if row.sealed_secret is None:
-        return Client(row.client_id, None)
-    return Client(row.client_id, Secret(sealing.unseal(bytes(row.sealed_secret), _place(row)).decode()))
+        return None
+    return Secret(sealing.unseal(bytes(row.sealed_secret), _place(row)).decode())
 
 
 def register(
@@ -112,7 +153,7 @@ def hand_over(login_url: str, organization_id: UUID) -> bool:
     is_theirs = hosts.is_one_orgs(login_url, settings.SALESFORCE_ORIGINS)
     if not is_theirs or not slot.exists() or _is_shared(login_url, organization_id):
         return False
-    row = _registered(SALESFORCE, login_url, None).first()
+    row = _current(_registered(SALESFORCE, login_url, None)).first()
     client = _opened(row) if row else None  # before the transaction: a key service is asked over HTTP
     keys.primary_key(organization_id)
     with transaction.atomic():

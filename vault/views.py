@@ -17,7 +17,7 @@ from organizations.models import Member
 from providers.base import Secret
 from vault import connect, farewell, outbound, refused, salesforce
 from vault.clients import reconnect_url
-from vault.errors import NotAllowedHere
+from vault.errors import AppUnusable, NotAllowedHere
 from vault.scopes import purposes
 
 BACKEND = "organizations.authentication.MemberBackend"
@@ -51,6 +51,8 @@ def takes_no_password(view: View) -> View:
             return view(request, *args, **kwargs)
         except NotAllowedHere as refusal:
             return _refusal(request, refusal)
+        except AppUnusable as error:
+            return _refusal(request, NotAllowedHere(str(error), status=503))
 
     return guarded
 

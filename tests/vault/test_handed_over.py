@@ -17,7 +17,7 @@ from tests.simulators.running import Running, salesforce_process  # noqa: F401  
 from tests.vault import test_signing_in
 from vault import erasing, keys, registrations, sealing
 from vault.cipher import SealingKey
-from vault.errors import TokenTampered
+from vault.errors import AppUnusable
 from vault.models import ClientGeneration, ClientRegistration, Connection, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -201,6 +201,6 @@ def test_one_that_does_not_open_is_left_alone(acme: Organization) -> None:
     row = registered()
     damaged = bytes(row.sealed_secret or b"")
     ClientRegistration.objects.update(sealed_secret=damaged[:-1] + bytes([damaged[-1] ^ 1]))
-    with pytest.raises(TokenTampered):
+    with pytest.raises(AppUnusable):
         registrations.hand_over(HOST, acme.pk)
     assert ClientRegistration.objects.get().organization_id is None
