@@ -18,7 +18,19 @@ from organizations.models import Member
 from providers import oauth
 from providers.base import Account, Secret
 from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
-from vault import causes, consent, dialects, grants, keys, pending, registrations, revocation, states
+from vault import (
+    causes,
+    clock,
+    consent,
+    dialects,
+    grants,
+    keys,
+    pending,
+    registrations,
+    revocation,
+    states,
+    withdrawals,
+)
 from vault.errors import KeyGone, NotAllowedHere, TokenTampered
 from vault.grants import Grant
 from vault.models import ENDED, Connection
@@ -122,7 +134,7 @@ def expect(session: SessionBase, member: Member, answer: Answer) -> tuple[Expect
 
 def complete(expected: Expected, verifier: Secret, code: Secret, member: Member) -> Connection:
     """Exchange the code, learn whose mailbox this is, store the grant. Raises NotAllowedHere with a sentence."""
-    provider, server = expected.provider, _server(expected)
+    provider, server, since = expected.provider, _server(expected), clock.now()
     client = registrations.client_of(expected.login_url, expected.client_id, provider)
     if client is None:
         raise NotAllowedHere(_APP_CHANGED)
@@ -137,7 +149,10 @@ def complete(expected: Expected, verifier: Secret, code: Secret, member: Member)
         account = dialects.account(provider, tokens)
     except ProviderError as error:
         _give_up(provider, "", grant, _refused(provider, error))
-    return _accept(provider, account, grant, member)
+    row = _accept(provider, account, grant, member)
+    if withdrawals.may_have_met(provider, account.subject, client.client_id, since):
+        states.question(row.pk, row.generation)
+    return row
 
 
 def _server_at(provider: str, url: str) -> oauth.Server:
@@ -181,8 +196,7 @@ def _give_up(provider: str, subject: str, grant: Grant, error: Exception) -> NoR
     """End the fresh tokens at the provider, unless that would end a colleague's working connection too, or our
     database is away and cannot say. The person still sees the app there and may end it; we hold nothing."""
     with suppress(ProviderError, DatabaseError):
-        if dialects.may_revoke(provider, subject, grant.client_id):
-            dialects.revoke(grant, provider)
+        withdrawals.end(grant, provider, subject)
     raise error from None
 
 

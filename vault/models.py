@@ -130,6 +130,18 @@ class DiscardedGrant(models.Model):
         return str(self.id)
 
 
+class Withdrawal(models.Model):
+    """All grants of a person to an app are being ended at the provider, or were a moment ago (withdrawals.py). `until`:
+    when the provider confirmed it; until that is known, the last moment at which it may do so."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.CharField(max_length=64, db_index=True)  # a keyed fingerprint of provider, app and person
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class PendingSignIn(models.Model):
     """A sign-in under way: single use, ten minutes, bound to the browser session that began it (C1).
 

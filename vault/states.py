@@ -22,6 +22,9 @@ USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
 _REFUSED_FRESH = "token_refused"  # providers.errors.FreshTokenRefused
 _BROKEN = "What is stored of this connection was changed or has lost its key, so it is not used."
+_CROSSED = "Another connection of this account was being ended when it was made; we ask whether that ended it as well."
+#: Longer than a provider takes to answer and to act on it.
+_ASKED_AFTER = timedelta(seconds=20)
 #: A grant in doubt that nobody uses is probed after this long.
 _PROBED_AFTER = timedelta(minutes=15)
 
@@ -63,6 +66,15 @@ def renewed(row: Connection) -> None:
     row.save(update_fields=["state", "lease_by", "lease_until"])
     if row.provider == dialects.SIGNS_IN:
         membership.confirm(row.member_id)
+
+
+def question(connection_id: UUID, generation: int) -> None:
+    """An earlier grant of the account was being ended when this one was made, which may have ended both: said so, and
+    the token endpoint is asked as soon as that must be over (I10); its verdict is the one that counts (I6)."""
+    mine = Connection.objects.filter(pk=connection_id, generation=generation, state=State.HEALTHY)
+    with transaction.atomic():
+        if mine.update(state=State.DEGRADED, reason=_CROSSED, renew_at=Now() + _ASKED_AFTER):
+            epochs.bump("connection", connection_id)
 
 
 def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> None:

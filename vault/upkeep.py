@@ -26,6 +26,7 @@ from vault import (
     settling,
     suspicion,
     turns,
+    withdrawals,
 )
 from vault.errors import VaultError
 from vault.models import Attempt, Connection, ObjectAccess
@@ -65,6 +66,7 @@ def import_spool() -> None:
 
 def sweep() -> None:
     pending.sweep()
+    withdrawals.sweep()
     import_spool()
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
