@@ -9,7 +9,7 @@ from django.conf import settings
 from providers import http, oauth
 from providers.base import Account, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError
-from providers.oauth import OAuth
+from providers.protocol import OAuth
 from providers.registry import ADAPTERS
 from vault import clock, outbound, registrations
 from vault.grants import Grant
@@ -119,10 +119,11 @@ def account(provider: str, tokens: TokenSet) -> Account:
     return of(provider).account(tokens, session_for(provider))
 
 
-def works(grant: Grant, provider: str) -> bool:
-    """Whether the access token of a grant is accepted just now; costs no API call. Raises Transient."""
+def works(grant: Grant, provider: str, subject: str = "") -> bool:
+    """Whether the access token of a grant is accepted just now, as `subject`'s unless that is ""; costs no API call.
+    Raises Transient."""
     outbound.give_back_database()
-    return of(provider).works(grant.access_token, grant.api_url, session_for(provider))
+    return of(provider).works(grant.access_token, grant.api_url, session_for(provider), subject)
 
 
 def server_at(provider: str, login_url: str) -> oauth.Server:

@@ -95,7 +95,8 @@ def _use(row: Connection) -> None:
     tokens = ConnectionTokens(row.pk, PURPOSE)
     access = tokens.access()
     outbound.give_back_database()
-    if not dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider)):
+    session = dialects.session_for(row.provider)
+    if not dialects.of(row.provider).works(access.token, access.api_url, session, row.subject):
         tokens.access(rejected=access.token)
     if row.provider == salesforce.PROVIDER:
         salesforce.current_access(tokens, row.organization_id)

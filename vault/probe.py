@@ -57,7 +57,8 @@ def _ask(row: Connection) -> None:
 
 def _works(row: Connection, access: Access) -> bool:
     outbound.give_back_database()
-    return dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider))
+    session = dialects.session_for(row.provider)
+    return dialects.of(row.provider).works(access.token, access.api_url, session, row.subject)
 
 
 def _put_off(row: Connection, error: ProviderError | VaultError) -> None:

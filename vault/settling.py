@@ -93,9 +93,9 @@ def _what_becomes_of(row: Connection, grant: Grant, attempt: Attempt, tokens: To
     Where the grant may be used, they are of one family with it: wiped only, since revoking them could end that (I6).
     Where it was given up, a refresh token that we do not store may live on there, known to nobody: revoked."""
     is_usable, candidate = row.state in states.USABLE, answers.renewed(grant, tokens, attempt)
-    if is_usable and dialects.works(grant, row.provider):
+    if is_usable and dialects.works(grant, row.provider, row.subject):
         return _wiped
-    if dialects.works(candidate, row.provider):
+    if dialects.works(candidate, row.provider, row.subject):
         return lambda locked: _adopt_late(locked, grant, candidate, attempt)
     if is_usable or tokens.refresh_token is None or _is_stored(tokens.refresh_token, grant):
         return _wiped

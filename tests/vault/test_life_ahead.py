@@ -21,7 +21,7 @@ from providers.base import Secret
 from providers.errors import NeedsReconnect, Transient
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
-from tests.vault.rotating import Rotating, cut
+from tests.vault.rotating import USER, Rotating, cut
 from vault import (
     clock,
     findings,
@@ -54,7 +54,7 @@ def at_google(alice: Connected, provider: Rotating, settings: Settings) -> Conne
 
     def behave(handler: Handler) -> None:
         if handler.path == "/v1/userinfo":
-            handler.answer(200 if provider.alive else 401, {})
+            handler.answer(*((200, {"sub": USER}) if provider.alive else (401, {"error": "invalid_request"})))
         else:
             oauth(handler)
 

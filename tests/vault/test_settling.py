@@ -145,9 +145,9 @@ def test_a_late_answer_is_revoked_where_the_person_was_faster(
     give_up(alice)
     works = dialects.works
 
-    def slow(grant: Grant, name: str) -> bool:
+    def slow(grant: Grant, name: str, subject: str) -> bool:
         monkeypatch.setattr(dialects, "works", works)
-        found = works(grant, name)
+        found = works(grant, name, subject)
         late.append(provider.refresh_token)
         if what == "reconnected":
             connect_again(alice)
@@ -212,7 +212,7 @@ def test_a_late_answer_with_another_host_is_audited(
     give_up(alice)
     provider.changes = {"instance_url": "https://acme.my.salesforce.com"}
     monkeypatch.setattr(
-        dialects, "works", lambda grant, _: grants.same(grant.access_token, Secret(provider.access_token))
+        dialects, "works", lambda grant, *_: grants.same(grant.access_token, Secret(provider.access_token))
     )
     renewal._carry_out(begun)
     assert grants.load(alice.again()).api_url == "https://acme.my.salesforce.com"
