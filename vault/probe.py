@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest, Now
 from providers.base import Access
 from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
 from vault import dialects, outbound, proof, renewal, states
-from vault.errors import AppUnusable, ConnectRequired, KeyGone, TokenTampered, VaultError
+from vault.errors import AppUnusable, ConnectRequired, KekUnusable, KeyGone, OwnTrouble, TokenTampered, VaultError
 from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
 
@@ -31,6 +31,8 @@ def probe(connection_id: UUID) -> None:
         _ask(row)
     except (NeedsReconnect, ConnectRequired):
         return  # the state says so already
+    except (OwnTrouble, KekUnusable) as error:  # says nothing of the grant: its turn comes again in a moment
+        log.info("a probe was put off: %s", type(error).__name__)
     except (TokenTampered, KeyGone):  # told by whoever met it (states.seal_broken): not asked for again before long
         Connection.objects.filter(pk=row.pk).update(probe_at=Now() + _LONGEST_WAIT)
     except AppUnusable:  # the operator's to mend, and no fault of the grant: nothing is said of it

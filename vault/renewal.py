@@ -22,7 +22,7 @@ from providers.http import TOTAL_SECONDS
 from providers.oauth import Client, RawAnswer
 from vault import answers, dialects, grants, incidents, keys, purposes, settling, states, suspicion, underway
 from vault.cipher import SealingKey
-from vault.errors import ConnectRequired
+from vault.errors import ConnectRequired, OwnTrouble
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, Credential, State
@@ -133,10 +133,10 @@ def _is_lenient(row: Connection) -> bool:
     return dialects.of(row.provider).sends_unknown_again
 
 
-def _still_under_way(connection_id: UUID) -> Transient:
+def _still_under_way(connection_id: UUID) -> OwnTrouble:
     provider = Connection.objects.values_list("provider", flat=True).get(pk=connection_id)
     text = f"The connection to {dialects.label(provider)} is being renewed."
-    return Transient(text, provider=provider, retry_after=2.0)
+    return OwnTrouble(text, provider=provider, retry_after=2.0)
 
 
 def _holder() -> str:

@@ -14,7 +14,7 @@ from tests.organizations import people
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut
-from vault import clock, findings, incidents, leases, probe, proof, renewal, standing, tasks, turns, upkeep
+from vault import clock, findings, incidents, leases, probe, proof, renewal, standing, tasks, turns, underway, upkeep
 from vault.models import Attempt, Connection, Credential, Incident, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -204,6 +204,22 @@ def test_nothing_renews_ahead_of_need_after_a_holder_died(alice: Connected, prov
     assert (provider.refreshes, provider.reuses, provider.alive) == (0, 0, True)
     assert AuditEntry.objects.filter(action=renewal.PRESENTED).count() == 1, "the dead one's"
     assert alice.again().state == State.REFRESHING, "left as it was found"
+
+
+@pytest.mark.parametrize("trouble", ["held", "ending"])
+def test_trouble_of_our_own_is_no_news_of_a_connection(
+    alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """A renewal that another process is long at, and this one's end: nothing was heard of the provider."""
+    provider.access_token = "over"
+    if trouble == "held":
+        monkeypatch.setattr(renewal, "DEADLINE", 0.2)
+        Connection.objects.update(state=State.REFRESHING, lease_until=Now() + timedelta(seconds=30))
+    monkeypatch.setattr(underway.renewals, "_is_closing", trouble == "ending")
+    before = Connection.objects.values().get()
+    probe.probe(alice.connection.pk)
+    after = Connection.objects.values().get()
+    assert after == before
 
 
 @pytest.mark.oracle(reuses=1)
