@@ -80,6 +80,11 @@ def drop_token(connection_id: UUID, token: Secret) -> None:
     _leases.drop(lambda key, lease: key[0] == connection_id and grants.same(lease.access.token, token))
 
 
+def forget(connection_id: UUID, purpose: str) -> None:
+    """Whoever asks next reads what is stored."""
+    _leases.drop(lambda key, _: key == (connection_id, purpose))
+
+
 def write(connection: Connection, grant: Grant, purpose: str, seconds_left: float = inf) -> Lease:
     """Record the lease, then hand it out; what cannot be recorded is not handed out (V21). Raises OwnTrouble."""
     good_until = time.monotonic() + seconds_left

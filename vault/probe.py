@@ -10,7 +10,7 @@ from django.db.models.functions import Greatest, Now
 
 from providers.base import Access
 from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, RateLimited, Transient
-from vault import dialects, outbound, proof, renewal, states
+from vault import causes, dialects, leases, outbound, proof, renewal, states
 from vault.errors import AppUnusable, ConnectRequired, KekUnusable, KeyGone, OwnTrouble, TokenTampered, VaultError
 from vault.models import Connection, State
 from vault.tokens import ConnectionTokens
@@ -45,7 +45,9 @@ def probe(connection_id: UUID) -> None:
 
 
 def _ask(row: Connection) -> None:
-    tokens = ConnectionTokens(row.pk, PURPOSE)
+    tokens, reopened = ConnectionTokens(row.pk, PURPOSE), row.cause == causes.SEAL_BROKEN
+    if reopened:
+        leases.forget(row.pk, PURPOSE)
     access = tokens.access()
     if not _works(row, access) and not _works(row, tokens.access(rejected=access.token)):
         if tokens.generation is not None:
@@ -53,7 +55,7 @@ def _ask(row: Connection) -> None:
             states.doubt(row.pk, tokens.generation, error)
         return
     renewal.give_up_lost(row.pk)
-    proof.note(row.pk)
+    proof.note(row.pk, reopened=reopened)
     Connection.objects.filter(pk=row.pk).update(probe_at=None)
 
 

@@ -105,21 +105,33 @@ def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> Non
 
 def seal_broken(connection_id: UUID) -> str:
     """What is stored of a grant does not open in its place (V19): an incident once for each generation, and the truth
-    shown at once; a probe looks again. No provider has said that the grant is dead (I6). Returns whose it is."""
+    shown at once, each time; a probe looks again. No provider has said that the grant is dead (I6). Returns whose it
+    is."""
     with transaction.atomic():
         row = Connection.objects.select_for_update().filter(pk=connection_id).first()
         if row is None:
             return ""
-        known = Incident.objects.filter(connection=row, generation=row.generation, kind=incidents.TAMPERED)
-        if row.state not in USABLE or known.exists():
+        if row.state not in USABLE:
             return row.provider
-        mine = Connection.objects.filter(pk=row.pk)
-        mine.update(reason=_BROKEN, cause=causes.SEAL_BROKEN, probe_at=Now())
-        mine.exclude(state=State.REFRESHING).update(state=State.DEGRADED)
-        incidents.record(incidents.TAMPERED, row.organization_id, row)
+        shown, known = _show_broken(row), Incident.objects.filter(connection=row, generation=row.generation)
+        is_new = not known.filter(kind=incidents.TAMPERED).exists()
+        if is_new:
+            incidents.record(incidents.TAMPERED, row.organization_id, row)
+        if not (is_new or shown):
+            return row.provider
         epochs.bump("connection", row.pk)
     log.error("what is stored of connection %s does not open any more", connection_id)
     return row.provider
+
+
+def _show_broken(row: Connection) -> bool:
+    """False where that is shown already. A renewal under way goes on, since it has read the grant before; not so one
+    whose holder has died."""
+    mine = Connection.objects.filter(pk=row.pk)
+    found = mine.exclude(cause=causes.SEAL_BROKEN)
+    told = found.update(reason=_BROKEN, cause=causes.SEAL_BROKEN, probe_at=Now())
+    idle = mine.exclude(state=State.REFRESHING, lease_until__gte=Now())
+    return bool(idle.exclude(state=State.DEGRADED).update(state=State.DEGRADED) or told)
 
 
 def degrade(

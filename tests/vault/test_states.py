@@ -26,6 +26,7 @@ _TROUBLED: dict[str, Any] = {
     "failures": 3,
     "generation": 7,
 }
+HOUR = timedelta(hours=1)
 _UNUSABLE = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
 
 
@@ -184,7 +185,7 @@ def test_a_doubt_about_what_has_moved_on_changes_nothing(state: State, generatio
 @pytest.mark.parametrize("state", [State.HEALTHY, State.REFRESHING, State.SUSPECT])
 def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
     """V19. A renewal under way goes on: it has read the grant before."""
-    row = a_row("google", state=state, reason="", cause="", probe_at=None)
+    row = a_row("google", state=state, reason="", cause="", probe_at=None, lease_until=timezone.now() + HOUR)
     bobs, before = Connection.objects.get(subject="bob"), stored(row)
     incidents.record(incidents.TAMPERED, bobs.organization_id, bobs)
     incidents.record(incidents.REUSE, row.organization_id, row)
@@ -204,6 +205,23 @@ def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
     Connection.objects.filter(pk=row.pk).update(generation=8)
     states.seal_broken(row.pk)
     assert mine.count() == 2
+
+
+@pytest.mark.parametrize(("state", "lease"), [(State.HEALTHY, None), (State.REFRESHING, -timedelta(seconds=1))])
+def test_a_broken_seal_is_shown_each_time(state: State, lease: timedelta | None) -> None:
+    """V19: also where its state was changed since by what had read the grant before, and where a renewal's holder has
+    died; whoever shows the connection shows this."""
+    row = a_row("google", lease_until=None)
+    states.seal_broken(row.pk)
+    other = {"state": state, "reason": "", "cause": "", "probe_at": None}
+    Connection.objects.filter(pk=row.pk).update(**other, lease_until=lease and Now() + lease)
+    Epoch.objects.all().delete()
+    states.seal_broken(row.pk)
+    now = stored(row)
+    assert (now["state"], now["cause"], now["reason"][:14]) == (State.DEGRADED, "seal_broken", "What is stored")
+    assert now["probe_at"] is not None
+    assert Epoch.objects.filter(kind="connection", key=str(row.pk)).exists()
+    assert Incident.objects.count() == 1
 
 
 @pytest.mark.parametrize("state", _UNUSABLE)
