@@ -206,6 +206,25 @@ def test_nothing_renews_ahead_of_need_after_a_holder_died(alice: Connected, prov
     assert alice.again().state == State.REFRESHING, "left as it was found"
 
 
+def test_a_question_that_was_put_off_hides_no_dead_holder(alice: Connected, provider: Rotating) -> None:
+    """I10: whatever it was put off for; and it is claimed like any other."""
+    begin_and_die(alice)
+    Connection.objects.update(probe_at=Now() + timedelta(hours=6))
+    assert list(turns.to_prove()) == [alice.connection.pk]
+    assert list(turns.to_prove()) == [], "claimed"
+
+
+def test_a_dead_holder_is_told_of_where_nobody_answers(alice: Connected, provider: Rotating) -> None:
+    """I10: that somebody died is no secret of the provider's. Then it is asked as seldom as any."""
+    begin_and_die(alice)
+    provider.server.behave = lambda handler: handler.answer(503, {})
+    probe.probe(alice.connection.pk)
+    row = alice.again()
+    assert row.state == State.DEGRADED
+    assert row.reason == "A renewal of this connection was interrupted. You may have to connect again."
+    assert list(turns.to_prove()) == []
+
+
 @pytest.mark.parametrize("trouble", ["held", "ending"])
 def test_trouble_of_our_own_is_no_news_of_a_connection(
     alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch, trouble: str
