@@ -18,7 +18,7 @@ from tests.organizations import people
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
 from tests.vault.test_doors import HOST
-from vault import doctor, keys, mailboxes, probe, proof, registrations, standing
+from vault import doctor, examination, keys, mailboxes, probe, proof, registrations, standing
 from vault.cipher import SealingKey
 from vault.errors import AppUnusable
 from vault.models import Attempt, ClientRegistration, DataKey, Incident, State
@@ -89,7 +89,9 @@ def test_it_is_no_fault_of_the_grant(alice: Connected, provider: Rotating, regis
     assert provider.refreshes == 0
 
 
-def test_the_operator_hears_of_it(alice: Connected, registered: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_operator_hears_of_it(
+    alice: Connected, provider: Rotating, registered: str, caplog: pytest.LogCaptureFixture
+) -> None:
     damage()
     with pytest.raises(AppUnusable, match="our app at Salesforce") as told:
         renew(alice)
@@ -104,6 +106,10 @@ def test_the_operator_hears_of_it(alice: Connected, registered: str, caplog: pyt
     assert finding.level == Level.ERROR
     assert finding.message == f"Salesforce: the app stored for {registered} does not open."
     assert "manage.py salesforce_app" in finding.advice
+    provider.access_token, stored = "of-nobody", provider.access_token
+    *_, examined = examination.examine(alice.connection.pk)
+    assert (examined.level, "Store the app anew" in examined.advice) == (Level.ERROR, True)
+    provider.access_token = stored
     registrations.register(registered, "client", Secret("client-secret"), None)
     assert list(doctor.stored_apps()) == []
 
