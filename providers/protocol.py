@@ -70,7 +70,8 @@ class OAuth(Protocol):
         self, server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
     ) -> TokenSet:
         """The authorization code for tokens. Raises NeedsReconnect (code refused), PermissionMissing, RateLimited,
-        Rejected (tokens that are not for us or not for this sign-in), Transient."""
+        Transient. Tokens that are not for us, not for this sign-in or for a host that is not allowed come all the same,
+        so that they can be ended: whoever asks whose they are meets Rejected or HostNotAllowed."""
         ...
 
     def refresh(self, server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:

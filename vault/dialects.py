@@ -141,7 +141,8 @@ def server_at(provider: str, login_url: str) -> oauth.Server:
 def exchange(
     provider: str, server: oauth.Server, client: oauth.Client, *, code: Secret, verifier: Secret, redirect_uri: str
 ) -> TokenSet:
-    """An authorization code for tokens. Raises from providers.errors."""
+    """An authorization code for tokens, which may be good for nothing but to be ended (providers/protocol.py). Raises
+    from providers.errors."""
     outbound.give_back_database()
     return of(provider).exchange(
         server, client, code=code, code_verifier=verifier, redirect_uri=redirect_uri, http=session_for(provider)

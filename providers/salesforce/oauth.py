@@ -8,10 +8,11 @@ from typing import Any
 
 from requests import Response
 
-from providers.base import Account, TokenSet
-from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, Rejected, Transient
+from providers import oauth
+from providers.base import Account, Secret, TokenSet
+from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, Rejected, Transient
 from providers.http import Session, ask
-from providers.oauth import Server, StandardOAuth
+from providers.oauth import Client, Server, StandardOAuth
 from providers.salesforce import failures, hosts, ids
 from providers.token_answers import json_object, text_of, token_set
 
@@ -80,6 +81,18 @@ class SalesforceOAuth(StandardOAuth):
             return identity_ids(one, origins) == identity_ids(other, origins)
         except ProviderError:
             return False
+
+    def exchange(
+        self, server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
+    ) -> TokenSet:
+        """Tokens for an API host that is none of Salesforce's are good for nowhere: `api_url` is empty then, so that
+        whoever uses them meets HostNotAllowed, and still holds them to end them."""
+        raw = oauth.redeem(server, client, code, code_verifier, redirect_uri, http)
+        try:
+            return self.parse(raw, http.settings.origins)
+        except HostNotAllowed:
+            fields = json_object(raw.body.reveal())
+            return token_set(fields, identity=text_of(fields.get("id")))
 
     def account(self, tokens: TokenSet, http: Session) -> Account:
         """The ids only; `identity.identify` asks for the rest."""

@@ -107,6 +107,23 @@ def test_exchange(server: Faulty, session: http.Session) -> None:
     assert "canary" not in repr(tokens)
 
 
+@pytest.mark.parametrize("url", ["https://evil.example", "https://evil.my.site.com", None, 5])
+def test_an_exchange_for_a_foreign_host_leaves_the_tokens_to_be_ended(
+    server: Faulty, session: http.Session, url: object
+) -> None:
+    """C17, V12: they are live, and good for nowhere."""
+    server.behave = lambda handler: handler.answer(200, token_body(server, instance_url=url))
+    secret = Secret("code")
+    tokens = SF.exchange(
+        standard(server), CLIENT, code=secret, code_verifier=secret, redirect_uri="https://u/c", http=session
+    )
+    assert tokens.refresh_token is not None
+    assert (tokens.access_token.reveal(), tokens.refresh_token.reveal()) == ("canary-access", "canary-refresh")
+    assert salesforce.identity_ids(tokens.identity, session.settings.origins) == (ORG, USER)
+    with pytest.raises(HostNotAllowed):
+        SF.works(tokens.access_token, tokens.api_url, session)
+
+
 def test_refresh_hands_over_the_raw_answer(server: Faulty, session: http.Session) -> None:
     """docs/vault.md 6: sealed before it is parsed, whatever it is."""
     server.behave = lambda handler: handler.answer(418, b"<html>nonsense")
