@@ -27,7 +27,6 @@ from vault import (
     findings,
     grants,
     incidents,
-    keys,
     leases,
     pending,
     renewal,
@@ -346,9 +345,10 @@ def test_a_wrong_clock_delays_no_end(
 
 
 @pytest.mark.parametrize("off", [600.0, -600.0, -86_400.0])
-def test_a_wrong_clock_neither_ends_nor_prolongs_a_sign_in(host_clock: Callable[[float], None], off: float) -> None:
+def test_a_wrong_clock_neither_ends_nor_prolongs_a_sign_in(
+    alice: Connected, host_clock: Callable[[float], None], off: float
+) -> None:
     """V22, C1: ten minutes are ten of the database's."""
-    keys.verify_kek()
     host_clock(off)
     browser, state = SessionStore(), Secret("state")
     expected = Expected("https://login.salesforce.com", "https://login.salesforce.com", "client", "https://us", "/")
