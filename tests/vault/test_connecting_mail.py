@@ -718,10 +718,13 @@ def test_a_disconnect_that_google_hears_late_does_not_end_the_next_connection(go
     google.sim("faults", {"path": "/revoke", "status": 503, "times": 1})
     revocation.disconnect(row.pk, alice)
     (waiting,) = DiscardedGrant.objects.values_list("pk", flat=True)
-    again = connect(google, alice)
+    assert come_back(google, browser_of(alice), "alice").status_code == 302
+    again = Connection.objects.get()
+    assert again.state == State.DEGRADED, "Google may have obeyed all the same (test_ending_crossed.py)"
     DiscardedGrant.objects.update(retry_at=again.connected_at)
     assert revocation.finish(waiting)
     assert is_renewed(again)
+    assert Connection.objects.get().state == State.HEALTHY
 
 
 def test_one_organizations_disconnect_leaves_the_others_connection(
