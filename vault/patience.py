@@ -46,10 +46,10 @@ def _end_of(ended: Future[bool], seconds: float) -> bool:
 
 def _go_on(write: Callable[[], object], ended: Future[bool], is_over: threading.Event) -> None:
     try:
-        while not (is_written := _try(write)):
+        while not (written := _try(write)):
             if underway.renewals.is_closing or is_over.wait(_EVERY):
                 break
-        ended.set_result(is_written)
+        ended.set_result(written)
     except BaseException as error:  # noqa: BLE001  told to the one who waits for us
         ended.set_exception(error)
 

@@ -25,8 +25,8 @@ _STARTED = ("connection.connected", "token.renewed")
 _ENDS = frozenset({"/services/oauth2/revoke", "/revoke"})
 #: Where a provider is asked whether a token works: under a lease like any use, but for a late answer that is weighed.
 _ASKS = frozenset({"/services/oauth2/userinfo", "/v1/userinfo", "/v1.0/me"})
-#: How an attempt ends, or does not yet, whose answer is weighed when the grant has moved on.
-_LATE = ("", answers.REPLACED, answers.QUARANTINED)
+#: How an attempt ends whose answer was weighed, since the grant had moved on.
+_LATE = (answers.REPLACED, answers.QUARANTINED)
 
 
 def one_refresh_at_a_time(evidence: Evidence) -> Iterator[str]:
@@ -169,7 +169,8 @@ def _is_no_use(evidence: Evidence, row: Connection, use: dict[str, Any]) -> bool
     """It ends the grant, or weighs an answer that came late: between the start of its attempt and the end of it."""
     if use["path"] not in _ASKS:
         return use["path"] in _ENDS
-    late = [a for a in evidence.attempts if a.connection_id == row.pk and a.outcome in _LATE]
+    mine = [a for a in evidence.attempts if a.connection_id == row.pk]
+    late = [a for a in mine if a.outcome in _LATE or (a.sealed_answer is not None and a.ended_at is None)]
     return any(a.started_at <= _at(use["at"]) <= (a.ended_at or evidence.now) for a in late)
 
 

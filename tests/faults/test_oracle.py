@@ -216,6 +216,8 @@ def test_weighing_a_late_answer_is_no_use(mended: None, alice: Connected, provid
     provider.ledger.uses.pop()
     Attempt.objects.filter(pk=late.pk).update(ended_at=began)
     assert named(witness.violations()) == {"I8"}
+    Attempt.objects.filter(pk=late.pk).update(ended_at=None, outcome="")
+    assert named(witness.violations()) == {"I8"}, "no answer has come that could be weighed"
 
 
 def test_i8_a_refresh_without_an_audit_row(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
