@@ -17,7 +17,7 @@ from providers.base import Secret, TokenSet
 from providers.errors import HostNotAllowed, Transient
 from vault import cipher, clock, dialects, frames, grants, incidents, keys, patience, sealing, spool, states
 from vault.cipher import Place, SealingKey
-from vault.errors import KeyGone, TokenTampered
+from vault.errors import KeyGone, OwnTrouble, TokenTampered
 from vault.grants import Grant
 from vault.models import Attempt, Connection
 
@@ -135,6 +135,8 @@ def understand(attempt: Attempt) -> TokenSet | None:
     except HostNotAllowed:  # V12
         reason = f"{dialects.label(provider)} named a host that is not allowed. An administrator has been told."
         _give_up(attempt, QUARANTINED, reason, incidents.QUARANTINED, "host_not_allowed")
+    except OwnTrouble:  # it stays for the next look
+        raise
     except Transient as error:
         _note_nonsense(attempt, error)
         raise
