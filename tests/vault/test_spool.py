@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -86,21 +87,36 @@ def test_what_is_no_answer_is_left_alone(folder: Path) -> None:
     assert list(spool.waiting()) == [(mine, b"sealed")]
 
 
-def test_what_is_taken_over_is_taken_away_once_or_twice(folder: Path) -> None:
-    """Two processes of a host may import the same file."""
+def test_what_is_taken_over_is_taken_away_once_or_twice(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two processes of a host may import the same file; that is nothing to be told."""
     mine, other = UUID(int=1), UUID(int=2)
     spool.write(mine, b"sealed")
     spool.write(other, b"another")
     for _ in range(2):
         spool.remove(mine)
         assert list(spool.waiting()) == [(other, b"another")]
+    assert caplog.records == []
+
+
+def test_two_processes_of_a_host_make_the_folder_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, is_dir = uuid4(), Path.is_dir
+
+    def too_early(path: Path) -> bool:
+        monkeypatch.setattr(Path, "is_dir", is_dir)
+        path.mkdir(parents=True)  # the other one
+        return False
+
+    monkeypatch.setattr(Path, "is_dir", too_early)
+    spool.make_folder()
+    spool.write(mine, b"sealed")
+    assert list(spool.waiting()) == [(mine, b"sealed")]
 
 
 @contextmanager
-def closed(path: Path) -> Iterator[None]:
-    """To us, too: a superuser, whom no mode keeps out, is somebody else meanwhile."""
+def closed(path: Path, left: int = 0) -> Iterator[None]:
+    """To us, too: a superuser, whom no mode keeps out, is somebody else meanwhile. `left`: what everybody still may."""
     was_root, mode = os.geteuid() == 0, stat.S_IMODE(path.stat().st_mode)
-    path.chmod(0o000)
+    path.chmod(left)
     if was_root:
         os.seteuid(65534)
     try:
@@ -164,6 +180,17 @@ def test_the_doctor_names_a_folder_that_cannot_be_used(folder: Path) -> None:
     assert not folder.exists()
     folder.touch()
     assert len(list(findings.kept_apart())) == 1
+
+
+@pytest.mark.parametrize("left", [0o000, 0o333, 0o555, 0o666])
+def test_a_folder_must_be_open_in_every_way(settings: Settings, left: int) -> None:
+    """To be listed, written in, and passed through; for who we are now. Everybody may look at this one from outside."""
+    with tempfile.TemporaryDirectory() as name:
+        settings.VAULT_SPOOL_DIR = name
+        with closed(Path(name), left):
+            assert spool.trouble() == "VAULT_SPOOL_DIR cannot be used by this user."
+        with closed(Path(name), 0o777):
+            assert spool.trouble() == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only a superuser makes what others cannot use, and gives it to them")
