@@ -2,6 +2,7 @@
 
 What only one provider has (records, identity) is not here: see salesforce.py."""
 
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from providers.base import Account, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError
 from providers.protocol import OAuth
 from providers.registry import ADAPTERS
-from vault import clock, outbound, registrations
+from vault import outbound, registrations
 from vault.grants import Grant
 from vault.models import ENDED, SALESFORCE, Connection, State
 
@@ -149,9 +150,12 @@ def exchange(
     )
 
 
-def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, page_url: str = "") -> Grant:
-    """A fresh token answer with the hosts that it is for, ready to be sealed. `page_url`: origin of the provider's
-    own pages, for links; "" where nobody needs one."""
+def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, since: datetime, page_url: str = "") -> Grant:
+    """A fresh token answer with the hosts that it is for, ready to be sealed. Asks nobody: with the tokens in hand, a
+    database that is away must not be the end of them.
+
+    `since`: the database's time before they were asked for. `page_url`: origin of the provider's own pages, for links;
+    "" where nobody needs one."""
     return Grant(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
@@ -164,9 +168,13 @@ def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, page_url:
         page_url=page_url,
         identity=tokens.identity,
         scopes=tokens.scopes,
-        expires_at=clock.after(tokens.lifetime),
-        ends_at=clock.after(tokens.refresh_lifetime),
+        expires_at=_end(since, tokens.lifetime),
+        ends_at=_end(since, tokens.refresh_lifetime),
     )
+
+
+def _end(since: datetime, seconds: float | None) -> datetime | None:
+    return None if seconds is None else since + timedelta(seconds=seconds)
 
 
 def _server_of(grant: Grant) -> oauth.Server:

@@ -144,7 +144,7 @@ def complete(expected: Expected, verifier: Secret, code: Secret, member: Member)
         )
     except ProviderError as error:
         raise _refused(provider, error) from None
-    grant = dialects.grant_from(tokens, server, client.client_id)
+    grant = dialects.grant_from(tokens, server, client.client_id, since)
     try:
         account = dialects.account(provider, tokens)
     except ProviderError as error:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from organizations import epochs
 from providers.base import Secret, TokenSet
-from vault import answers, dialects, grants, keys, quarantine, revocation, states
+from vault import answers, clock, dialects, grants, keys, quarantine, revocation, states
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
@@ -167,5 +167,5 @@ def release(connection_id: UUID) -> None:
 def _late(row: Connection, current: Grant | None, tokens: TokenSet) -> Grant:
     """What is to be revoked: never a token of the grant that is there now. May call, for where an ended one lives."""
     if current is None:
-        return dialects.grant_from(tokens, dialects.server_at(row.provider, row.login_url), "")
+        return dialects.grant_from(tokens, dialects.server_at(row.provider, row.login_url), "", clock.now())
     return current.renewed(id=uuid4(), access_token=tokens.access_token, refresh_token=tokens.refresh_token)
