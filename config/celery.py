@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
 
 from config.logging import configure
 from organizations.schedule import BEAT as ORGANIZATIONS
@@ -32,3 +32,10 @@ def start_worker(**kwargs: Any) -> None:
     from config import process
 
     process.start("worker")
+
+
+@beat_init.connect
+def start_beat(**kwargs: Any) -> None:
+    from config import process
+
+    process.harden()  # it asks for nothing, yet its settings hold every key

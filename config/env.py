@@ -5,7 +5,13 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 #: granian's --blocking-threads; far more than throughput wants, so that one slow Salesforce never takes all of them.
-BLOCKING_THREADS = "64"
+BLOCKING_THREADS = 64
+
+
+#: A database that a cable was pulled from keeps a thread, and a place in the pool, for half a minute instead of a
+#: quarter of an hour (PostgreSQL, libpq, "Parameter Key Words"; not on Unix sockets). One that stands still is no such
+#: case, since its machine still answers: see vault/patience.py.
+_CUT_OFF = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
 class ConfigurationError(Exception):
@@ -29,6 +35,14 @@ def read(name: str, default: str | None = None) -> str:
     if default is None:
         raise ConfigurationError(f"{name} is not set. Set {name} or {name}_FILE; README lists every setting.")
     return default
+
+
+def read_number(name: str, default: int) -> int:
+    """A whole number above 0. Raises ConfigurationError."""
+    text = read(name, str(default))
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise ConfigurationError(f"{name} must be a whole number above 0.")
+    return int(text)
 
 
 def is_set(name: str) -> bool:
@@ -55,7 +69,10 @@ def read_named(name: str) -> dict[str, str]:
 
 def database(url: str, name: str) -> dict[str, object]:
     """A Django DATABASES entry from `postgres://user:password@host:port/db?sslmode=...` or `sqlite:////path`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote the password
+        raise ConfigurationError(f"{name} is no address.") from None
     if parts.scheme == "sqlite":
         # `secure_delete`: a dropped data key must not linger in free pages.
         return {
@@ -84,5 +101,10 @@ def database(url: str, name: str) -> dict[str, object]:
         "PORT": str(port or query.pop("port", "")),
         "CONN_HEALTH_CHECKS": True,
         # Bounded: a process has many threads, most of which wait for Salesforce and hold no connection meanwhile.
-        "OPTIONS": {"connect_timeout": 5, "pool": {"min_size": 1, "max_size": 16, "timeout": 5}, **query},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "pool": {"min_size": 1, "max_size": 16, "timeout": 5},
+            **_CUT_OFF,
+            **query,
+        },
     }

@@ -19,7 +19,7 @@ from dashboard.problems import title_of
 from providers import errors as provider_errors
 from vault import dialects
 from vault.clients import reconnect_url
-from vault.errors import ConnectRequired, KekUnusable, KeyGone, TokenTampered
+from vault.errors import AppUnusable, ConnectRequired, KekUnusable, KeyGone, TokenTampered
 
 log = logging.getLogger("sidebar.errors")
 
@@ -112,7 +112,7 @@ def _transient(error: Any) -> HttpResponse:
 
 
 def _unavailable(error: Any) -> HttpResponse:
-    """A provider's fault that only an operator can mend (an origin that is no longer allowed, say)."""
+    """What only an operator can mend: an origin that is no longer allowed, say, or an app that does not open."""
     return problem("provider-unavailable", 503, str(error), headers={"Retry-After": "60"})
 
 
@@ -191,6 +191,7 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     provider_errors.Transient: _transient,
     provider_errors.ProviderError: _unavailable,
     KekUnusable: _keys_missing,
+    AppUnusable: _unavailable,
     KeyGone: _sealed_shut,
     TokenTampered: _sealed_shut,
     exceptions.APIException: _drf,

@@ -7,6 +7,9 @@ import sys
 from multiprocessing.util import Finalize
 
 from django.core import checks
+from django.db import Error as DatabaseTrouble
+
+from config.logging import Line
 
 PR_SET_DUMPABLE = 4
 
@@ -28,7 +31,25 @@ def refuse_bad_configuration() -> None:
 
 
 def start(role: str) -> None:
-    """For web and worker processes, after Django's set-up. `role` is what the others call this process."""
+    """For web and worker processes, after Django's set-up. `role` is what the others call this process.
+
+    Raises SystemExit, with one line, for whatever goes wrong: Celery logs an exception of its signals and goes on, and
+    a worker that is started by half checks no key, notices no restore and hears of no revocation."""
+    try:
+        _start(role)
+    except Exception as error:  # noqa: BLE001  whoever looks after this process starts it again
+        raise SystemExit(f"Not started: {_told(error)}") from None
+
+
+def _told(error: Exception) -> str:
+    """What failed, never its text, which may quote an address or a row."""
+    if isinstance(error, DatabaseTrouble):
+        kind = type(error).__name__
+        return f"the database or the key store is away, refuses us, or is not migrated ({kind})."
+    return Line().formatException((type(error), error, error.__traceback__))
+
+
+def _start(role: str) -> None:
     from organizations import epochs
     from vault import clock, heartbeat, suspicion, underway, upkeep
     from vault.checks import refuse_wrong_key

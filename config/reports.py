@@ -47,6 +47,7 @@ class Report(ExceptionReporter):
     def get_traceback_data(self) -> dict[str, Any]:
         data: dict[str, Any] = super().get_traceback_data()
         data.update(exception_value="its text is not shown", exception_notes="", unicode_hint="")
+        data.update(template_info=None, template_does_not_exist=False, postmortem=None)  # its text once more
         return data
 
 

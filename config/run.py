@@ -196,7 +196,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.run", description=__doc__)
-    parser.add_argument("--port", type=int, default=int(env.read("PORT", "8000")), help="0 = any free one")
+    parser.add_argument("--port", type=int, default=env.read("PORT", "8000"), help="0 = any free one")
     parser.add_argument("--salesforce-port", type=int, help="first port of the simulated providers (PORT + 100)")
     parser.add_argument("--state", type=Path, default=state.DEFAULT, help="where everything is kept (.local)")
     options = parser.parse_args()

@@ -10,7 +10,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = Path(env.read("LOCAL_DIR", str(BASE_DIR / ".local")))
 
 # --- The web process: granian's --blocking-threads, so that one slow Salesforce never takes all of them ---
-BLOCKING_THREADS = int(env.read("BLOCKING_THREADS", env.BLOCKING_THREADS))
+BLOCKING_THREADS = env.read_number("BLOCKING_THREADS", env.BLOCKING_THREADS)
 
 # --- Who we are -----------------------------------------------------------------------------------
 SECRET_KEY = env.read("SECRET_KEY")
@@ -39,7 +39,7 @@ SIGNING_KEY = env.read("SIGNING_KEY", "")
 VAULT_SPOOL_DIR = Path(env.read("VAULT_SPOOL_DIR", str(LOCAL_DIR / "spool")))
 
 # --- Cards in RAM, of each web process: bytes at most ------------------------------------------------
-CARD_CACHE_BYTES = int(env.read("CARD_CACHE_BYTES", str(64 * 1024 * 1024)))
+CARD_CACHE_BYTES = env.read_number("CARD_CACHE_BYTES", 64 * 1024 * 1024)
 
 # --- Providers ------------------------------------------------------------------------------------
 SALESFORCE_ORIGINS = env.read_list("SALESFORCE_ORIGINS")

@@ -24,8 +24,10 @@ _KIND = "audit_head"
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A head that the chain does not agree with. `reason`: "changed", "missing", "signature" or "gone" (the whole chain
-    is: then there must be a certificate of destruction)."""
+    """A head that the chain does not agree with.
+
+    `reason`: "changed", "missing"; "unsigned" or "signature" (not one of ours, so it was not compared); "gone" (the
+    whole chain is, and no certificate of destruction is known)."""
 
     organization_id: str
     sequence: int
@@ -59,14 +61,17 @@ def _signed(content: dict[str, Any]) -> dict[str, Any]:
         return {"certificate": content, "signature": None}
 
 
-def compare(lines: Iterable[str], trusted_key: str) -> Iterator[Disagreement | None]:
+def compare(lines: Iterable[str], trusted_key: str, only: UUID | None = None) -> Iterator[Disagreement | None]:
     """For each head in `lines` (as logged, whatever stands before it on its line) None where the chain has that very
-    row, else what is wrong. `trusted_key`: the public key, base64; "" accepts unsigned heads only."""
-    known = set(audit.organization_ids())
+    row, or has ended with its organization, else what is wrong. `trusted_key`: the public key, base64; "" accepts
+    unsigned heads only. `only`: the others' heads are left out."""
+    known = {str(each) for each in audit.organization_ids()}
+    destroyed = {content["organization_id"] for _, content in certificate.kept(trusted_key)}
     for line in lines:
         document = _document(line)
-        if document is not None:
-            yield _compared(document, trusted_key, known)
+        if document is not None and (only is None or document["certificate"].get("organization_id") == str(only)):
+            found = _compared(document, trusted_key, known)
+            yield None if found and found.reason == "gone" and found.organization_id in destroyed else found
 
 
 def _document(line: str) -> dict[str, Any] | None:
@@ -78,26 +83,27 @@ def _document(line: str) -> dict[str, Any] | None:
     return found if is_head else None
 
 
-def _compared(document: dict[str, Any], trusted_key: str, known: set[UUID]) -> Disagreement | None:
+def _compared(document: dict[str, Any], trusted_key: str, known: set[str]) -> Disagreement | None:
     content = document["certificate"]
-    where = str(content.get("organization_id")), int(content.get("sequence", 0)), str(content.get("at"))
-    if not _is_as_signed(document, trusted_key):
-        return Disagreement(*where, "signature")
-    organization_id = UUID(where[0])
-    if organization_id not in known:
+    number = content.get("sequence")
+    where = str(content.get("organization_id")), number if isinstance(number, int) else 0, str(content.get("at"))
+    fault = _fault_of_signature(document, trusted_key)
+    if fault:
+        return Disagreement(*where, fault)
+    if where[0] not in known:
         return Disagreement(*where, "gone")
-    row = AuditEntry.objects.filter(organization_id=organization_id, sequence=where[1]).first()
+    row = AuditEntry.objects.filter(organization_id=where[0], sequence=where[1]).first()
     if row is None:
         return Disagreement(*where, "missing")
     return None if bytes(row.digest).hex() == content.get("digest") else Disagreement(*where, "changed")
 
 
-def _is_as_signed(document: dict[str, Any], trusted_key: str) -> bool:
+def _fault_of_signature(document: dict[str, Any], trusted_key: str) -> str:
     """Who has a key takes no unsigned head: anybody could have written it."""
     if document.get("signature") is None:
-        return not trusted_key
+        return "unsigned" if trusted_key else ""
     try:
         certificate.verify(document, trusted_key)
     except certificate.CertificateInvalid:
-        return False
-    return True
+        return "signature"
+    return ""

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,23 @@ def read(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CertificateInvalid(f"The file cannot be read ({type(error).__name__}).") from None
+
+
+def folder() -> Path:
+    """Where each certificate is kept."""
+    return Path(settings.LOCAL_DIR) / "certificates"
+
+
+def kept(trusted_key: str, elsewhere: Iterable[Path] = ()) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """(path, content) of each certificate of destruction in `folder()`, and in the files `elsewhere`; what is there
+    and none of ours is passed over."""
+    for path in (*elsewhere, *sorted(folder().glob("*.json"))):
+        try:
+            content = verify(read(path), trusted_key)
+        except CertificateInvalid:
+            continue
+        if "finished_at" in content:  # no head of an audit chain, which the same key signs
+            yield path, content
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:

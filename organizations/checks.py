@@ -1,5 +1,8 @@
 """Refuse to start on settings that would not keep our promises. Run by `manage.py check` and at process start."""
 
+import base64
+import binascii
+from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +25,25 @@ def _fault_of_key(value: str) -> str:
     return ""
 
 
+def _keys_in(name: str) -> set[bytes]:
+    """The bytes of each key in a setting, however it is written; VAULT_KEK is a list whose keys may have names
+    (docs/vault.md 3), and what stands behind `transit:` is an address."""
+    text = getattr(settings, name, "")
+    if name != "VAULT_KEK":
+        return {_bytes_of(text)} if text else set()
+    parts = [part.strip() for part in text.split(",")]
+    return {_bytes_of(part.rpartition(":")[2]) for part in parts if part and not part.startswith("transit:")}
+
+
+def _bytes_of(text: str) -> bytes:
+    """Two spellings of one base64 value are the same; what is none counts as it stands."""
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode()
+
+
 @register()
 def keys_are_real(**_: Any) -> list[CheckMessage]:
     """SECRET_KEY and AUDIT_KEY are long and random, and no key serves two purposes (docs/vault.md 3)."""
@@ -31,8 +53,7 @@ def keys_are_real(**_: Any) -> list[CheckMessage]:
         if fault:
             hint = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             found.append(Error(f"{name} {fault}.", hint=hint, id=f"organizations.E00{number}"))
-    values = [value for name in _KEYS if (value := getattr(settings, name, ""))]
-    if len(set(values)) != len(values):
+    if any(one & other for one, other in combinations(map(_keys_in, _KEYS), 2)):
         message = "Two of SECRET_KEY, AUDIT_KEY, VAULT_KEK and SIGNING_KEY are the same. Give each its own value."
         found.append(Error(message, id="organizations.E003"))
     return found

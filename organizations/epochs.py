@@ -63,8 +63,9 @@ def _committed(kind: str, key: str, version: int) -> None:
 
 
 def forget(keys: Iterable[str]) -> int:
-    """Delete counters nobody will bump again, all of them older than BLIND_AFTER: who has not heard by then is blind,
-    and drops everything anyway. Returns how many."""
+    """Delete counters nobody will bump again; returns how many. Of their last change only those are sure to hear who
+    have polled since, so let BLIND_AFTER pass after one that matters: who has not heard by then is blind, and drops
+    everything anyway."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM organizations_epoch WHERE key = ANY(%s)", [list(keys)])
         return int(cursor.rowcount)

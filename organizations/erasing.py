@@ -44,8 +44,9 @@ def inventory(organization_id: UUID) -> dict[str, dict[str, int]]:
 def find(text: str) -> UUID:
     """The id of the organization that an operator named, by our id or its Salesforce org id (15 or 18 characters).
 
+    One whose destruction has begun goes first: since then another may have been founded by the same Salesforce id.
     Raises NoSuchOrganization."""
-    for model, key in ((Organization, "id"), (Destruction, "organization_id")):
+    for model, key in ((Destruction, "organization_id"), (Organization, "id")):
         found = model.objects.filter(**named.lookup(text, key)).values_list(key, flat=True).first()
         if found is not None:
             return UUID(str(found))
@@ -91,8 +92,12 @@ def begin(organization_id: UUID) -> None:
         )
 
 
+def has_begun(organization_id: UUID) -> bool:
+    return Destruction.objects.filter(pk=organization_id).exists()
+
+
 def _require_begun(organization_id: UUID) -> None:
-    if not Destruction.objects.filter(pk=organization_id).exists():
+    if not has_begun(organization_id):
         raise NoSuchOrganization("There is no organization with this id.")
 
 

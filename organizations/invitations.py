@@ -50,7 +50,10 @@ def _judge(actor: Member | str, role: Role) -> None:
 def invite(
     actor: Member | str, username: str, role: Role = Role.USER, organization: Organization | None = None
 ) -> Invitation:
-    """Invite, or renew an invitation. Raises NotAllowed, and ValueError for what is no username."""
+    """Invite, or renew an invitation. `organization` None: to found one; the installation's audit chain has it by the
+    invitation's id alone, since that chain outlives whoever founds it (C37).
+
+    Raises NotAllowed, and ValueError for what is no username."""
     _judge(actor, role)
     with transaction.atomic():
         invitation, _ = Invitation.objects.update_or_create(
@@ -64,8 +67,8 @@ def invite(
                 "accepted_at": None,
             },
         )
-        if organization:
-            audit.record(organization.pk, actor, "invitation.made", invitation.pk, role=str(role))
+        owner = organization.pk if organization else audit.INSTALLATION
+        audit.record(owner, actor, "invitation.made", invitation.pk, role=str(role))
     return invitation
 
 

@@ -197,7 +197,8 @@ class PolicyValue(models.Model):
 class AuditEntry(models.Model):
     """One link of an organization's hash chain: h_n = HMAC(AUDIT_KEY, h_(n-1) | row). Never holds a secret or content.
 
-    `organization_id` is no foreign key, so that the chain outlives the organization's destruction."""
+    `organization_id` is no foreign key: the chain of the installation has no organization, and that of a destroyed one
+    goes by itself, under its lock (erasing_rows.py)."""
 
     id = models.BigAutoField(primary_key=True)
     organization_id = models.UUIDField(db_index=True)

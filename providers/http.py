@@ -118,6 +118,7 @@ def ask(http: Session, method: str, url: str, *, is_write: bool = True, **kwargs
 
 
 def _transient(error: Exception, is_write: bool) -> Transient:
+    """TLS, connect and proxy failures come here only where nothing was sent: see _Adapter.send."""
     if isinstance(error, requests.exceptions.SSLError):
         return Transient("The provider's TLS certificate could not be verified; nothing was sent.", retry_after=60.0)
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)) or _never_connected(error):
@@ -185,13 +186,20 @@ class _Adapter(HTTPAdapter):
         cert: Any = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        limits = self._settings
         self._check_host(request)
-        with pinning.deadline(limits.total_seconds, limits.read_seconds):
-            response = super().send(
-                request, True, (limits.connect_seconds, limits.read_seconds), verify, None, dict(proxies or {})
-            )
-            _read(response, limits.largest_answer)
+        with pinning.deadline(self._settings.total_seconds, self._settings.read_seconds):
+            try:
+                return self._exchange(request, verify, dict(proxies or {}))
+            except requests.ConnectionError:  # also "TLS" and "proxy", whose failures say that nobody was reached
+                if not pinning.has_sent():
+                    raise
+        raise requests.ConnectionError("broke off after the request")
+
+    def _exchange(self, request: requests.PreparedRequest, verify: Any, proxies: dict[str, str]) -> requests.Response:
+        limits = self._settings
+        timeout = (limits.connect_seconds, limits.read_seconds)
+        response = super().send(request, True, timeout, verify, None, proxies)
+        _read(response, limits.largest_answer)
         return response
 
     def _check_host(self, request: requests.PreparedRequest) -> None:

@@ -11,18 +11,21 @@ from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from requests import Response
 
-from providers.base import Account, AuthorizeRequest, Secret, TokenSet
+from providers import verdicts
+from providers.base import AuthorizeRequest, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError, RateLimited, Transient
 from providers.http import Bearer, SecretForm, Session, ask
 from providers.kept import Kept
-from providers.token_answers import error_in, has_usable_tokens, json_object, refresh_token_alone, retry_after, text_of
+from providers.token_answers import has_usable_tokens, json_object, refresh_token_alone, retry_after, text_of
 
 METADATA_SECONDS = 3600.0
+_JSON = {"Accept": "application/json"}
 _WHOSE = ("refresh_token", "id", "id_token")  # `id`: Salesforce's identity URL
 MOST_LOGIN_URLS = 256  # anybody may type one, before signing in
 
@@ -58,110 +61,6 @@ class RawAnswer:
     retry_after: float | None = None
 
 
-class OAuth(Protocol):
-    """How one provider speaks OAuth 2.0. Holds no token; every method that calls makes one request through `http`.
-
-    `sends_unknown_again`: whether a refresh whose outcome nobody knows may be repeated at once. `revokes`: whether one
-    grant can be ended by a call. `revokes_all`: whether that ends every grant of the person to our client along with it
-    (Google: who revokes a token that has been replaced ends its successor too). `ending_advice`: where the person
-    withdraws consent himself, "" where revoke() is enough."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def sends_unknown_again(self) -> bool: ...
-    @property
-    def revokes(self) -> bool: ...
-    @property
-    def revokes_all(self) -> bool: ...
-    @property
-    def ending_advice(self) -> str: ...
-
-    def server(self, login_url: str, http: Session) -> Server:
-        """The endpoints below a checked login URL. Raises HostNotAllowed, Transient."""
-        ...
-
-    def known(self, login_url: str, http: Session) -> Server | None:
-        """What `server` would answer at once; None where it would have to ask. Raises HostNotAllowed."""
-        ...
-
-    def metadata_url(self, login_url: str) -> str:
-        """Where a checked login URL describes itself, for anybody, without a token (OpenID Connect Discovery 4)."""
-        ...
-
-    def scopes_for(self, features: Collection[str]) -> tuple[str, ...]:
-        """What to ask for: the scopes of every connection and those of "email" and "calendar". Never Drive (C64)."""
-        ...
-
-    def purpose_of(self, scope: str) -> str:
-        """Why we ask for a scope, in plain words (C10)."""
-        ...
-
-    def missing(self, wanted: Collection[str], granted: Collection[str]) -> tuple[str, ...]:
-        """Those of `wanted` that were not granted, compared as this provider spells them in its answers."""
-        ...
-
-    def authorize(
-        self,
-        server: Server,
-        client: Client,
-        redirect_uri: str,
-        *,
-        scopes: Sequence[str],
-        prompt: str = "",
-        login_hint: str = "",
-    ) -> AuthorizeRequest:
-        """Where to send the browser, with fresh `state` and PKCE verifier (256 bits each)."""
-        ...
-
-    def exchange(
-        self, server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
-    ) -> TokenSet:
-        """The authorization code for tokens. Raises NeedsReconnect (code refused), PermissionMissing, RateLimited,
-        Rejected (tokens that are not for us or not for this sign-in), Transient."""
-        ...
-
-    def refresh(self, server: Server, client: Client, refresh_token: Secret, http: Session) -> RawAnswer:
-        """Ask for a new access token, once. Raises Transient only; what the answer means says `parse`."""
-        ...
-
-    def parse(self, raw: RawAnswer, origins: Collection[str], *, partly: bool = False) -> TokenSet:
-        """What a token endpoint answered. Whose it is and what it leaves out (V10, V11) is for the vault to weigh.
-        `partly`: read, too, where nothing but the refresh token is of use, since it may have replaced another.
-
-        Raises NeedsReconnect (a definite verdict), PermissionMissing (our client is refused), HostNotAllowed (V12),
-        RateLimited, Transient (everything else: 5xx, HTML, no access token)."""
-        ...
-
-    def remnant(self, raw: RawAnswer) -> TokenSet:
-        """What is needed to end the tokens of an answer that is never used: the refresh token and whose it is, as far
-        as it says so, whatever host it names."""
-        ...
-
-    def app_of(self, client_id: str) -> str:
-        """What a person's consent is given to: the same for clients that share it."""
-        ...
-
-    def same_person(self, one: str, other: str, origins: Collection[str]) -> bool:
-        """Whether two `TokenSet.identity` name the same person; "" and nonsense name nobody."""
-        ...
-
-    def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """Returns when the provider has said that the token is gone, or was gone already. Raises Transient for anything
-        else. Only where `revokes`."""
-        ...
-
-    def works(self, token: Secret, api_url: str, http: Session) -> bool:
-        """Whether an access token is accepted just now; False only if it is refused (401). Raises Transient."""
-        ...
-
-    def account(self, tokens: TokenSet, http: Session) -> Account:
-        """Who has just consented. Raises Rejected where the answer does not say. Salesforce: see identity.identify."""
-        ...
-
-
 _metadata: Kept[tuple[str, str, frozenset[str]], Server] = Kept(most=MOST_LOGIN_URLS, seconds=METADATA_SECONDS)
 os.register_at_fork(after_in_child=_metadata.clear)
 
@@ -175,7 +74,6 @@ class StandardOAuth(ABC):
     revokes = True
     revokes_all = False
     ending_advice = ""
-    _refusals: frozenset[int] = frozenset({401})  # the statuses by which its API refuses a token
     _gone: frozenset[str] = frozenset({"invalid_token"})  # the errors by which it says that there is nothing to revoke
 
     def app_of(self, client_id: str) -> str:
@@ -191,6 +89,14 @@ class StandardOAuth(ABC):
     @abstractmethod
     def _discover(self, login_url: str, http: Session) -> Server:
         """Ask a checked login URL for its endpoints. Raises HostNotAllowed, Transient."""
+
+    @abstractmethod
+    def _proof_url(self, api_url: str, origins: Collection[str]) -> str:
+        """What any token of ours opens, and says whose it is. Raises HostNotAllowed."""
+
+    @abstractmethod
+    def _names(self, claims: Mapping[str, Any], subject: str) -> bool:
+        """Whether an answer from there names a person: `subject`, unless that is ""."""
 
     @abstractmethod
     def _token_set(self, fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
@@ -254,16 +160,19 @@ class StandardOAuth(ABC):
         return self._token_set({name: fields[name] for name in _WHOSE if name in fields and name not in unusable}, ())
 
     def revoke(self, server: Server, token: Secret, http: Session) -> None:
-        """RFC 7009, 2.2: 200 says that it is gone, also where it was gone before; some say that by a 400 (`_gone`).
-        Whatever else comes, a gateway's 401 or 404 too, is no answer: the token must be taken to live on (2.2.1)."""
-        headers = {"Accept": "application/json"}
-        response = ask(http, "POST", server.revocation_endpoint, auth=SecretForm({"token": token}), headers=headers)
-        if response.status_code in (200, 204) or (
-            response.status_code == 400 and error_in(response.text) in self._gone
-        ):
-            return
-        text, wait = f"{self.label} has not confirmed the end of the connection.", response.headers.get("Retry-After")
-        raise Transient(text, provider=self.name, retry_after=retry_after(wait) or 5.0)
+        form = SecretForm({"token": token})
+        response = ask(http, "POST", server.revocation_endpoint, auth=form, headers=_JSON)
+        if not verdicts.is_gone(response, self._gone):
+            raise self._passing(f"{self.label} has not confirmed the end of the connection.", response)
+
+    def works(self, token: Secret, api_url: str, http: Session, subject: str = "") -> bool:
+        url = self._proof_url(api_url, http.settings.origins)
+        response = ask(http, "GET", url, is_write=False, auth=Bearer(token), headers=_JSON)
+        if self._names(verdicts.claims_in(response), subject):
+            return True
+        if self._is_refused(response):
+            return False
+        raise self._passing(f"{self.label} does not answer properly.", response)
 
     def _key(self, login_url: str, http: Session) -> tuple[str, str, frozenset[str]]:
         origins = http.settings.origins
@@ -293,13 +202,13 @@ class StandardOAuth(ABC):
         verdict = self._verdict_on(error, said) if 400 <= raw.status < 500 else None
         return verdict or self._no_usable_answer(raw.retry_after)
 
-    def _is_accepted(self, url: str, token: Secret, http: Session) -> bool:
-        """A GET that the token opens. Anything but a yes or a definite no is trouble, not a verdict."""
-        response = ask(http, "GET", url, is_write=False, auth=Bearer(token))
-        if response.status_code == 200 or response.status_code in self._refusals:
-            return response.status_code == 200
+    def _is_refused(self, response: Response) -> bool:
+        """Whether what `_proof_url` answers is the provider's no to the token."""
+        return verdicts.is_refused(response)
+
+    def _passing(self, text: str, response: Response) -> Transient:
         wait = retry_after(response.headers.get("Retry-After"))
-        raise Transient(f"{self.label} does not answer properly.", provider=self.name, retry_after=wait or 5.0)
+        return Transient(text, provider=self.name, retry_after=wait or 5.0)
 
     def _no_usable_answer(self, retry_after: float | None = None) -> Transient:
         text = f"{self.label}'s token endpoint gave no usable answer."
@@ -344,6 +253,6 @@ def _post(endpoint: str, client: Client, fields: Mapping[str, str | Secret], htt
     form: dict[str, str | Secret] = {**fields, "client_id": client.client_id}
     if client.client_secret:
         form["client_secret"] = client.client_secret
-    response = ask(http, "POST", endpoint, auth=SecretForm(form), headers={"Accept": "application/json"})
+    response = ask(http, "POST", endpoint, auth=SecretForm(form), headers=_JSON)
     body = Secret(response.content.decode("utf-8", "replace"))
     return RawAnswer(response.status_code, body, retry_after(response.headers.get("Retry-After")))

@@ -33,7 +33,7 @@ _local = threading.local()
 @contextlib.contextmanager
 def deadline(seconds: float, idle: float) -> Iterator[None]:
     """All socket operations of this thread end within `seconds` in sum, each single wait within `idle`."""
-    _local.until, _local.idle = time.monotonic() + seconds, idle
+    _local.until, _local.idle, _local.has_sent = time.monotonic() + seconds, idle, False
     try:
         yield
     finally:
@@ -51,8 +51,15 @@ def remaining() -> float | None:
     return min(left, float(_local.idle))
 
 
+def has_sent() -> bool:
+    """Whether this thread, since its deadline began, has begun to send anything over TLS after the handshake."""
+    return bool(getattr(_local, "has_sent", False))
+
+
 class DeadlineSocket(ssl.SSLSocket):
-    """A TLS socket that asks for its time-out before each operation: one byte a second does not keep it alive."""
+    """A TLS socket that asks for its time-out before each operation: one byte a second does not keep it alive.
+
+    `send` carries requests only: the handshake does not pass it, nor does what is said to a proxy."""
 
     def _arm(self) -> None:
         left = remaining()
@@ -69,6 +76,7 @@ class DeadlineSocket(ssl.SSLSocket):
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         self._arm()
+        _local.has_sent = True
         return super().send(*args, **kwargs)
 
 

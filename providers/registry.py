@@ -8,7 +8,7 @@ from providers.google import hosts as google_hosts
 from providers.google import oauth as google_oauth
 from providers.microsoft import hosts as microsoft_hosts
 from providers.microsoft import oauth as microsoft_oauth
-from providers.oauth import OAuth
+from providers.protocol import OAuth
 from providers.salesforce import hosts as salesforce_hosts
 from providers.salesforce import oauth as salesforce_oauth
 from providers.salesforce import transport

@@ -25,6 +25,11 @@ def json_object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def is_empty_object(text: str) -> bool:
+    """Whether there is nothing in `text` but a JSON object without members."""
+    return re.fullmatch(r"\s*\{\s*\}\s*", text) is not None
+
+
 def has_usable_tokens(fields: Mapping[str, Any]) -> bool:
     """An access token, and no refresh token that could never be sent back."""
     access, refresh = fields.get("access_token"), fields.get("refresh_token")

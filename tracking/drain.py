@@ -83,10 +83,10 @@ def _opening(name: bytes) -> Opening | None:
 def _store(hits: list[Hit], broken: int) -> Drained:
     latest = timezone.now() + AHEAD
     placed = [hit for hit in hits if _at(hit) < latest]
-    copies = _copies({UUID(bytes=hit.copy) for hit in placed})
+    copies = _copies({UUID(bytes=hit.copy_id) for hit in placed})
     known = [hit for hit in placed if _is_of(hit, copies)]
     around = Surroundings(copies)
-    rows = [_row(hit, copies[UUID(bytes=hit.copy)], around) for hit in known]
+    rows = [_row(hit, copies[UUID(bytes=hit.copy_id)], around) for hit in known]
     partitions.make({partitions.month_of(row.at) for row in rows})
     with transaction.atomic():
         _lock({row.copy_id for row in rows})
@@ -109,7 +109,7 @@ def _copies(ids: set[UUID]) -> dict[UUID, Copy]:
 def _is_of(hit: Hit, copies: dict[UUID, Copy]) -> bool:
     """Its message is still here, of the organization in the token, and that still wants to know: the hot process may
     have heard of it a moment too late."""
-    copy = copies.get(UUID(bytes=hit.copy))
+    copy = copies.get(UUID(bytes=hit.copy_id))
     if copy is None or copy.message.organization_id != UUID(bytes=hit.organization):
         return False
     toggle = OPENS if hit.kind == Kind.OPEN else CLICKS

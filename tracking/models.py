@@ -90,26 +90,24 @@ class WithdrawnTarget(models.Model):
         return bytes(self.mark).hex()
 
 
+def _owner(message: TrackedMessage) -> UUID:
+    return message.organization_id
+
+
+_CONTENT = Entrusted(TrackedMessage, "sealed", _owner)
+
+
 class Content:
     """What is sealed of a message: its recipients, and where its links lead."""
-
-    _column: ClassVar[Entrusted[TrackedMessage]]
 
     def __init__(self, recipients: list[str], links: list[str]) -> None:
         self.recipients, self.links = recipients, links
 
     def put(self, message: TrackedMessage) -> None:
         """Raises as Entrusted.put."""
-        self._column.put(message, orjson.dumps([self.recipients, self.links]))
+        _CONTENT.put(message, orjson.dumps([self.recipients, self.links]))
 
     @classmethod
     def of(cls, message: TrackedMessage) -> "Content":
         """Raises as Entrusted.get."""
-        return cls(*orjson.loads(cls._column.get(message)))
-
-
-def _owner(message: TrackedMessage) -> UUID:
-    return message.organization_id
-
-
-Content._column = Entrusted(TrackedMessage, "sealed", _owner)  # noqa: SLF001  declared once, beside its model
+        return cls(*orjson.loads(_CONTENT.get(message)))

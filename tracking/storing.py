@@ -7,14 +7,17 @@ from uuid import UUID
 
 from django.db import connection
 
-_COLUMNS = "id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place"
 _TYPES = ("uuid", "timestamptz", "uuid", "uuid", "uuid", "int2", "int2", "varchar", "varchar", "varchar", "varchar")
 _TABLE = "CREATE TEMPORARY TABLE arriving (LIKE tracking_event) ON COMMIT DROP"
-_COPY = f"COPY arriving ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
-_INSERT = f"""
-INSERT INTO tracking_event ({_COLUMNS}) SELECT {_COLUMNS} FROM arriving
+_COPY = """
+COPY arriving (id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place)
+FROM STDIN (FORMAT BINARY)
+"""
+_INSERT = """
+INSERT INTO tracking_event (id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place)
+SELECT id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place FROM arriving
 ON CONFLICT (at, id) DO NOTHING RETURNING id
-"""  # noqa: S608  # nosec B608: our own names
+"""
 #: Counters follow what was really inserted, in the same commit.
 _COUNT = """
 UPDATE tracking_copy AS c SET

@@ -3,21 +3,21 @@
 What becomes of one is decided in settling.py. Never logs an answer."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connections, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from organizations import audit, epochs
+from organizations.ramcache import RamCache
 from providers.base import Secret, TokenSet
 from providers.errors import HostNotAllowed, Transient
-from vault import cipher, dialects, frames, grants, incidents, keys, sealing, spool, states, underway
+from vault import cipher, clock, dialects, frames, grants, incidents, keys, patience, sealing, spool, states
 from vault.cipher import Place, SealingKey
-from vault.errors import KeyGone, TokenTampered
+from vault.errors import KeyGone, OwnTrouble, TokenTampered
 from vault.grants import Grant
 from vault.models import Attempt, Connection
 
@@ -33,6 +33,8 @@ PATIENCE = 30.0
 #: How long one may wait on a disk: until then its key stays (rotation.py), and afterwards it is deleted unread.
 SPOOLED = timedelta(days=7)
 _LONGEST_SCOPE = 120
+#: Answers on disk of which the database has just known nothing: asked about once a minute, not at each access.
+_unknown: RamCache[UUID, bool] = RamCache(maxsize=10_000, ttl=60.0)
 
 
 def _place(connection: Connection, attempt: Attempt) -> Place:
@@ -59,21 +61,16 @@ def sealer(connection: Connection, attempt: Attempt, key: SealingKey | None = No
 
 
 def keep(attempt_id: UUID, blob: bytes) -> None:
-    """Commit a sealed answer: at once, or within 30 s, or to the spool (V5), at once where this process is to end.
+    """Commit a sealed answer: within 30 s, however long the database would take, or to the spool (V5); within two
+    where this process is to end. What the database takes afterwards all the same is that very answer.
 
     Raises Transient after spooling."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            _commit(attempt_id, blob)
-        except Error:  # away, full, or read-only
-            connections["default"].close()
-        else:
-            return
-        if time.monotonic() > until or underway.renewals.is_closing:
-            break
-        time.sleep(0.25)
-    spool.write(attempt_id, blob)
+    if patience.is_written(lambda: _commit(attempt_id, blob), PATIENCE):
+        return
+    try:
+        spool.write(attempt_id, blob)
+    except OSError as error:
+        log.error("the answer of attempt %s could not be kept on disk either: %s", attempt_id, type(error).__name__)
     raise Transient("Our database does not answer.", retry_after=10.0)
 
 
@@ -85,16 +82,29 @@ def _commit(attempt_id: UUID, blob: bytes) -> None:
 
 
 def import_spool() -> int:
-    """Take over what an outage left on disk; returns how many answers. One that is too old may have lost its key."""
-    count = 0
-    for attempt_id, blob in spool.waiting():
-        if Attempt.objects.filter(pk=attempt_id, started_at__lt=Now() - SPOOLED).exists():
-            log.error("the answer of attempt %s has waited on a disk for too long: deleted", attempt_id)
-        else:
-            _commit(attempt_id, blob)
-            count += 1
-        spool.remove(attempt_id)
-    return count
+    """Take over what an outage left on disk; returns how many answers. One that is too old may have lost its key.
+
+    One of which this database knows nothing (it is another one, or an older backup) stays as long: who sets that right
+    finds it again."""
+    return sum(_take_over(*each) for each in spool.waiting() if not _unknown.get(each[0]))
+
+
+def _take_over(attempt_id: UUID, blob: bytes) -> bool:
+    began = Attempt.objects.filter(pk=attempt_id).values_list("started_at", flat=True).first()
+    since = began or spool.written_at(attempt_id)
+    if since is None:
+        return False  # taken over by another process of this host
+    is_too_old = since < clock.now() - SPOOLED
+    if began is None and not is_too_old:
+        _unknown.get_or_load(attempt_id, lambda: True)
+        spool.tell(f"the answer of attempt {attempt_id} waits on a disk, and this database knows no such attempt")
+        return False
+    if is_too_old:
+        log.error("the answer of attempt %s has waited on a disk for too long: deleted", attempt_id)
+    else:
+        _commit(attempt_id, blob)
+    spool.remove(attempt_id)
+    return not is_too_old
 
 
 def close(attempt: Attempt, outcome: str) -> None:
@@ -125,6 +135,8 @@ def understand(attempt: Attempt) -> TokenSet | None:
     except HostNotAllowed:  # V12
         reason = f"{dialects.label(provider)} named a host that is not allowed. An administrator has been told."
         _give_up(attempt, QUARANTINED, reason, incidents.QUARANTINED, "host_not_allowed")
+    except OwnTrouble:  # it stays for the next look
+        raise
     except Transient as error:
         _note_nonsense(attempt, error)
         raise

@@ -24,7 +24,7 @@ from providers.errors import (
     RateLimited,
     Transient,
 )
-from vault import admission, causes, dialects, pending, refused, registrations, revocation, salesforce
+from vault import admission, causes, clock, dialects, pending, refused, registrations, revocation, salesforce
 from vault.errors import NotAllowedHere, VaultError
 from vault.grants import Grant
 from vault.pending import Expected
@@ -111,7 +111,7 @@ def expect(session: SessionBase, callback: Callback) -> tuple[Expected, Secret]:
 
 def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Member | None) -> Completed:
     """Exchange the code, learn who this is, store the grant. Raises NotAllowedHere with a sentence for the person."""
-    server = _server(expected)
+    server, since = _server(expected), clock.now()
     try:
         client = registrations.client_of(expected.login_url, expected.client_id, salesforce.PROVIDER)
         if client is None:
@@ -121,7 +121,7 @@ def complete(expected: Expected, verifier: Secret, code: Secret, signed_in: Memb
         )
     except ProviderError as error:
         raise _refused(error) from None
-    return _accept(salesforce.grant_from(tokens, server, expected.client_id), expected, signed_in)
+    return _accept(salesforce.grant_from(tokens, server, expected.client_id, since), expected, signed_in)
 
 
 def _server(expected: Expected) -> oauth.Server:

@@ -2,6 +2,7 @@
 
 What only one provider has (records, identity) is not here: see salesforce.py."""
 
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.conf import settings
@@ -9,9 +10,9 @@ from django.conf import settings
 from providers import http, oauth
 from providers.base import Account, Secret, TokenSet
 from providers.errors import PermissionMissing, ProviderError
-from providers.oauth import OAuth
+from providers.protocol import OAuth
 from providers.registry import ADAPTERS
-from vault import clock, outbound, registrations
+from vault import outbound, registrations
 from vault.grants import Grant
 from vault.models import ENDED, SALESFORCE, Connection, State
 
@@ -53,7 +54,7 @@ def origins(provider: str) -> tuple[str, ...]:
 
 def client_of(grant: Grant, provider: str) -> oauth.Client | None:
     """The client that a grant was given to, its secret opened; None where it is no longer configured. Raises
-    TokenTampered, KeyGone; KekUnusable and Transient as the key's provider does."""
+    AppUnusable; KekUnusable and Transient as the key's provider does."""
     return registrations.client_of(grant.login_url, grant.client_id, provider)
 
 
@@ -119,10 +120,11 @@ def account(provider: str, tokens: TokenSet) -> Account:
     return of(provider).account(tokens, session_for(provider))
 
 
-def works(grant: Grant, provider: str) -> bool:
-    """Whether the access token of a grant is accepted just now; costs no API call. Raises Transient."""
+def works(grant: Grant, provider: str, subject: str = "") -> bool:
+    """Whether the access token of a grant is accepted just now, as `subject`'s unless that is ""; costs no API call.
+    Raises Transient."""
     outbound.give_back_database()
-    return of(provider).works(grant.access_token, grant.api_url, session_for(provider))
+    return of(provider).works(grant.access_token, grant.api_url, session_for(provider), subject)
 
 
 def server_at(provider: str, login_url: str) -> oauth.Server:
@@ -140,16 +142,20 @@ def server_at(provider: str, login_url: str) -> oauth.Server:
 def exchange(
     provider: str, server: oauth.Server, client: oauth.Client, *, code: Secret, verifier: Secret, redirect_uri: str
 ) -> TokenSet:
-    """An authorization code for tokens. Raises from providers.errors."""
+    """An authorization code for tokens, which may be good for nothing but to be ended (providers/protocol.py). Raises
+    from providers.errors."""
     outbound.give_back_database()
     return of(provider).exchange(
         server, client, code=code, code_verifier=verifier, redirect_uri=redirect_uri, http=session_for(provider)
     )
 
 
-def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, page_url: str = "") -> Grant:
-    """A fresh token answer with the hosts that it is for, ready to be sealed. `page_url`: origin of the provider's
-    own pages, for links; "" where nobody needs one."""
+def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, since: datetime, page_url: str = "") -> Grant:
+    """A fresh token answer with the hosts that it is for, ready to be sealed. Asks nobody: with the tokens in hand, a
+    database that is away must not be the end of them.
+
+    `since`: the database's time before they were asked for. `page_url`: origin of the provider's own pages, for links;
+    "" where nobody needs one."""
     return Grant(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
@@ -162,9 +168,13 @@ def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, page_url:
         page_url=page_url,
         identity=tokens.identity,
         scopes=tokens.scopes,
-        expires_at=clock.after(tokens.lifetime),
-        ends_at=clock.after(tokens.refresh_lifetime),
+        expires_at=_end(since, tokens.lifetime),
+        ends_at=_end(since, tokens.refresh_lifetime),
     )
+
+
+def _end(since: datetime, seconds: float | None) -> datetime | None:
+    return None if seconds is None else since + timedelta(seconds=seconds)
 
 
 def _server_of(grant: Grant) -> oauth.Server:

@@ -4,6 +4,7 @@ Registered in ready(). Calls providers, and stores nothing; clocks, proofs and i
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -89,9 +90,24 @@ def apps() -> Iterator[Finding]:
         yield from _mailbox_app(provider)
 
 
+@doctor_checks.register("vault.stored_apps")
+def stored_apps() -> Iterator[Finding]:
+    with suppress(KekUnusable, ProviderError):  # then `key` says why nothing opens
+        yield from map(_unusable_app, registrations.unusable())
+
+
+def _unusable_app(row: ClientRegistration) -> Finding:
+    """Nobody connects or renews with it until then; the connections stay as they are."""
+    command = "salesforce_app" if row.provider == salesforce.PROVIDER else "mail_app"
+    whose = f" of organization {row.organization_id}" if row.organization_id else ""
+    message = f"{dialects.label(row.provider)}: the app stored for {row.login_url}{whose} does not open."
+    advice = f"It was changed, put back, or its key is gone. Store it anew: `manage.py {command} --client-id ...`."
+    return Finding(Level.ERROR, message, advice)
+
+
 def _salesforce_app() -> Iterator[Finding]:
     of_customers = ClientRegistration.objects.filter(provider=salesforce.PROVIDER)
-    if registrations.client_at("") is None and not of_customers.exists():
+    if not registrations.is_there("") and not of_customers.exists():
         advice = "Set SALESFORCE_CLIENT_ID, or store a customer's own app with `manage.py salesforce_app`."
         yield Finding(Level.ERROR, "No Salesforce app is configured, so nobody can sign in.", advice)
         return

@@ -1,5 +1,7 @@
 """Failures that the vault itself raises. Messages are plain sentences without a secret, an address or a key."""
 
+from providers.errors import Transient
+
 
 class VaultError(Exception):
     """Base of the vault's own failures; `str(error)` is safe to log."""
@@ -31,6 +33,19 @@ class KeyGone(VaultError):
     `provider`: as TokenTampered."""
 
     provider = ""
+
+
+class AppUnusable(VaultError):
+    """What is stored of our app at a provider, its client id and secret, does not open: changed, put back, or its key
+    is gone. The operator stores it anew (doctor). No grant is at fault, and none changes its state."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"What is stored of our app at {label} does not open; the operator has to store it anew.")
+
+
+class OwnTrouble(Transient):
+    """Passing trouble of ours: a key service, the audit log, a renewal or this process' end is in the way. It says
+    nothing about a provider or a grant, so no connection changes its state for it."""
 
 
 class NotAllowedHere(VaultError):

@@ -7,7 +7,15 @@ from uuid import UUID
 from organizations.registries import Finding, Level, connection_examiners, doctor_pages
 from providers.errors import HostNotAllowed, NeedsReconnect, ProviderError, RateLimited, Transient
 from vault import causes, consent, dialects, grants, outbound, salesforce, standing, states
-from vault.errors import ConnectRequired, KekUnusable, KeyGone, NotAllowedHere, TokenTampered, VaultError
+from vault.errors import (
+    AppUnusable,
+    ConnectRequired,
+    KekUnusable,
+    KeyGone,
+    NotAllowedHere,
+    TokenTampered,
+    VaultError,
+)
 from vault.models import Connection, Credential
 from vault.tokens import ConnectionTokens
 
@@ -18,6 +26,7 @@ _OURS: dict[type[VaultError], str] = {
     KekUnusable: "Give every process the key that was used (VAULT_KEK, docs/vault.md 3); a new one opens nothing.",
     TokenTampered: f"It was changed or put back: the audit log shows since when. {_AGAIN}",
     KeyGone: f"Was the key store restored or emptied? {_AGAIN}",
+    AppUnusable: "Store the app anew: `manage.py salesforce_app` or `mail_app`. The connection stays as it is.",
     ConnectRequired: "It has just been ended. The person connects again, if it is still wanted.",
     NotAllowedHere: "Ask again in a minute.",
     VaultError: "`manage.py doctor` looks at keys and databases, the log says more.",
@@ -86,7 +95,8 @@ def _use(row: Connection) -> None:
     tokens = ConnectionTokens(row.pk, PURPOSE)
     access = tokens.access()
     outbound.give_back_database()
-    if not dialects.of(row.provider).works(access.token, access.api_url, dialects.session_for(row.provider)):
+    session = dialects.session_for(row.provider)
+    if not dialects.of(row.provider).works(access.token, access.api_url, session, row.subject):
         tokens.access(rejected=access.token)
     if row.provider == salesforce.PROVIDER:
         salesforce.current_access(tokens, row.organization_id)

@@ -1,4 +1,4 @@
-"""Lines of `manage.py doctor` about clocks, proofs, incidents and restores. Changes nothing."""
+"""Lines of `manage.py doctor` about clocks, proofs, incidents, restores and the spool. Changes nothing."""
 
 from collections.abc import Iterator
 from datetime import UTC, timedelta
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from organizations.registries import Finding, Level, doctor_checks
 from providers import http
 from providers.errors import ProviderError
-from vault import causes, clock, dialects, incidents, proof, states, suspicion
+from vault import causes, clock, dialects, incidents, proof, spool, states, suspicion
 from vault.models import Connection, Incident, State
 
 _HOSTS = 5
@@ -92,3 +92,11 @@ def restored() -> Iterator[Finding]:
     counted = suspicion.concerned().order_by("state").values_list("state").annotate(count=Count("pk"))
     for state, count in counted:
         yield Finding(Level.WARNING, f"Grants of a restored database in state {state}: {count}.", _WHO)
+
+
+@doctor_checks.register("vault.spool")
+def kept_apart() -> Iterator[Finding]:
+    """V5: an answer that nobody can put down while the database is away is lost, and the grant may be with it."""
+    if told := spool.trouble():
+        advice = "Give the folder to the user as whom the web and worker processes run (chown -R), mode 700."
+        yield Finding(Level.ERROR, f"{told} An answer that comes while the database is away would be lost.", advice)

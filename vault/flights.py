@@ -5,8 +5,8 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from providers.errors import Transient
 from vault import outbound
+from vault.errors import OwnTrouble
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -21,7 +21,7 @@ class Flights(Generic[K, V]):
         self._running: dict[K, Future[V]] = {}
 
     def run(self, key: K, work: Callable[[], V]) -> V:
-        """Raises what `work` raises, for all who wait, and Transient when it takes too long."""
+        """Raises what `work` raises, for all who wait, and OwnTrouble when it takes too long."""
         with self._lock:
             running = self._running.get(key)
             mine: Future[V] = Future()
@@ -37,7 +37,7 @@ class Flights(Generic[K, V]):
         try:
             return running.result(self._patience)
         except TimeoutError:
-            raise Transient("Another request is still waiting for the same answer.", retry_after=2.0) from None
+            raise OwnTrouble("Another request is still waiting for the same answer.", retry_after=2.0) from None
 
     def _fly(self, key: K, mine: "Future[V]", work: Callable[[], V]) -> None:
         try:

@@ -1,6 +1,7 @@
 """Each web and worker process writes every ten seconds which keys it can unwrap with, and looks whether that is enough.
 
-One row per process (LiveProcess), by the database's clock. Opens no data key."""
+One row per process (LiveProcess), by the database's clock. Opens no data key. Each beat also takes over what an outage
+has left on this host's disk, since no other host can (V5)."""
 
 import logging
 import os
@@ -15,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from organizations import epochs
 from organizations.registries import readiness
 from providers.errors import Transient
-from vault import holders, kek, keys
+from vault import holders, kek, keys, upkeep
 from vault.errors import KekUnusable
 
 log = logging.getLogger("sidebar.vault")
@@ -98,18 +99,21 @@ class Heartbeat:
     def _run(self) -> None:
         try:
             while not self._stopped.wait(self.interval):
-                self._beat_safely()
+                if self._beat_safely():
+                    _take_over()
             self._leave()
         finally:
             self._close()
 
-    def _beat_safely(self) -> None:
+    def _beat_safely(self) -> bool:
         try:
             self.beat()
+            return True
         except Exception as error:  # noqa: BLE001  a process whose heart stops would be taken for dead
             level = logging.WARNING if isinstance(error, DatabaseError) else logging.ERROR
             log.log(level, "the heartbeat could not be written: %s", type(error).__name__)
             self._close()
+            return False
 
     def _leave(self) -> None:
         try:
@@ -125,6 +129,14 @@ class Heartbeat:
                 database.close()
             except DatabaseError as error:
                 log.warning("a broken connection would not close: %s", type(error).__name__)
+
+
+def _take_over() -> None:
+    """Asks the database nothing where no file waits, and raises nothing."""
+    try:
+        upkeep.import_spool()
+    finally:
+        connections.close_all()
 
 
 _heartbeat: Heartbeat | None = None

@@ -24,7 +24,7 @@ _MAGIC = b"SK\x01"
 class KekProvider(Protocol):
     """Wraps data keys under keys that never enter a database.
 
-    One whose keys are elsewhere (`kms.Transit`) raises providers.errors.Transient from every method while it cannot be
+    One whose keys are elsewhere (`kms.Transit`) raises OwnTrouble from every method while it cannot be
     reached, and KekUnusable for what only an operator can mend."""
 
     def current_id(self) -> str:

@@ -21,7 +21,7 @@ from providers import http
 from providers.base import Secret
 from providers.errors import HostNotAllowed, Transient
 from vault import frames
-from vault.errors import KekUnusable
+from vault.errors import KekUnusable, OwnTrouble
 
 PREFIX = "transit:"
 MAX_NAME = 48  # with "transit:" and the version it must fit DataKey.kek_id
@@ -132,7 +132,7 @@ class Transit:
                 http.session(self._settings()), method, f"{self._mount}/{path}", auth=_signed(fields, _token())
             )
         except Transient as error:
-            raise Transient(_of_key_service(str(error)), retry_after=error.retry_after) from None
+            raise OwnTrouble(_of_key_service(str(error)), retry_after=error.retry_after) from None
         except HostNotAllowed:
             raise KekUnusable("The key service's address is not allowed.") from None
         answer = _json(response.content)
@@ -156,13 +156,13 @@ class Transit:
     def _failure(self, status: int, said: str) -> Exception:
         """Passing trouble, or what only an operator can mend. `said` decides, and is not repeated."""
         if status == 503 and "sealed" in said:
-            return Transient(
+            return OwnTrouble(
                 "The key service is sealed. Unseal it; nothing new is opened until then.", retry_after=30.0
             )
         if status == 429 or status >= 500:
-            return Transient("The key service is out of order or has too much to do.", retry_after=10.0)
+            return OwnTrouble("The key service is out of order or has too much to do.", retry_after=10.0)
         if 300 <= status < 400:
-            return Transient("The key service points elsewhere. Name its active node in VAULT_KEK.", retry_after=30.0)
+            return OwnTrouble("The key service points elsewhere. Name its active node in VAULT_KEK.", retry_after=30.0)
         if status in (401, 403):
             return KekUnusable(
                 f"The key service denies us the key '{self._key}'. VAULT_KEK_TOKEN has run out, or its policy lacks "
@@ -213,8 +213,8 @@ def _token() -> Secret:
     return Secret(token)
 
 
-def _nonsense() -> Transient:
-    return Transient("The key service gave an answer that makes no sense.", retry_after=30.0)
+def _nonsense() -> OwnTrouble:
+    return OwnTrouble("The key service gave an answer that makes no sense.", retry_after=30.0)
 
 
 def _of_key_service(text: str) -> str:

@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 from organizations import audit, epochs
 from organizations.ramcache import RamCache
 from providers.base import Access, Secret
-from providers.errors import Transient
 from vault import grants, proof, purposes
+from vault.errors import OwnTrouble
 from vault.grants import Grant
 from vault.models import Connection
 
@@ -80,8 +80,13 @@ def drop_token(connection_id: UUID, token: Secret) -> None:
     _leases.drop(lambda key, lease: key[0] == connection_id and grants.same(lease.access.token, token))
 
 
+def forget(connection_id: UUID, purpose: str) -> None:
+    """Whoever asks next reads what is stored."""
+    _leases.drop(lambda key, _: key == (connection_id, purpose))
+
+
 def write(connection: Connection, grant: Grant, purpose: str, seconds_left: float = inf) -> Lease:
-    """Record the lease, then hand it out; what cannot be recorded is not handed out (V21). Raises Transient."""
+    """Record the lease, then hand it out; what cannot be recorded is not handed out (V21). Raises OwnTrouble."""
     good_until = time.monotonic() + seconds_left
     with _recording(connection), transaction.atomic():
         note_use(connection.pk, purpose)  # before the audit: everywhere a connection's row is locked first
@@ -114,7 +119,7 @@ def _recording(connection: Connection) -> Iterator[None]:
         return
     log.error("the audit log takes no entry, so no token is handed out")
     text = "Our audit log takes no entry just now, so nothing is done in your name."
-    raise Transient(text, provider=connection.provider, retry_after=10.0)
+    raise OwnTrouble(text, provider=connection.provider, retry_after=10.0)
 
 
 def take(connection_id: UUID, purpose: str, load: Callable[[], Lease]) -> Lease:

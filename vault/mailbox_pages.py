@@ -42,7 +42,7 @@ def choose(request: HttpRequest, provider: str) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, member: Member, provider: str) -> HttpResponseBase:
-    mailboxes.client_at(provider, member)
+    mailboxes.require_app(provider, member)
     row = mailboxes.current(member, provider)
     context = {
         "label": dialects.label(provider),

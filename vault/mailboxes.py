@@ -18,7 +18,19 @@ from organizations.models import Member
 from providers import oauth
 from providers.base import Account, Secret
 from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, RateLimited, Transient
-from vault import causes, consent, dialects, grants, keys, pending, registrations, revocation, states
+from vault import (
+    causes,
+    clock,
+    consent,
+    dialects,
+    grants,
+    keys,
+    pending,
+    registrations,
+    revocation,
+    states,
+    withdrawals,
+)
 from vault.errors import KeyGone, NotAllowedHere, TokenTampered
 from vault.grants import Grant
 from vault.models import ENDED, Connection
@@ -58,15 +70,29 @@ def current(member: Member, provider: str) -> Connection | None:
     return rows.order_by("-connected_at").first()
 
 
-def client_at(provider: str, member: Member) -> oauth.Client:
-    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where there is none."""
-    client = registrations.client_at(login_url(provider), provider, member.organization_id)
-    if client is None:
+def has_app(provider: str, member: Member) -> bool:
+    """Whether there is one of the member's organization or of the operator's. Opens nothing: no key is needed to say
+    what can be connected."""
+    return registrations.is_there(login_url(provider), provider, member.organization_id)
+
+
+def require_app(provider: str, member: Member) -> None:
+    """Raises NotAllowedHere (400) where there is no app."""
+    if not has_app(provider, member):
         name = provider.upper()
         raise NotAllowedHere(
             f"Connecting {dialects.label(provider)} is not set up here yet.",
             advice=(f"The operator registers an app there and sets {name}_CLIENT_ID and {name}_CLIENT_SECRET.",),
         )
+
+
+def client_at(provider: str, member: Member) -> oauth.Client:
+    """The app of the member's organization, else the operator's. Raises NotAllowedHere (400) where there is none,
+    AppUnusable."""
+    require_app(provider, member)
+    client = registrations.client_at(login_url(provider), provider, member.organization_id)
+    if client is None:
+        raise NotAllowedHere(_APP_CHANGED)
     return client
 
 
@@ -108,7 +134,7 @@ def expect(session: SessionBase, member: Member, answer: Answer) -> tuple[Expect
 
 def complete(expected: Expected, verifier: Secret, code: Secret, member: Member) -> Connection:
     """Exchange the code, learn whose mailbox this is, store the grant. Raises NotAllowedHere with a sentence."""
-    provider, server = expected.provider, _server(expected)
+    provider, server, since = expected.provider, _server(expected), clock.now()
     client = registrations.client_of(expected.login_url, expected.client_id, provider)
     if client is None:
         raise NotAllowedHere(_APP_CHANGED)
@@ -118,12 +144,15 @@ def complete(expected: Expected, verifier: Secret, code: Secret, member: Member)
         )
     except ProviderError as error:
         raise _refused(provider, error) from None
-    grant = dialects.grant_from(tokens, server, client.client_id)
+    grant = dialects.grant_from(tokens, server, client.client_id, since)
     try:
         account = dialects.account(provider, tokens)
     except ProviderError as error:
         _give_up(provider, "", grant, _refused(provider, error))
-    return _accept(provider, account, grant, member)
+    row = _accept(provider, account, grant, member)
+    if withdrawals.may_have_met(provider, account.subject, client.client_id, since):
+        states.question(row.pk, row.generation)
+    return row
 
 
 def _server_at(provider: str, url: str) -> oauth.Server:
@@ -167,8 +196,7 @@ def _give_up(provider: str, subject: str, grant: Grant, error: Exception) -> NoR
     """End the fresh tokens at the provider, unless that would end a colleague's working connection too, or our
     database is away and cannot say. The person still sees the app there and may end it; we hold nothing."""
     with suppress(ProviderError, DatabaseError):
-        if dialects.may_revoke(provider, subject, grant.client_id):
-            dialects.revoke(grant, provider)
+        withdrawals.end(grant, provider, subject)
     raise error from None
 
 

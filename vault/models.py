@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from organizations.models import Member, Organization
 
@@ -53,7 +53,7 @@ class Connection(models.Model):
     #: Back-off while DEGRADED: no refresh at the provider before this time.
     retry_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
-    connected_at = models.DateTimeField(default=timezone.now)
+    connected_at = models.DateTimeField(db_default=Now())
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_for = models.CharField(max_length=80, blank=True)
@@ -99,7 +99,7 @@ class Attempt(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     grant_id = models.UUIDField()
     generation = models.BigIntegerField()
-    started_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=40, blank=True)
     #: The provider's raw answer, sealed and committed before it is parsed (docs/vault.md 6); emptied when settled.
@@ -123,8 +123,20 @@ class DiscardedGrant(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     sealed = models.BinaryField()
     failures = models.PositiveSmallIntegerField(default=0)
-    retry_at = models.DateTimeField(default=timezone.now, db_index=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    retry_at = models.DateTimeField(db_default=Now(), db_index=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Withdrawal(models.Model):
+    """All grants of a person to an app are being ended at the provider, or were a moment ago (withdrawals.py). `until`:
+    when the provider confirmed it; until that is known, the last moment at which it may do so."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.CharField(max_length=64, db_index=True)  # a keyed fingerprint of provider, app and person
+    until = models.DateTimeField()
 
     def __str__(self) -> str:
         return str(self.id)
@@ -139,7 +151,7 @@ class PendingSignIn(models.Model):
     state_hash = models.BinaryField(max_length=32, unique=True)
     session_hash = models.BinaryField(max_length=32)
     sealed_facts = models.BinaryField()
-    started_at = models.DateTimeField(default=timezone.now, db_index=True)
+    started_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     def __str__(self) -> str:
         return str(self.id)
@@ -206,7 +218,7 @@ class DataKey(models.Model):
     kek_id = models.CharField(max_length=64, db_index=True)
     wrapped = models.BinaryField()
     is_primary = models.BooleanField(default=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints: ClassVar = [
@@ -238,7 +250,7 @@ class KekCanary(models.Model):
 
     kek_id = models.CharField(max_length=64, primary_key=True)
     wrapped = models.BinaryField()
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
         return self.kek_id
@@ -265,7 +277,7 @@ class Incident(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, null=True, related_name="+")
     kind = models.CharField(max_length=20)  # incidents.Kind
     generation = models.BigIntegerField(default=0)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
+    at = models.DateTimeField(db_default=Now(), db_index=True)
     #: When the organization's other grants of that provider were put down to be looked at.
     spread_at = models.DateTimeField(null=True)
 

@@ -22,7 +22,7 @@ from providers.http import TOTAL_SECONDS
 from providers.oauth import Client, RawAnswer
 from vault import answers, dialects, grants, incidents, keys, purposes, settling, states, suspicion, underway
 from vault.cipher import SealingKey
-from vault.errors import ConnectRequired
+from vault.errors import ConnectRequired, OwnTrouble
 from vault.flights import Flights
 from vault.grants import Grant
 from vault.models import Attempt, Connection, Credential, State
@@ -57,10 +57,11 @@ class Begun:
 
 
 class Instead(Enum):
-    """Why we do not renew ourselves."""
+    """Why we do not renew ourselves. NOT_SAFE: only ahead of need."""
 
     ALREADY_NEWER = 1
     SOMEONE_ELSE_DOES = 2
+    NOT_SAFE = 3
 
 
 def renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
@@ -71,14 +72,20 @@ def renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
     _flights.run(connection_id, lambda: _renew(connection_id, beyond, purpose))
 
 
-def _renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
+def renew_ahead(connection_id: UUID, beyond: int) -> None:
+    """As `renew`, for a token that nobody has refused yet: nothing is presented, and nothing said, where that could end
+    the grant (`suspicion.may_renew_ahead`), also if it has come to that a moment ago (V3)."""
+    _flights.run(connection_id, lambda: _renew(connection_id, beyond, only_if_safe=True))
+
+
+def _renew(connection_id: UUID, beyond: int, purpose: str = AHEAD, *, only_if_safe: bool = False) -> None:
     if suspicion.is_behind():
         suspicion.look()
     until = time.monotonic() + DEADLINE
     repeated = False
     while time.monotonic() < until:
         try:
-            if _try(connection_id, beyond, purpose):
+            if _try(connection_id, beyond, purpose, only_if_safe=only_if_safe):
                 return
         except Transient as error:
             if repeated or not _may_repeat(connection_id, error):
@@ -89,13 +96,13 @@ def _renew(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> None:
     raise _still_under_way(connection_id)
 
 
-def _try(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> bool:
-    """True once the grant is newer than `beyond`; False where someone else is at it. A deployment waits for us."""
+def _try(connection_id: UUID, beyond: int, purpose: str = AHEAD, *, only_if_safe: bool = False) -> bool:
+    """True once there is nothing left to do; False where someone else is at it. A deployment waits for us."""
     settling.settle_pending(connection_id)
     if _is_held(connection_id, beyond):
         return False
     with underway.renewals.guarded():
-        begun = _begin(connection_id, beyond, purpose)
+        begun = _begin(connection_id, beyond, purpose, only_if_safe=only_if_safe)
         if isinstance(begun, Begun):
             _carry_out(begun)
     return begun is not Instead.SOMEONE_ELSE_DOES
@@ -126,26 +133,23 @@ def _is_lenient(row: Connection) -> bool:
     return dialects.of(row.provider).sends_unknown_again
 
 
-def _still_under_way(connection_id: UUID) -> Transient:
+def _still_under_way(connection_id: UUID) -> OwnTrouble:
     provider = Connection.objects.values_list("provider", flat=True).get(pk=connection_id)
     text = f"The connection to {dialects.label(provider)} is being renewed."
-    return Transient(text, provider=provider, retry_after=2.0)
+    return OwnTrouble(text, provider=provider, retry_after=2.0)
 
 
 def _holder() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _begin(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> Begun | Instead:
+def _begin(connection_id: UUID, beyond: int, purpose: str = AHEAD, *, only_if_safe: bool = False) -> Begun | Instead:
     """Take the lease, write the attempt and say so in the audit log, in one commit (I8). Only the database's clock
     counts (V7, V22)."""
     client, key = _opened(connection_id)
     with transaction.atomic():
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-        due = Q(retry_at__isnull=True) | Q(retry_at__lte=Now())
-        taken = Connection.objects.filter(free, due, pk=connection_id, generation=beyond, state__in=states.USABLE)
-        if not taken.update(lease_by=_holder(), lease_until=Now() + LEASE, state=State.REFRESHING):
-            return _why_not(connection_id, beyond)
+        if not _take_lease(connection_id, beyond, only_if_safe=only_if_safe):
+            return _why_not(connection_id, beyond, only_if_safe=only_if_safe)
         row = Connection.objects.get(pk=connection_id)
         grant = grants.load(row)
         if grant.refresh_token is not None:
@@ -154,6 +158,15 @@ def _begin(connection_id: UUID, beyond: int, purpose: str = AHEAD) -> Begun | In
     text = "You granted no lasting access, so this connection has run out."
     states.refuse(connection_id, beyond, text, cause="no_refresh_token")
     return Instead.ALREADY_NEWER
+
+
+def _take_lease(connection_id: UUID, beyond: int, *, only_if_safe: bool) -> bool:
+    """One statement: whoever took it, or left a doubt, since we looked has changed the row."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    due = Q(retry_at__isnull=True) | Q(retry_at__lte=Now())
+    rows = Connection.objects.filter(free, due, pk=connection_id, generation=beyond, state__in=states.USABLE)
+    taken = suspicion.may_renew_ahead(rows) if only_if_safe else rows
+    return bool(taken.update(lease_by=_holder(), lease_until=Now() + LEASE, state=State.REFRESHING))
 
 
 def _opened(connection_id: UUID) -> tuple[Client | None, SealingKey]:
@@ -202,7 +215,7 @@ def give_up_lost(connection_id: UUID) -> None:
             Connection.objects.filter(pk=row.pk, renew_at__isnull=False).update(renew_at=Now())  # where it is safe
 
 
-def _why_not(connection_id: UUID, beyond: int) -> Instead:
+def _why_not(connection_id: UUID, beyond: int, *, only_if_safe: bool = False) -> Instead:
     row = Connection.objects.annotate(clock=Now()).get(pk=connection_id)
     states.require_usable(row)
     if row.generation != beyond:
@@ -211,6 +224,8 @@ def _why_not(connection_id: UUID, beyond: int) -> Instead:
     if wait > 0:
         reason = row.reason or f"{dialects.label(row.provider)} does not answer."
         raise Transient(reason, provider=row.provider, retry_after=wait)
+    if only_if_safe and not suspicion.may_renew_ahead(Connection.objects.filter(pk=connection_id)).exists():
+        return Instead.NOT_SAFE
     return Instead.SOMEONE_ELSE_DOES
 
 

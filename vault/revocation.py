@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from organizations import audit, epochs, membership
 from organizations.models import Member
 from providers.errors import ProviderError, Transient
-from vault import dialects, grants, outbound, quarantine, sealing, states
+from vault import dialects, grants, outbound, quarantine, sealing, states, withdrawals
 from vault.cipher import Place
 from vault.errors import KekUnusable, KeyGone, TokenTampered
 from vault.grants import Grant
@@ -204,10 +204,7 @@ def _end_at_provider(row: DiscardedGrant) -> str:
     if not dialects.of(provider).revokes:
         return NOT_OFFERED
     grant = Grant.from_json(sealing.unseal(bytes(row.sealed), _place(row, row.connection)))
-    if not dialects.may_revoke(provider, row.connection.subject, grant.client_id):
-        return STILL_USED
-    dialects.revoke(grant, provider)
-    return CONFIRMED
+    return CONFIRMED if withdrawals.end(grant, provider, row.connection.subject) else STILL_USED
 
 
 def at_once(discarded_id: UUID) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -44,13 +45,13 @@ def login_choices() -> Mapping[str, str]:
     return doors | {origin.rstrip("/"): origin.rstrip("/") for origin in origins() if origin.startswith("https://")}
 
 
-def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str) -> Grant:
-    """A fresh token answer as a grant that knows where Salesforce's own pages are."""
+def grant_from(tokens: TokenSet, server: oauth.Server, client_id: str, since: datetime) -> Grant:
+    """As dialects.grant_from; the grant knows where Salesforce's own pages are."""
     page_url = hosts.page_url(tokens.api_url, server.authorization_endpoint, origins())
     named = replace(
         tokens, scopes=tokens.scopes or dialects.of(PROVIDER).scopes_for(())
     )  # RFC 6749 section 5.1: none named means as asked
-    return dialects.grant_from(named, server, client_id, page_url)
+    return dialects.grant_from(named, server, client_id, since, page_url)
 
 
 def identify(grant: Grant) -> Identity:

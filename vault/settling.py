@@ -11,7 +11,7 @@ from django.db import transaction
 
 from organizations import epochs
 from providers.base import Secret, TokenSet
-from vault import answers, dialects, grants, keys, quarantine, revocation, states
+from vault import answers, clock, dialects, grants, keys, quarantine, revocation, states
 from vault.errors import KeyGone, TokenTampered
 from vault.grants import Grant
 from vault.models import Attempt, Connection, State
@@ -93,9 +93,9 @@ def _what_becomes_of(row: Connection, grant: Grant, attempt: Attempt, tokens: To
     Where the grant may be used, they are of one family with it: wiped only, since revoking them could end that (I6).
     Where it was given up, a refresh token that we do not store may live on there, known to nobody: revoked."""
     is_usable, candidate = row.state in states.USABLE, answers.renewed(grant, tokens, attempt)
-    if is_usable and dialects.works(grant, row.provider):
+    if is_usable and dialects.works(grant, row.provider, row.subject):
         return _wiped
-    if dialects.works(candidate, row.provider):
+    if dialects.works(candidate, row.provider, row.subject):
         return lambda locked: _adopt_late(locked, grant, candidate, attempt)
     if is_usable or tokens.refresh_token is None or _is_stored(tokens.refresh_token, grant):
         return _wiped
@@ -167,5 +167,5 @@ def release(connection_id: UUID) -> None:
 def _late(row: Connection, current: Grant | None, tokens: TokenSet) -> Grant:
     """What is to be revoked: never a token of the grant that is there now. May call, for where an ended one lives."""
     if current is None:
-        return dialects.grant_from(tokens, dialects.server_at(row.provider, row.login_url), "")
+        return dialects.grant_from(tokens, dialects.server_at(row.provider, row.login_url), "", clock.now())
     return current.renewed(id=uuid4(), access_token=tokens.access_token, refresh_token=tokens.refresh_token)

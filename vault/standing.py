@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.formats import date_format
 
 from organizations.models import Member
-from vault import causes, clock, consent, dialects, mailboxes, proof, purposes, registrations
+from vault import causes, clock, consent, dialects, mailboxes, proof, purposes
 from vault.consent import ScopeShown
 from vault.models import ENDED, SALESFORCE, Connection, State
 from vault.policies import CALENDAR, EMAIL
@@ -149,4 +149,4 @@ def may_connect(member: Member, provider: str) -> bool:
     in, so it has one."""
     if provider == SALESFORCE:
         return True
-    return registrations.client_at(mailboxes.login_url(provider), provider, member.organization_id) is not None
+    return mailboxes.has_app(provider, member)

@@ -22,6 +22,9 @@ USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
 _REFUSED_FRESH = "token_refused"  # providers.errors.FreshTokenRefused
 _BROKEN = "What is stored of this connection was changed or has lost its key, so it is not used."
+_CROSSED = "Another connection of this account was being ended when it was made; we ask whether that ended it as well."
+#: Longer than a provider takes to answer and to act on it.
+_ASKED_AFTER = timedelta(seconds=20)
 #: A grant in doubt that nobody uses is probed after this long.
 _PROBED_AFTER = timedelta(minutes=15)
 
@@ -65,6 +68,15 @@ def renewed(row: Connection) -> None:
         membership.confirm(row.member_id)
 
 
+def question(connection_id: UUID, generation: int) -> None:
+    """An earlier grant of the account was being ended when this one was made, which may have ended both: said so, and
+    the token endpoint is asked as soon as that must be over (I10); its verdict is the one that counts (I6)."""
+    mine = Connection.objects.filter(pk=connection_id, generation=generation, state=State.HEALTHY)
+    with transaction.atomic():
+        if mine.update(state=State.DEGRADED, reason=_CROSSED, renew_at=Now() + _ASKED_AFTER):
+            epochs.bump("connection", connection_id)
+
+
 def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> None:
     """An API refuses a token that was renewed a moment ago: degraded, and no further renewal before `retry_at`.
 
@@ -93,21 +105,33 @@ def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> Non
 
 def seal_broken(connection_id: UUID) -> str:
     """What is stored of a grant does not open in its place (V19): an incident once for each generation, and the truth
-    shown at once; a probe looks again. No provider has said that the grant is dead (I6). Returns whose it is."""
+    shown at once, each time; a probe looks again. No provider has said that the grant is dead (I6). Returns whose it
+    is."""
     with transaction.atomic():
         row = Connection.objects.select_for_update().filter(pk=connection_id).first()
         if row is None:
             return ""
-        known = Incident.objects.filter(connection=row, generation=row.generation, kind=incidents.TAMPERED)
-        if row.state not in USABLE or known.exists():
+        if row.state not in USABLE:
             return row.provider
-        mine = Connection.objects.filter(pk=row.pk)
-        mine.update(reason=_BROKEN, cause=causes.SEAL_BROKEN, probe_at=Now())
-        mine.exclude(state=State.REFRESHING).update(state=State.DEGRADED)
-        incidents.record(incidents.TAMPERED, row.organization_id, row)
+        shown, known = _show_broken(row), Incident.objects.filter(connection=row, generation=row.generation)
+        is_new = not known.filter(kind=incidents.TAMPERED).exists()
+        if is_new:
+            incidents.record(incidents.TAMPERED, row.organization_id, row)
+        if not (is_new or shown):
+            return row.provider
         epochs.bump("connection", row.pk)
     log.error("what is stored of connection %s does not open any more", connection_id)
     return row.provider
+
+
+def _show_broken(row: Connection) -> bool:
+    """False where that is shown already. A renewal under way goes on, since it has read the grant before; not so one
+    whose holder has died."""
+    mine = Connection.objects.filter(pk=row.pk)
+    found = mine.exclude(cause=causes.SEAL_BROKEN)
+    told = found.update(reason=_BROKEN, cause=causes.SEAL_BROKEN, probe_at=Now())
+    idle = mine.exclude(state=State.REFRESHING, lease_until__gte=Now())
+    return bool(idle.exclude(state=State.DEGRADED).update(state=State.DEGRADED) or told)
 
 
 def degrade(

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError, connections, transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit, epochs
 from providers.registry import ADAPTERS
-from vault import clock, incidents
+from vault import clock, incidents, spool
 from vault.answers import RESTORED, UNKNOWN
 from vault.models import Attempt, Connection, Credential, DatabaseMark, Incident, KeyStoreMark, Mark, State
 from vault.routers import KEY_STORE
@@ -30,9 +29,11 @@ _TOLD = "Our database was restored from a backup. You may have to connect again.
 
 
 def doubts() -> Exists:
-    """Whether the refresh token of a connection (the outer query) may have been used up without our knowing."""
+    """Whether the refresh token of a connection (the outer query) may have been used up without our knowing. Also
+    where an attempt has no answer yet: whoever began it may be dead, and nobody has closed it so far."""
     mine = Attempt.objects.filter(connection=OuterRef("pk"), generation=OuterRef("generation"))
-    return Exists(mine.filter(outcome__in=(UNKNOWN, RESTORED)))
+    unheard = Q(ended_at__isnull=True, sealed_answer__isnull=True)
+    return Exists(mine.filter(Q(outcome__in=(UNKNOWN, RESTORED)) | unheard))
 
 
 def may_renew_ahead(rows: QuerySet[Connection]) -> QuerySet[Connection]:
@@ -100,7 +101,7 @@ def _remember(mark: Mark) -> None:
 
 
 def _file() -> Path:
-    return Path(settings.VAULT_SPOOL_DIR) / "database-mark"
+    return spool.folder() / "database-mark"
 
 
 def _on_this_host() -> DatabaseMark | None:
@@ -113,7 +114,7 @@ def _on_this_host() -> DatabaseMark | None:
 
 
 def _write(text: str) -> None:
-    _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spool.make_folder()
     unfinished = _file().with_suffix(f".{os.getpid()}")
     unfinished.write_text(text)
     unfinished.rename(_file())

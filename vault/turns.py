@@ -39,10 +39,11 @@ def to_renew() -> Iterator[tuple[UUID, int]]:
 
 def to_prove() -> Iterator[UUID]:
     """Connections that nobody has proven to work for a day, that an incident has put down to be asked, or whose
-    renewal lost its holder."""
+    renewal lost its holder: those also where the question had been put off before (I10)."""
     is_old = Q(last_success_at__isnull=True) | Q(last_success_at__lt=Now() - PROVE_EVERY)
-    lost = Q(state=State.REFRESHING, lease_until__lt=Now())
-    due = Q(probe_at__lte=Now()) | (Q(probe_at__isnull=True) & (is_old | lost))
+    unclaimed = Q(probe_at__isnull=True) | Q(probe_at__gt=Now() + _CLAIM)
+    lost = Q(state=State.REFRESHING, lease_until__lt=Now()) & unclaimed
+    due = Q(probe_at__lte=Now()) | (Q(probe_at__isnull=True) & is_old) | lost
     chosen = _choose(in_use().filter(due, _not_asked_to_wait()), lambda rows: rows.update(probe_at=Now() + _CLAIM))
     return (pk for pk, _ in chosen)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from providers.errors import Transient
+from vault.errors import OwnTrouble
 
 log = logging.getLogger("sidebar.vault")
 
@@ -34,10 +34,10 @@ class Underway:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Around work that must not be cut off. Raises Transient when this process is about to end."""
+        """Around work that must not be cut off. Raises OwnTrouble when this process is about to end."""
         with self._changed:
             if self._is_closing:
-                raise Transient("This server is being restarted.", retry_after=2.0)
+                raise OwnTrouble("This server is being restarted.", retry_after=2.0)
             self._count += 1
         try:
             yield

@@ -26,6 +26,7 @@ from vault import (
     settling,
     suspicion,
     turns,
+    withdrawals,
 )
 from vault.errors import VaultError
 from vault.models import Attempt, Connection, ObjectAccess
@@ -65,6 +66,7 @@ def import_spool() -> None:
 
 def sweep() -> None:
     pending.sweep()
+    withdrawals.sweep()
     import_spool()
     stuck = Attempt.objects.filter(ended_at__isnull=True, sealed_answer__isnull=False)
     for connection_id in set(stuck.values_list("connection_id", flat=True)[:BATCH]):
@@ -123,14 +125,14 @@ def keep_alive(connection_id: UUID) -> None:
     would end the grant (V3)."""
     row = suspicion.may_renew_ahead(_due_for_renewal()).filter(pk=connection_id).first()
     if row is not None:
-        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
+        _passing(lambda found: renewal.renew_ahead(found.pk, beyond=found.generation), row)
 
 
 def renew_ahead(connection_id: UUID, generation: int) -> None:
     """Renew before the access token runs out, unless somebody has done so meanwhile."""
     row = suspicion.may_renew_ahead(turns.in_use()).filter(pk=connection_id, generation=generation).first()
     if row is not None:
-        _passing(lambda found: renewal.renew(found.pk, beyond=found.generation), row)
+        _passing(lambda found: renewal.renew_ahead(found.pk, beyond=found.generation), row)
 
 
 def _passing(work: Callable[[T], object], subject: T) -> bool:

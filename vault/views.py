@@ -1,6 +1,7 @@
 """The pages of connecting: choose where to sign in, come back from Salesforce, disconnect. No password, ever (C2)."""
 
 import json
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -17,12 +18,17 @@ from organizations.models import Member
 from providers.base import Secret
 from vault import connect, farewell, outbound, refused, salesforce
 from vault.clients import reconnect_url
-from vault.errors import NotAllowedHere
+from vault.errors import AppUnusable, KekUnusable, NotAllowedHere, OwnTrouble
 from vault.scopes import purposes
+
+log = logging.getLogger("sidebar.vault")
 
 BACKEND = "organizations.authentication.MemberBackend"
 #: A code or state that is longer was not made by Salesforce or us.
 LONGEST = 2_000
+_OUR_KEYS = (
+    "Our keys cannot be used just now, so nothing was connected. Your administrator can see why; try again later."
+)
 _NO_PASSWORDS = "Never send a password here: you type it at its own provider only."
 View = Callable[..., HttpResponseBase]
 
@@ -51,6 +57,11 @@ def takes_no_password(view: View) -> View:
             return view(request, *args, **kwargs)
         except NotAllowedHere as refusal:
             return _refusal(request, refusal)
+        except AppUnusable as error:
+            return _refusal(request, NotAllowedHere(str(error), status=503))
+        except (KekUnusable, OwnTrouble) as error:
+            log.error("nobody can connect: %s", error)
+            return _refusal(request, NotAllowedHere(_OUR_KEYS, status=503))
 
     return guarded
 

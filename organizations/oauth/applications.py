@@ -3,6 +3,9 @@
 import secrets
 from collections.abc import Sequence
 
+from django.db import transaction
+
+from organizations import audit
 from organizations.models import Application
 from organizations.oauth import redirects
 from organizations.oauth.validator import SECRET_PREFIX, digest_of
@@ -32,11 +35,13 @@ def ensure_first_party(client_id: str, name: str, redirect_uris: Sequence[str]) 
 def new_resource_server(name: str) -> tuple[str, str]:
     """A client that may introspect tokens and nothing else. Returns its id and its secret, which is not kept."""
     secret = secrets.token_urlsafe(32)
-    application = Application.objects.create(
-        name=name,
-        client_type=Application.CLIENT_CONFIDENTIAL,
-        authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
-        client_secret=SECRET_PREFIX + digest_of(secret),
-        hash_client_secret=False,
-    )
+    with transaction.atomic():
+        application = Application.objects.create(
+            name=name,
+            client_type=Application.CLIENT_CONFIDENTIAL,
+            authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+            client_secret=SECRET_PREFIX + digest_of(secret),
+            hash_client_secret=False,
+        )
+        audit.record(audit.INSTALLATION, "operator", "resource_server.made", application.client_id)
     return application.client_id, secret

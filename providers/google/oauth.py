@@ -70,7 +70,7 @@ _TOO_MANY = frozenset({"rate_limit_exceeded", "quota_exceeded", "slow_down", "us
 
 
 class GoogleOAuth(openid.OpenIdOAuth):
-    """See `providers.oauth.OAuth`."""
+    """See `providers.protocol.OAuth`."""
 
     name = "google"
     label = "Google"
@@ -100,8 +100,13 @@ class GoogleOAuth(openid.OpenIdOAuth):
 
         return tuple(scope for scope in wanted if not is_held(scope))
 
-    def works(self, token: Secret, api_url: str, http: Session) -> bool:
-        return self._is_accepted(HOSTS.api_url(api_url, http.settings.origins) + _USERINFO, token, http)
+    def _proof_url(self, api_url: str, origins: Collection[str]) -> str:
+        return HOSTS.api_url(api_url, origins) + _USERINFO
+
+    def _names(self, claims: Mapping[str, Any], subject: str) -> bool:
+        """`openid-connect`, "Obtaining user profile information": the claims of the id_token, `sub` always."""
+        found = self._account_of(claims)
+        return found is not None and subject in ("", found.subject)
 
     def _login_url(self, text: str, origins: Collection[str]) -> str:
         return HOSTS.login_url(text, origins)

@@ -88,8 +88,8 @@ _BAD_CLIENT = frozenset({"invalid_client", "unauthorized_client", "invalid_resou
 
 
 class MicrosoftOAuth(openid.OpenIdOAuth):
-    """See `providers.oauth.OAuth`. `revokeSignInSessions` would sign the person out everywhere: it is no way to end one
-    grant, so he is told where he does it himself."""
+    """See `providers.protocol.OAuth`. `revokeSignInSessions` would sign the person out everywhere: it is no way to end
+    one grant, so he is told where he does it himself."""
 
     name = "microsoft"
     label = "Microsoft"
@@ -122,9 +122,14 @@ class MicrosoftOAuth(openid.OpenIdOAuth):
     def revoke(self, server: Server, token: Secret, http: Session) -> None:
         raise NotImplementedError("Microsoft does not revoke single grants; see `revokes` and `ending_advice`")
 
-    def works(self, token: Secret, api_url: str, http: Session) -> bool:
+    def _proof_url(self, api_url: str, origins: Collection[str]) -> str:
         """What a 401 says beside (the `claims` challenge of continuous access evaluation) goes nowhere."""
-        return self._is_accepted(HOSTS.api_url(api_url, http.settings.origins) + _PROBE, token, http)
+        return HOSTS.api_url(api_url, origins) + _PROBE
+
+    def _names(self, claims: Mapping[str, Any], subject: str) -> bool:
+        """Graph's `id` of a user is his `oid` (`id-token-claims-reference`); which directory, it does not say."""
+        person = openid.text_of(claims, "id").lower()
+        return _GUID.fullmatch(person) is not None and subject.rpartition(".")[2] in ("", person)
 
     def _login_url(self, text: str, origins: Collection[str]) -> str:
         return HOSTS.login_url(text, origins)

@@ -18,7 +18,7 @@ from providers.errors import (
 )
 
 PROVIDER = "salesforce"
-SESSION_CODES = frozenset({"INVALID_SESSION_ID", "INVALID_AUTH_HEADER", "Bad_OAuth_Token", "Missing_OAuth_Token"})
+_SESSION_CODES = frozenset({"INVALID_SESSION_ID", "INVALID_AUTH_HEADER", "Bad_OAuth_Token", "Missing_OAuth_Token"})
 STALE_ACCESS_CODES = frozenset({"INVALID_FIELD", "INVALID_TYPE"})
 _SWITCHED_OFF = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"})
 _PASSING = frozenset(
@@ -55,6 +55,11 @@ def parsed(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+def is_session_gone(status: int, body: object) -> bool:
+    """Whether an answer says, in Salesforce's words, that the access token is not known any more."""
+    return status in {401, 403} and any(each.code in _SESSION_CODES for each in details_of(body))
 
 
 def failure_of(status: int, body: object, *, is_write: bool, retry_after: str = "") -> ProviderError:

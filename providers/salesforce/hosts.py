@@ -107,6 +107,14 @@ def is_loopback(url: str) -> bool:
     return host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
 
 
+def is_one_orgs(url: str, origins: Collection[str] = ()) -> bool:
+    """Whether nobody but one org's people sign in at a checked login URL: its My Domain, or a site of its own, which
+    both bear its name (help.salesforce.com "What Is My Domain?"). Of an origin of the operator's nobody but he can say:
+    any number of orgs may be behind it."""
+    is_named = _MY_DOMAIN.fullmatch(url) or _SITE.fullmatch(url)
+    return is_named is not None and not _is_operators(url, origins, with_path=True)
+
+
 def is_sandbox_login(url: str) -> bool:
     """True where the login host itself says so; the organization's own IsSandbox is the authority (C5)."""
     return url == SANDBOX or ".sandbox." in url

@@ -6,12 +6,15 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from requests import Response
+
+from providers import oauth
 from providers.base import Account, Secret, TokenSet
-from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, Rejected, Transient
+from providers.errors import HostNotAllowed, NeedsReconnect, PermissionMissing, ProviderError, Rejected, Transient
 from providers.http import Session, ask
-from providers.oauth import Server, StandardOAuth
-from providers.salesforce import hosts, ids
-from providers.token_answers import json_object, token_set
+from providers.oauth import Client, Server, StandardOAuth
+from providers.salesforce import failures, hosts, ids
+from providers.token_answers import json_object, text_of, token_set
 
 _PURPOSES = {
     "id": "To know who you are in Salesforce",
@@ -54,12 +57,11 @@ _APP_REASONS = (
 
 
 class SalesforceOAuth(StandardOAuth):
-    """See `providers.oauth.OAuth`."""
+    """See `providers.protocol.OAuth`."""
 
     name = "salesforce"
     label = "Salesforce"
     sends_unknown_again = False
-    _refusals = frozenset({401, 403})  # userinfo answers 403 Bad_OAuth_Token
     #: Both, and no other: developer.salesforce.com, Mobile SDK, "Revoking OAuth Tokens". (A 404 "Bad_Id", say, has left
     #: the token alive: mike4aday/SwiftlySalesforce issue 120.)
     _gone = frozenset({"invalid_token", "unsupported_token_type"})
@@ -80,11 +82,17 @@ class SalesforceOAuth(StandardOAuth):
         except ProviderError:
             return False
 
-    def works(self, token: Secret, api_url: str, http: Session) -> bool:
-        """The userinfo service counts as no API call."""
-        return self._is_accepted(
-            f"{hosts.api_url(api_url, http.settings.origins)}/services/oauth2/userinfo", token, http
-        )
+    def exchange(
+        self, server: Server, client: Client, *, code: Secret, code_verifier: Secret, redirect_uri: str, http: Session
+    ) -> TokenSet:
+        """Tokens for an API host that is none of Salesforce's are good for nowhere: `api_url` is empty then, so that
+        whoever uses them meets HostNotAllowed, and still holds them to end them."""
+        raw = oauth.redeem(server, client, code, code_verifier, redirect_uri, http)
+        try:
+            return self.parse(raw, http.settings.origins)
+        except HostNotAllowed:
+            fields = json_object(raw.body.reveal())
+            return token_set(fields, identity=text_of(fields.get("id")))
 
     def account(self, tokens: TokenSet, http: Session) -> Account:
         """The ids only; `identity.identify` asks for the rest."""
@@ -97,6 +105,24 @@ class SalesforceOAuth(StandardOAuth):
     def _discover(self, login_url: str, http: Session) -> Server:
         """From the host's metadata or, where it has none, Salesforce's standard paths."""
         return server_of(login_url, _fetch_metadata(login_url, http), http.settings.origins)
+
+    def _proof_url(self, api_url: str, origins: Collection[str]) -> str:
+        """The userinfo service counts as no API call."""
+        return f"{hosts.api_url(api_url, origins)}/services/oauth2/userinfo"
+
+    def _names(self, claims: Mapping[str, Any], subject: str) -> bool:
+        """`user_id` and `organization_id` are always there: help.salesforce.com, "Query for User Information"."""
+        try:
+            person = ids.record_id(text_of(claims.get("user_id")), "005")
+            ids.record_id(text_of(claims.get("organization_id")), "00D")
+        except ProviderError:
+            return False
+        return subject[:15] in ("", person[:15])
+
+    def _is_refused(self, response: Response) -> bool:
+        """403 with the word `Bad_OAuth_Token` (jsforce pull 736, SalesforceMobileSDK-iOS issue 3398), else as the API
+        refuses one; a 403 that says neither is a gateway's, and no reason to use up a refresh token."""
+        return failures.is_session_gone(response.status_code, failures.parsed(response.content))
 
     def _token_set(self, fields: Mapping[str, Any], origins: Collection[str]) -> TokenSet:
         """Without an access token there is nothing to be sent to a host, so that none need be named."""

@@ -85,7 +85,7 @@ class AuthorisedSession:
                 )
             return
         body = failures.parsed(response.content)
-        if _is_session_gone(response.status_code, body):
+        if failures.is_session_gone(response.status_code, body):
             raise failures.SessionExpiredError
         failure = failures.failure_of(
             response.status_code, body, is_write=is_write, retry_after=response.headers.get("Retry-After", "")
@@ -160,7 +160,3 @@ def _by_reference(answer: Any, parts: list[dict[str, Any]]) -> dict[str, tuple[i
 def _path_of(url: str) -> str:
     parts = urlsplit(url)
     return parts.path + (f"?{parts.query}" if parts.query else "")
-
-
-def _is_session_gone(status: int, body: object) -> bool:
-    return status in {401, 403} and any(each.code in failures.SESSION_CODES for each in failures.details_of(body))

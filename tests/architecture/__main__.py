@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.architecture import detours, rules
+from tests.architecture import detours, modules, rules
 from tests.architecture.rules import ROOMS, Source
 
 Rule = Callable[[Source], Iterator[str]]
@@ -15,10 +15,14 @@ EVERYWHERE: tuple[Rule, ...] = (
     rules.imports_of_the_vault,
     rules.models_by_name,
     rules.raw_sql,
+    modules.names_from_our_modules,
+    modules.modules_at_work,
+    modules.imports_in_classes,
     detours.reflection,
     detours.names_of_modules,
     detours.attributes_by_name,
     detours.built_sql,
+    detours.format_strings,
 )
 
 

@@ -16,7 +16,9 @@ DOORS: dict[str, frozenset[str] | None] = {
     "clients": None,
     "clock": None,
     "consent": None,
+    "days": None,
     "dialects": frozenset({"SIGNS_IN", "label", "of"}),
+    "entrusted": None,
     "errors": None,
     "farewell": None,
     "heartbeat": None,
@@ -81,16 +83,16 @@ def _used(node: ast.AST, module: str, name: str) -> Iterator[str]:
 def _attributes(source: Source) -> Iterator[str]:
     """`from vault import clients` and then `clients.leases`."""
     modules = {
-        each.asname or each.name: each.name
+        (each.asname or each.name, each.name)
         for node in ast.walk(source.tree)
         if isinstance(node, ast.ImportFrom) and node.module == "vault"
         for each in node.names
     }
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-            module = modules[node.value.id]
-            if module in DOORS:
-                yield from _used(node, module, node.attr)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            for name, module in modules:
+                if name == node.value.id and module in DOORS:
+                    yield from _used(node, module, node.attr)
 
 
 @cache
@@ -137,8 +139,10 @@ def raw_sql(source: Source) -> Iterator[str]:
     """No string of another room names a table of the vault."""
     tables = _tables()
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := tables.search(node.value)):
-            yield f"{node.lineno}: {found.group()} is a table of the vault"
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            text = node.value if isinstance(node.value, str) else node.value.decode(errors="replace")
+            if found := tables.search(text):
+                yield f"{node.lineno}: {found.group()} is a table of the vault"
 
 
 @cache

@@ -144,6 +144,41 @@ DETOURS = [
     "Connection.objects.raw(query)",
     "rows.extra(tables=[name])",
     'call_command("dumpdata", "vault")',
+    "from dashboard.connections import revocation\nrevocation.put_down(1)",
+    "from dashboard.connections import *",
+    "from .connections import revocation",
+    "import dashboard.members as m\nm.farewell.revocation.grants.load(1)",
+    "import dashboard.members\ndashboard.members.farewell.revocation.grants.load(1)",
+    "from dashboard import members\nmembers.farewell.revocation.grants.load(1)",
+    "from dashboard.urls import views\nviews.standing.of(1)",
+    "from dashboard import members\n(m,) = (members,)\nm.farewell.revocation.grants.load(1)",
+    "import dashboard.members\nm = dashboard.members",
+    "from dashboard import members\nmatch members:\n    case object(farewell=f):\n        pass",
+    'from dashboard import members\n"{0.farewell}".format(members)',
+    "from sidebar import lookup\nlookup.QUERY = text",
+    "from vault import clients\nc = clients\nc.leases.write(1)",
+    "from vault import clients\nf(clients)",
+    "from vault import clients\nclients.crm_for = mine",
+    "from vault import clients\nclients.TokenTampered\ndef f():\n    from vault import errors as clients",
+    "from vault import revocation\nfor m in (revocation,):\n    m.put_down(1)",
+    "class C:\n    from vault import revocation\nC.revocation.put_down(1)",
+    "class C:\n    from dashboard import members\nC.members.farewell.revocation.grants.load(1)",
+    "SQL = 'SELECT 1'\ndef f(c):\n    SQL = 'SELECT * FROM vault' + '_credential'\n    c.execute(SQL)",
+    "SQL = 'SELECT 1'\ndef f(c, SQL):\n    c.execute(SQL)",
+    "SQL = 'SELECT 1'\nfor SQL in built:\n    c.execute(SQL)",
+    "SQL = 'SELECT 1'\nmatch built:\n    case SQL:\n        c.execute(SQL)",
+    "ROWS = 1\nc.execute(params=ROWS, query='SELECT * FROM vault' + '_credential')",
+    "c.copy('COPY vault' + '_credential TO STDOUT')",
+    "c.stream('SELECT * FROM vault' + '_credential')",
+    "c.connection.pgconn.exec_(text)",
+    f"c.execute(b'TABLE {TABLES}')",
+    "run = c.execute\nrun(text)",
+    "from django.db.models.expressions import RawSQL as R\nR(text, [])",
+    "from django.db.models.expressions import RawSQL\nR = RawSQL\nR(text, [])",
+    '"{0.__globals__}".format(crm_for)',
+    '("{0._" + "crm}").format(crm)',
+    "fill = text.format\nfill(crm)",
+    "match crm_for:\n    case object(__globals__=g):\n        pass",
 ]  # fmt: skip
 
 
@@ -159,6 +194,9 @@ def test_no_detour(text: str) -> None:
         "class C:\n    def f(self):\n        return self.crm._tokens",
         "class C:\n    def f(self):\n        return self._crm._crm",
         "clients._refs.clear()  # noqa: SLF001",
+        "'{0._crm}'.format(client)",
+        "'{c[a b]._crm!r:>9}'.format(c=client)",
+        "match client:\n    case object(_crm=x):\n        pass",
     ],
 )
 def test_nothing_private_of_others(text: str) -> None:
@@ -169,7 +207,14 @@ def test_what_is_no_detour() -> None:
     """The rules do not cry wolf over what rooms do all day."""
     text = """
         import re, sys
+        import organizations.roles
+        from organizations import members as people, roles
+        from vault import standing
         _POLL = "SELECT 1"
+        class Row:
+            roles: list[str]
+            text = "{0.name:>9} of {1}".format(roles.ADMINISTRATOR, _POLL)
+            found = {1: 2}.copy(), standing.of(text), organizations.roles.ADMINISTRATOR, people.of(text)
         class C:
             def f(self, cursor, settings, error, row):
                 cursor.execute(_POLL, [1])

@@ -21,8 +21,12 @@ _LOCAL_END = timedelta(seconds=5)
 _VISIBLE = timedelta(seconds=60)
 _ENDED = ("connection.disconnected", "connection.needs_reconnect")
 _STARTED = ("connection.connected", "token.renewed")
-#: Calls that ask whether a token works, end it, or find out whose it is; none of them is a use for a purpose.
-_NO_USE = ("/userinfo", "/revoke", "/id/", "/tokeninfo", "/v1.0/me")
+#: Where a grant is ended, which needs no lease and comes after all else.
+_ENDS = frozenset({"/services/oauth2/revoke", "/revoke"})
+#: Where a provider is asked whether a token works: under a lease like any use, but for a late answer that is weighed.
+_ASKS = frozenset({"/services/oauth2/userinfo", "/v1/userinfo", "/v1.0/me"})
+#: How an attempt ends whose answer was weighed, since the grant had moved on.
+_LATE = (answers.REPLACED, answers.QUARANTINED)
 
 
 def one_refresh_at_a_time(evidence: Evidence) -> Iterator[str]:
@@ -157,8 +161,17 @@ def _calls(evidence: Evidence, row: Connection) -> Iterator[tuple[datetime, str]
         if row in _rows(evidence, entry["subject"]):
             yield _at(entry["began"]), entry["grant"]
     for use in evidence.ledger.uses:
-        if row in _rows(evidence, use["subject"]) and not any(part in use["path"] for part in _NO_USE):
+        if row in _rows(evidence, use["subject"]) and not _is_no_use(evidence, row, use):
             yield _at(use["at"]), use["grant"]
+
+
+def _is_no_use(evidence: Evidence, row: Connection, use: dict[str, Any]) -> bool:
+    """It ends the grant, or weighs an answer that came late: between the start of its attempt and the end of it."""
+    if use["path"] not in _ASKS:
+        return use["path"] in _ENDS
+    mine = [a for a in evidence.attempts if a.connection_id == row.pk]
+    late = [a for a in mine if a.outcome in _LATE or (a.sealed_answer is not None and a.ended_at is None)]
+    return any(a.started_at <= _at(use["at"]) <= (a.ended_at or evidence.now) for a in late)
 
 
 def _first_seen(evidence: Evidence) -> dict[str, datetime]:
@@ -208,7 +221,7 @@ def _unaudited(evidence: Evidence, row: Connection, names: dict[str, str]) -> It
     given_up = [entry for entry in evidence.entries if entry.action == "connection.refused"]
     recorded = {str(entry.facts.get("token", "")) for entry in (*rows, *given_up)}
     for use in evidence.ledger.uses:
-        if row not in _rows(evidence, use["subject"]) or any(part in use["path"] for part in _NO_USE):
+        if row not in _rows(evidence, use["subject"]) or _is_no_use(evidence, row, use):
             continue
         name = names.get(use["access"])
         if (name not in recorded) if name else not rows:

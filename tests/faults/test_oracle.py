@@ -19,7 +19,7 @@ from tests.faults.oracle import Oracle
 from tests.faults.shapes import shapes_of
 from tests.vault.conftest import Connected
 from tests.vault.rotating import GRANT, USER, Rotating
-from vault import grants, keys, renewal, revocation
+from vault import answers, grants, keys, renewal, revocation
 from vault.models import Attempt, Connection, Credential, DataKey, State
 from vault.tokens import ConnectionTokens
 
@@ -163,13 +163,21 @@ def test_i6_dead_without_a_verdict(mended: None, alice: Connected, provider: Rot
     assert witness.violations() == []
 
 
-def test_i7_a_call_after_the_end(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
+#: Of an API, of Microsoft's whose beginning is that of its question who one is, and two such questions.
+USES = ("/services/data/v62.0/query", "/v1.0/me/messages", "/v1.0/me", "/services/oauth2/userinfo", "/id/00D/005")
+
+
+@pytest.mark.parametrize("path", USES)
+def test_i7_a_call_after_the_end(
+    mended: None, alice: Connected, provider: Rotating, witness: Oracle, path: str
+) -> None:
+    """Also one that only asks whether the grant still works."""
     renew(alice)
     used = provider.access_token
-    provider.ledger.used("/services/data/v62.0/query", 200, GRANT, USER, used)
+    provider.ledger.used(path, 200, GRANT, USER, used)
     revocation.disconnect(alice.connection.pk, "operator")
     assert witness.violations() == []
-    provider.ledger.used("/services/data/v62.0/query", 200, GRANT, USER, used)
+    provider.ledger.used(path, 200, GRANT, USER, used)
     provider.ledger.uses[-1].at += 4
     assert witness.violations() == []
     provider.ledger.uses[-1].at += 2
@@ -183,12 +191,33 @@ def test_i7_a_call_after_the_end(mended: None, alice: Connected, provider: Rotat
     assert named(check(found)) == {"I7"}
 
 
-def test_i8_a_use_without_an_audit_row(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
+@pytest.mark.parametrize("path", USES)
+def test_i8_a_use_without_an_audit_row(
+    mended: None, alice: Connected, provider: Rotating, witness: Oracle, path: str
+) -> None:
+    """Also where it only asks whether the token works: a probe has a lease."""
     renew(alice)
-    provider.ledger.used("/services/data/v62.0/query", 200, GRANT, USER, provider.access_token)
+    provider.ledger.used(path, 200, GRANT, USER, provider.access_token)
     assert witness.violations() == []
-    provider.ledger.used("/services/data/v62.0/query", 200, GRANT, USER, Secret("never-leased-to-anybody").reveal())
+    provider.ledger.used(path, 200, GRANT, USER, Secret("never-leased-to-anybody").reveal())
     assert named(witness.violations()) == {"I8"}
+
+
+def test_weighing_a_late_answer_is_no_use(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:
+    """V6: of the attempt that it came to, while that is open; no question after it, and nothing but the question."""
+    renew(alice)
+    row, began = alice.again(), timezone.now()
+    fields = {"connection": row, "grant_id": alice.grant.id, "generation": row.generation, "started_at": began}
+    late = Attempt.objects.create(**fields, outcome=answers.REPLACED, ended_at=began + timedelta(seconds=30))
+    provider.ledger.used("/v1.0/me", 401, GRANT, USER, Secret("of-a-late-answer-1").reveal())
+    assert witness.violations() == []
+    provider.ledger.used("/v1.0/me/messages", 401, GRANT, USER, Secret("of-a-late-answer-2").reveal())
+    assert named(witness.violations()) == {"I8"}
+    provider.ledger.uses.pop()
+    Attempt.objects.filter(pk=late.pk).update(ended_at=began)
+    assert named(witness.violations()) == {"I8"}
+    Attempt.objects.filter(pk=late.pk).update(ended_at=None, outcome="")
+    assert named(witness.violations()) == {"I8"}, "no answer has come that could be weighed"
 
 
 def test_i8_a_refresh_without_an_audit_row(mended: None, alice: Connected, provider: Rotating, witness: Oracle) -> None:

@@ -25,7 +25,7 @@ from tests.mutation.verdicts import OPTIONS, DoesNotLoad, believed, in_a_fork, j
 _USES = ("test_renewal", "test_ending")
 _DOUBTS = ("test_api_in_trouble", "test_seal_broken")
 TESTS: dict[str, tuple[str, ...]] = {
-    "answers": ("test_answers", "test_late_answers", "test_settling", *_USES, "test_upkeep"),
+    "answers": ("test_answers", "test_keeping", "test_late_answers", "test_settling", *_USES, "test_upkeep"),
     "cipher": ("test_cipher", "test_vectors", "test_sealing", "test_keys"),
     "flights": ("test_flights", *_USES),
     "grants": ("test_grants", "test_moved", *_USES, "test_keys"),
@@ -47,7 +47,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "rotation": ("test_rotation_steps", "test_rotation", "test_keys"),
     "sealing": ("test_sealing", "test_cipher", "test_keys", *_USES),
     "settling": ("test_late_answers", "test_settling", "test_answers", *_USES, "test_upkeep"),
-    "spool": ("test_spool", "test_answers", "test_settling", "test_late_answers"),
+    "spool": ("test_spool", "test_keeping", "test_answers", "test_settling", "test_late_answers"),
     "states": ("test_states", *_DOUBTS, *_USES, "test_watched", "test_upkeep", "test_life_ahead", "test_life_proof"),
     "tokens": ("test_tokens", *_DOUBTS, *_USES, "test_life_ahead"),
 }

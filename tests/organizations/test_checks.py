@@ -1,5 +1,7 @@
 """Settings under which nothing starts, the OpenAPI description, and the registries."""
 
+import base64
+import secrets
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from pytest_django import Settings
 from organizations.registries import Finding, Level, Registry
 
 LONG = "Zq3x8Vw1Kp5s7Tn2Rb6Yc4Md9Hf0Jg-1"
+KEY, OTHER, THIRD = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(3))
+AGAIN = KEY.rstrip("=").replace("+", "-").replace("/", "_")  # the same bytes, spelt otherwise
 
 
 def found() -> set[str]:
@@ -35,6 +39,11 @@ def test_good_settings() -> None:
         ({"SECRET_KEY": LONG, "AUDIT_KEY": LONG}, "E003"),
         ({"VAULT_KEK": LONG, "AUDIT_KEY": LONG}, "E003"),
         ({"SECRET_KEY": LONG, "VAULT_KEK": LONG}, "E003"),
+        ({"VAULT_KEK": f"default:{KEY}", "AUDIT_KEY": KEY}, "E003"),
+        ({"VAULT_KEK": f"default:{OTHER}, 2027:{KEY}", "AUDIT_KEY": KEY}, "E003"),
+        ({"VAULT_KEK": f"2027:{OTHER},{KEY}", "SIGNING_KEY": KEY}, "E003"),
+        ({"VAULT_KEK": f"2027:{OTHER},{KEY}", "SECRET_KEY": AGAIN}, "E003"),
+        ({"AUDIT_KEY": AGAIN, "SIGNING_KEY": KEY}, "E003"),
         ({"SIGNING_KEY": LONG}, "E008"),
         ({"SIGNING_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}, "E008"),
         ({"SIGN_UP": "everybody"}, "E004"),
@@ -56,6 +65,21 @@ def test_bad_settings_refuse_to_start(changes: dict[str, Any], expected: str, se
     for name, value in changes.items():
         setattr(settings, name, value)
     assert f"organizations.{expected}" in found()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        KEY,
+        f"default:{KEY}",
+        f"default:{KEY}, 2027:{OTHER}",
+        f"transit:https://x.example/v1/transit/keys/{THIRD},o:{KEY}",
+    ],
+)
+def test_keys_of_their_own(value: str, settings: Settings) -> None:
+    """An address is no key, and SECRET_KEY may hold a colon or a comma."""
+    settings.VAULT_KEK, settings.AUDIT_KEY, settings.SECRET_KEY = value, THIRD, f"{LONG},2027:{KEY}"
+    assert "organizations.E003" not in found()
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.1:1", "http://[::1]:80", "https://x.example"])

@@ -349,6 +349,60 @@ def test_whoever_signs_in_afterwards_founds_another_organization(acme: Organizat
     assert audit.verify(again.organization_id) is None
 
 
+def test_who_was_founded_since_is_not_destroyed_by_the_same_command(acme: Organization, provider: Rotating) -> None:
+    """Salesforce's id is the same. Who means the new one gives ours."""
+    command = ("destroy_organization", acme.salesforce_org_id, "--yes", "--patience", "0.2")
+    call_command(*command)
+    new = membership.join(people.ALICE).organization
+    for text in (acme.salesforce_org_id, acme.salesforce_org_id[:15]):
+        with pytest.raises(CommandError, match=f"(?s)destroyed at .*{acme.pk}.json.*our id of it: {new.pk}"):
+            call_command("destroy_organization", text, "--yes")
+    assert Organization.objects.get(pk=new.pk).ending_since is None
+    destroy(new)
+    assert Organization.objects.get().name == "Globex"
+
+
+def test_repeated_after_a_kill_it_finishes_the_one_that_was_begun(
+    acme: Organization, provider: Rotating, tmp_path: Path
+) -> None:
+    """Somebody may have signed in anew once its rows were gone."""
+    assert run_and_die(acme, provider, "let_everybody_hear", "before", tmp_path) == -signal.SIGKILL
+    new = membership.join(people.ALICE).organization
+    call_command("destroy_organization", acme.salesforce_org_id, "--yes", "--patience", "0.2")
+    assert not Destruction.objects.exists()
+    assert (live.LOCAL_DIR / "certificates" / f"{acme.pk}.json").exists()
+    assert Organization.objects.get(pk=new.pk).ending_since is None
+
+
+def test_a_repeat_finds_a_certificate_that_was_written_elsewhere(
+    acme: Organization, provider: Rotating, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "for the customer" / "acme.json"
+    destroy(acme, "--certificate", str(elsewhere))
+    kept = live.LOCAL_DIR / "certificates" / f"{acme.pk}.json"
+    assert elsewhere.read_text() == kept.read_text()
+    capsys.readouterr()
+    for arguments, path in (((), kept), (("--certificate", str(elsewhere)), elsewhere)):
+        call_command("destroy_organization", acme.salesforce_org_id, "--yes", *arguments)
+        assert f"The certificate is in {path}." in capsys.readouterr().out
+    kept.unlink()
+    call_command("destroy_organization", str(acme.pk), "--yes", "--certificate", str(elsewhere))
+    assert "Destroyed already" in capsys.readouterr().out
+
+
+def test_a_database_from_before_its_destruction_is_destroyed_again(acme: Organization, provider: Rotating) -> None:
+    """A backup brought the very organization back that the certificate names: no successor."""
+    path = live.LOCAL_DIR / "certificates" / f"{acme.pk}.json"
+    certificate.write(path, certificate.sign(_certificate_of(acme)))
+    call_command("destroy_organization", acme.salesforce_org_id, "--yes", "--patience", "0.2")
+    assert Organization.objects.get().name == "Globex"
+
+
+def _certificate_of(organization: Organization) -> dict[str, str]:
+    ids = {"organization_id": str(organization.pk), "salesforce_org_id": organization.salesforce_org_id}
+    return {**ids, "finished_at": "2026-01-01T00:00:00+00:00"}
+
+
 def test_what_is_no_certificate_of_ours_does_not_verify(acme: Organization, provider: Rotating, settings: Any) -> None:
     content = destroy(acme)
     document = certificate.sign(content)

@@ -51,7 +51,6 @@ class Acme:
 
 @pytest.fixture(scope="module")
 def acme(stack: Stack) -> Acme:
-    _register_their_app(stack)
     add_ins = [sign_in_anew(stack, "acme", key) for key in ("alice", "bob", "rita")]
     found = Acme(stack, add_ins, sign_in_anew(stack, "globex", "charlie"))
     for add_in in (*add_ins, found.stranger):
@@ -63,14 +62,16 @@ def acme(stack: Stack) -> Acme:
     policy: dict[str, Any] = {"values": {"search.ttl": 400}, "users_can_modify": {}}
     assert alice.call("PATCH", "policy/?level=organization", json=policy).status_code == 200
     _learn(found)
+    _register_their_app(stack, found.id)
     return found
 
 
-def _register_their_app(stack: Stack) -> None:
-    """The customer's own app, set by the operator before anybody has signed in: whose it is, nobody knows yet."""
+def _register_their_app(stack: Stack, organization: str) -> None:
+    """The customer's own app. At an origin of the operator's he says whose it is."""
     org = stack.org("acme")
-    arguments = ("salesforce_app", "--login-url", org["api_url"], "--client-id", org["client_id"])
-    assert command(stack, *arguments, text=org["client_secret"]).returncode == 0
+    where = ("--login-url", org["api_url"], "--organization", organization)
+    registering = command(stack, "salesforce_app", *where, "--client-id", org["client_id"], text=org["client_secret"])
+    assert registering.returncode == 0, registering.stderr
 
 
 def _learn(acme: Acme) -> None:
@@ -87,6 +88,7 @@ def _learn(acme: Acme) -> None:
         connections = database.execute("SELECT id FROM vault_connection WHERE organization_id = %s", [acme.id])
         acme.words |= {str(found[0]) for found in connections}
     acme.words |= {acme.id, acme.id.replace("-", ""), org_id[:15], "new.colleague@acme", "acme-subsidiary"}
+    acme.words.add(acme.stack.org("acme")["api_url"])  # where they sign in: at a customer's own host it has his name
     acme.words |= {add_in.tokens[name] for add_in in acme.add_ins for name in ("access_token", "refresh_token")}
 
 

@@ -12,8 +12,8 @@ from providers.base import Secret, TokenSet
 from providers.errors import NeedsReconnect, PermissionMissing, ProviderError
 from providers.google import oauth as google
 from providers.microsoft import oauth as microsoft
-from providers.oauth import OAuth
 from providers.openid import claims_of, is_for_us
+from providers.protocol import OAuth
 from providers.registry import ADAPTERS
 from providers.salesforce import oauth as salesforce
 from providers.token_answers import json_object

@@ -294,6 +294,8 @@ def test_revoking_what_is_gone_is_done(
 ) -> None:
     server.behave = lambda handler: handler.answer(status, {"error": "invalid_token"})
     OAUTH.revoke(google, Secret("canary"), session)
+    server.behave = lambda handler: handler.answer(200, b"{}\n")
+    OAUTH.revoke(google, Secret("canary"), session)
     assert server.seen[0].path == "/revoke"
     assert parse_qs(server.seen[0].body.decode()) == {"token": ["canary"]}
 
@@ -303,6 +305,7 @@ def test_revoking_what_is_gone_is_done(
     [
         *((status, {"error": "invalid_token"}) for status in (401, 403, 404, 429, 500, 503)),
         *((400, body) for body in ({}, b"<html>", {"error": "invalid_request"}, {"error": "unsupported_token_type"})),
+        *((200, body) for body in (b"<html>", b"ok", b"[]", {"error": "blocked"}, {"message": "Please sign in"})),
     ],
 )
 def test_revoking_is_tried_again_after_trouble(
@@ -315,20 +318,41 @@ def test_revoking_is_tried_again_after_trouble(
     assert caught.value.retry_after == 9.0
 
 
+#: What userinfo answers to a token that it does not know (coderello/laravel-passport-social-grant issue 22).
+UNKNOWN_TOKEN: dict[str, Any] = {"error": "invalid_request", "error_description": "Invalid Credentials"}
+
+
 def test_whether_a_token_works(session: http.Session, server: Faulty) -> None:
-    """I6: trouble is not an answer."""
-    for status, verdict in ((200, True), (401, False)):
-        server.behave = lambda handler, status=status: handler.answer(status, {})  # type: ignore[misc]
-        assert OAUTH.works(Secret("canary"), server.url, session) is verdict
+    """I6: its claims are a yes, its error is a no."""
+    for status, body, verdict in ((200, {"sub": SUBJECT}, True), (401, UNKNOWN_TOKEN, False)):
+        server.behave = lambda handler, answer=(status, body): handler.answer(*answer)  # type: ignore[misc]
+        for subject in ("", SUBJECT):
+            assert OAUTH.works(Secret("canary"), server.url, session, subject) is verdict
     assert server.seen[0].path == "/v1/userinfo"
     assert server.seen[0].headers["Authorization"] == "Bearer canary"
-    for status in (403, 404, 429, 500):
-        server.behave = lambda handler, status=status: handler.answer(status, {})  # type: ignore[misc]
-        with pytest.raises(Transient):
-            OAUTH.works(Secret("canary"), server.url, session)
     for url in ("https://evil.example", "http://localhost:1", "", f"{server.url}/x", "https://gmail.googleapis.com.x"):
         with pytest.raises(HostNotAllowed):
             OAUTH.works(Secret("canary"), url, session)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, UNKNOWN_TOKEN) for status in (403, 404, 429, 500)),
+        *((status, b"<html>gateway</html>") for status in (200, 204, 302, 401, 403, 404, 503)),
+        *((200, body) for body in ({}, b"", b"[]", {"sub": ""}, {"sub": 5}, {"sub": "1098"}, UNKNOWN_TOKEN)),
+        (401, {}),
+        (401, b""),
+        (401, b"[]"),
+    ],
+)
+def test_what_leaves_it_open_whether_a_token_works(
+    session: http.Session, server: Faulty, status: int, body: Any
+) -> None:
+    """I6, V9: trouble is not an answer, nor is a page that stands before the provider, nor another person."""
+    server.behave = lambda handler: handler.answer(status, body)
+    with pytest.raises(Transient):
+        OAUTH.works(Secret("canary"), server.url, session, SUBJECT)
 
 
 def test_metadata_is_asked_once(session: http.Session, server: Faulty) -> None:

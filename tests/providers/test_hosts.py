@@ -39,6 +39,26 @@ def test_login_addresses(text: str, url: str) -> None:
     assert hosts.login_url(url, ORIGINS) == url
 
 
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        ("https://acme.my.salesforce.com", True),
+        ("https://acme--uat.sandbox.my.salesforce.com", True),
+        ("https://acme.my.site.com/partners", True),
+        (hosts.PRODUCTION, False),
+        (hosts.SANDBOX, False),
+        ("https://localhost:8101", False),
+        ("https://localhost:8101/partners", False),
+        ("https://gateway.my.salesforce.com", False),
+        ("https://gateway.my.site.com/partners", False),
+    ],
+)
+def test_which_login_hosts_are_one_orgs(url: str, is_one: bool) -> None:
+    """C37: never an origin that the operator names, whatever it looks like."""
+    origins = {*ORIGINS, "https://gateway.my.salesforce.com", "https://gateway.my.site.com"}
+    assert hosts.is_one_orgs(url, origins) is is_one
+
+
 WAYS_AROUND = [
     "evil.example/x#",
     "evil\\",

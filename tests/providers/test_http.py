@@ -1,6 +1,7 @@
 """The outbound session against slow, broken, lying and redirecting servers, and names that point inside (FT21-FT26)."""
 
 import gzip
+import os
 import socket
 import threading
 import time
@@ -104,6 +105,63 @@ def test_a_cut_answer_leaves_the_outcome_unknown(session: http.Session, server: 
     with pytest.raises(Transient) as failure:
         ask(session, server, is_write=False)
     assert not failure.value.outcome_unknown
+
+
+def broken_record(handler: Handler) -> None:
+    """What a TLS peer never sends: bytes that are no record, on the connection of a whole request."""
+    handler.close_connection = True
+    os.write(handler.connection.fileno(), b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+
+
+def alert(handler: Handler) -> None:
+    """A record of the right form whose content does not verify: the client's own TLS ends it with bad_record_mac."""
+    handler.close_connection = True
+    os.write(handler.connection.fileno(), b"\x17\x03\x03\x00\x40" + b"x" * 64)
+
+
+def broken_body(handler: Handler) -> None:
+    handler.wfile.write(b'HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n{"id": ')
+    broken_record(handler)
+
+
+@pytest.mark.parametrize("behave", [broken_record, alert, broken_body])
+def test_tls_that_breaks_after_the_request_leaves_the_outcome_unknown(
+    session: http.Session, server: Faulty, behave: Behaviour
+) -> None:
+    """V4, I3: the request was read; that TLS fails says nothing about what was done with it."""
+    server.behave = behave
+    with pytest.raises(Transient) as failure:
+        ask(session, server)
+    assert failure.value.outcome_unknown
+    assert "nothing was sent" not in str(failure.value)
+    assert len(server.seen) == 1
+    with pytest.raises(Transient) as failure:
+        ask(session, server, is_write=False)
+    assert not failure.value.outcome_unknown
+
+
+@pytest.mark.parametrize("behave", [broken_record, reset])
+def test_what_breaks_behind_a_proxy_leaves_the_outcome_unknown(server: Faulty, behave: Behaviour) -> None:
+    """V4: the proxy was reached, and so was who stands behind it."""
+    server.behave = behave
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_tunnel_once, args=(listener, server.port, []), daemon=True).start()
+        proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(Transient) as failure:
+            ask(http.Session(settings_for(server, proxy=proxy)), server)
+    assert len(server.seen) == 1
+    assert failure.value.outcome_unknown
+
+
+def test_an_earlier_request_says_nothing_about_the_next(tmp_path: Path, server: Faulty) -> None:
+    """A handshake that fails sends nothing, whatever this thread has sent before."""
+    assert ask(http.Session(settings_for(server)), server).status_code == 200
+    with faulty(tmp_path, expired) as other:
+        with pytest.raises(Transient) as failure:
+            ask(http.Session(settings_for(other)), other)
+        assert other.seen == []
+    assert not failure.value.outcome_unknown
+    assert "nothing was sent" in str(failure.value)
 
 
 def test_nobody_listening(server: Faulty) -> None:

@@ -242,8 +242,10 @@ def test_whether_a_token_works(session: http.Session, server: Faulty) -> None:
     """I6. A claims challenge (continuous access evaluation) says no, and is kept nowhere."""
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_claims", claims="canary"'}
     for status, verdict in ((200, True), (401, False)):
-        server.behave = lambda handler, status=status: handler.answer(status, {}, challenge)  # type: ignore[misc]
-        assert OAUTH.works(Secret("canary"), server.url, session) is verdict
+        body = {"id": PERSON} if verdict else {}
+        server.behave = lambda handler, answer=(status, body): handler.answer(*answer, challenge)  # type: ignore[misc]
+        for subject in ("", IDENTITY):
+            assert OAUTH.works(Secret("canary"), server.url, session, subject) is verdict
     assert server.seen[0].path == "/v1.0/me?$select=id"
     for status in (403, 429, 503):
         server.behave = lambda handler, status=status: handler.answer(status, {}, challenge)  # type: ignore[misc]
@@ -252,6 +254,29 @@ def test_whether_a_token_works(session: http.Session, server: Faulty) -> None:
         assert "canary" not in str(caught.value)
     with pytest.raises(HostNotAllowed):
         OAUTH.works(Secret("canary"), "https://graph.microsoft.com.evil.example", session)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, b"<html>gateway</html>") for status in (200, 401, 403, 503)),
+        *((200, body) for body in ({}, {"id": "me"}, {"id": PERSON.replace("6", "5")}, {"error": {"code": "x"}})),
+        (401, {}),
+    ],
+)
+def test_what_leaves_it_open_whether_a_token_works(
+    session: http.Session, server: Faulty, status: int, body: Any
+) -> None:
+    """V9: nor is another person's answer a proof."""
+    server.behave = lambda handler: handler.answer(status, body)
+    with pytest.raises(Transient):
+        OAUTH.works(Secret("canary"), server.url, session, IDENTITY)
+
+
+def test_its_error_alone_refuses_a_token(session: http.Session, server: Faulty) -> None:
+    """learn.microsoft.com/graph/errors: a JSON object, whatever the headers."""
+    server.behave = lambda handler: handler.answer(401, {"error": {"code": "InvalidAuthenticationToken"}})
+    assert not OAUTH.works(Secret("canary"), server.url, session)
 
 
 @pytest.mark.parametrize(

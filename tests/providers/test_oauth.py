@@ -107,6 +107,23 @@ def test_exchange(server: Faulty, session: http.Session) -> None:
     assert "canary" not in repr(tokens)
 
 
+@pytest.mark.parametrize("url", ["https://evil.example", "https://evil.my.site.com", None, 5])
+def test_an_exchange_for_a_foreign_host_leaves_the_tokens_to_be_ended(
+    server: Faulty, session: http.Session, url: object
+) -> None:
+    """C17, V12: they are live, and good for nowhere."""
+    server.behave = lambda handler: handler.answer(200, token_body(server, instance_url=url))
+    secret = Secret("code")
+    tokens = SF.exchange(
+        standard(server), CLIENT, code=secret, code_verifier=secret, redirect_uri="https://u/c", http=session
+    )
+    assert tokens.refresh_token is not None
+    assert (tokens.access_token.reveal(), tokens.refresh_token.reveal()) == ("canary-access", "canary-refresh")
+    assert salesforce.identity_ids(tokens.identity, session.settings.origins) == (ORG, USER)
+    with pytest.raises(HostNotAllowed):
+        SF.works(tokens.access_token, tokens.api_url, session)
+
+
 def test_refresh_hands_over_the_raw_answer(server: Faulty, session: http.Session) -> None:
     """docs/vault.md 6: sealed before it is parsed, whatever it is."""
     server.behave = lambda handler: handler.answer(418, b"<html>nonsense")
@@ -423,44 +440,3 @@ def test_a_lost_answer_is_an_unknown_outcome(server: Faulty, session: http.Sessi
         SF.refresh(standard(server), CLIENT, Secret("canary"), session)
     assert failure.value.outcome_unknown
     assert len(server.seen) == 1
-
-
-# -- ending a grant -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (200, b""),
-        (200, {}),
-        (400, {"error": "invalid_token", "error_description": "token expired"}),
-        (400, {"error": "unsupported_token_type"}),
-        (400, b"error=unsupported_token_type&error_description=this%20token%20type%20is%20not%20supported"),
-    ],
-)
-def test_what_says_that_a_token_is_gone(server: Faulty, session: http.Session, status: int, body: Any) -> None:
-    """C17. Salesforce answers with a form, too. The token is never in the URL."""
-    server.behave = lambda handler: handler.answer(status, body)
-    SF.revoke(standard(server), Secret("canary"), session)
-    assert (server.seen[0].path, server.seen[0].body) == ("/services/oauth2/revoke", b"token=canary")
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        *((status, b"<html>gateway</html>") for status in (302, 400, 401, 403, 404, 408, 429, 500, 503)),
-        *((status, {"error": "invalid_token"}) for status in (401, 403, 404, 429, 500)),
-        (400, {}),
-        (400, {"error": "invalid_request"}),
-        (400, {"error": ["invalid_token"]}),
-        (404, b"Bad_Id"),
-    ],
-)
-def test_what_leaves_it_open_whether_a_token_is_gone(
-    server: Faulty, session: http.Session, status: int, body: Any
-) -> None:
-    """RFC 7009, 2.2.1: it must be taken to live on."""
-    server.behave = lambda handler: handler.answer(status, body, {"Retry-After": "9"})
-    with pytest.raises(Transient) as caught:
-        SF.revoke(standard(server), Secret("canary"), session)
-    assert caught.value.retry_after == 9.0

@@ -132,7 +132,7 @@ def test_who_asked_is_unreadable_after_the_day(alice: Member, settings: Settings
 def test_neither_strangers_nor_forged_entries_stop_the_others(alice: Member, settings: Settings, set_up: Redis) -> None:
     copy = a_copy(alice)
     stranger = a_hit(copy)
-    stranger.copy = bytes(16)
+    stranger.copy_id = bytes(16)
     foreign = a_hit(copy)
     foreign.organization = bytes(16)
     set_up.xadd("tracking:hits", {"f": b"x" * 60})

@@ -1,7 +1,7 @@
 """A process of ours that renews a grant and may die at a chosen moment: `python -m tests.vault.dying ID MOMENT`.
 
 Prints the generation it reached. Moments: `never`, `kept` (raw answer committed, nothing understood), `database`
-(the database is away from the provider's answer on)."""
+(the database is away from the provider's answer on), `frozen` (the test stops it, and our patience is short)."""
 
 import os
 import signal
@@ -32,8 +32,9 @@ def main(connection_id: UUID, moment: str) -> None:
 
     if moment == "kept":
         settling.settle = die  # type: ignore[assignment]
-    if moment == "database":
+    if moment in ("database", "frozen"):
         answers.PATIENCE = 0.5
+    if moment == "database":
         answers._commit = unreachable  # type: ignore[assignment]
     ConnectionTokens(connection_id, "test").access(rejected=Secret(os.environ["REJECTED"]))
     sys.stdout.write(str(Connection.objects.get(pk=connection_id).generation))

@@ -48,13 +48,18 @@ class Rotating:
     def identity(self) -> str:
         return f"{self.server.url}/id/{ORG}/{USER}"
 
+    @property
+    def person(self) -> dict[str, str]:
+        """What userinfo says of him whose token it is."""
+        return {"sub": self.identity, "user_id": USER, "organization_id": ORG}
+
     def _behave(self, handler: Handler) -> None:
         seen = self.server.seen[-1]
         if seen.path == "/services/oauth2/userinfo":
             bearer = seen.headers.get("Authorization", "").removeprefix("Bearer ")
             status = 200 if self.alive and bearer == self.access_token else 403
             self.ledger.used(seen.path, status, GRANT, USER, bearer)
-            handler.answer(status, {"user_id": USER})
+            handler.answer(status, self.person if status == 200 else b"Bad_OAuth_Token")
         elif seen.path == "/services/oauth2/revoke":
             self._revoke(handler, _field(seen, "token"))
         elif seen.path == "/services/oauth2/token":

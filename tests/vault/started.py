@@ -1,10 +1,11 @@
 """Web and worker processes as the product starts them, on the databases of a test, for what only a whole one shows."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.embedded import ports, product
@@ -46,8 +47,8 @@ def running(program: Program, command: list[str]) -> Iterator["subprocess.Popen[
             time.sleep(0.1)
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # granian's workers would live on
         process.wait(10)
 
 

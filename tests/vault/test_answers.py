@@ -1,14 +1,11 @@
 """What becomes of a kept answer: on disk, adopted, kept apart, or left alone (docs/vault.md 6)."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connections
 from django.utils import timezone
 
 from providers.base import Secret
@@ -47,60 +44,6 @@ def test_a_late_answer_opens_its_attempt_again(alice: Connected) -> None:
     row = again(attempt)
     assert (bytes(row.sealed_answer or b""), row.ended_at, row.outcome) == (b"sealed", None, "")
     assert (again(other).sealed_answer, again(other).outcome) == (None, answers.UNKNOWN)
-
-
-class Waiting:
-    """A clock that moves only while somebody sleeps; who asks it for ever is stopped."""
-
-    def __init__(self) -> None:
-        self.now, self.asked = 1_000.0, 0
-
-    def monotonic(self) -> float:
-        self.asked += 1
-        assert self.asked < 1_000
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def tries(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The database takes no answer; the seconds at which it was asked to. Each time the connection is closed."""
-    clock, found, closed = Waiting(), list[float](), list[float]()
-    monkeypatch.setattr(answers, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
-    monkeypatch.setattr(connections["default"], "close", lambda: closed.append(clock.now - 1_000.0))
-
-    def away(*_: object) -> None:
-        found.append(clock.now - 1_000.0)
-        raise OperationalError
-
-    monkeypatch.setattr(answers, "_commit", away)
-    yield found
-    assert closed == found
-
-
-def test_a_database_that_is_away_is_tried_for_thirty_seconds(
-    alice: Connected, provider: Rotating, tries: list[float]
-) -> None:
-    """V5: then it waits on disk, sealed, until somebody imports it."""
-    attempt_id = uuid4()
-    with pytest.raises(Transient) as caught:
-        answers.keep(attempt_id, b"sealed")
-    assert tries == [number / 4 for number in range(len(tries))]
-    assert 29.75 <= tries[-1] <= 30.25
-    assert caught.value.retry_after == 10.0
-    assert list(spool.waiting()) == [(attempt_id, b"sealed")]
-
-
-def test_what_waits_on_disk_is_taken_over(alice: Connected, provider: Rotating) -> None:
-    found = [an_attempt(alice, ended_at=timezone.now(), outcome=answers.UNKNOWN) for _ in range(3)]
-    assert answers.import_spool() == 0
-    for attempt in found[:2]:
-        spool.write(attempt.id, b"sealed")
-    assert answers.import_spool() == 2
-    assert [bytes(again(each).sealed_answer or b"") for each in found] == [b"sealed", b"sealed", b""]
-    assert list(spool.waiting()) == []
 
 
 def test_closing_wipes_what_nobody_has_to_look_at(alice: Connected) -> None:

@@ -14,7 +14,7 @@ from providers.base import Crm, Secret
 from providers.errors import FreshTokenRefused, NeedsReconnect, ProviderError, Transient
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
-from tests.vault.rotating import Rotating
+from tests.vault.rotating import GRANT, USER, Rotating
 from tests.vault.test_tokens import store
 from vault import clients, probe, renewal, standing, states
 from vault.models import Attempt, Connection, State
@@ -38,9 +38,13 @@ def api(alice: Connected, provider: Rotating) -> Callable[[bool], None]:
     oauth, accepts = provider.server.behave, [False]
 
     def behave(handler: Handler) -> None:
-        if not provider.server.seen[-1].path.startswith("/services/data"):
+        seen = provider.server.seen[-1]
+        if not seen.path.startswith("/services/data"):
             oauth(handler)
-        elif accepts[0]:
+            return
+        bearer = seen.headers.get("Authorization", "").removeprefix("Bearer ")
+        provider.ledger.used(seen.path, 201 if accepts[0] else 401, GRANT, USER, bearer)
+        if accepts[0]:
             handler.answer(201, {"id": "003000000000001AAA", "success": True, "errors": []})
         else:
             handler.answer(401, SESSION_GONE)
@@ -83,6 +87,7 @@ def test_a_fault_of_the_api_ends_no_grant(
     use(alice)
     row = alice.again()
     assert (row.state, row.reason, row.failures, row.retry_at) == (State.HEALTHY, "", 0, None)
+    assert [each.status for each in provider.ledger.uses if each.path.startswith("/services/data")] == [401, 401, 201]
 
 
 def test_it_is_renewed_once_in_each_back_off(alice: Connected, provider: Rotating, api: Callable[[bool], None]) -> None:

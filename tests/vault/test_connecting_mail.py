@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
@@ -19,6 +19,7 @@ from providers.errors import NeedsReconnect, PermissionMissing
 from tests.faults.oracle import Oracle
 from tests.organizations import people
 from tests.vault.accounts import PROVIDERS, TOKEN_PATH, Provider, StoppedThereError, simulated
+from tests.vault.keyrings import new_kek
 from tests.vault.test_doors import HOST, sentence
 from vault import (
     clients,
@@ -187,6 +188,43 @@ def test_without_an_app_the_page_says_who_can_help(sim: Provider, alice: Member,
     assert answer.status_code == 400
     assert "not set up here yet" in sentence(answer)
     assert f"{sim.name.upper()}_CLIENT_ID" in answer.content.decode()
+
+
+def test_keys_that_cannot_be_used_are_told_on_the_page(
+    sim: Provider, alice: Member, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """V17: what exactly is wrong is for the operator's log."""
+    keys.primary_key(keys.INSTANCE)
+    settings.VAULT_KEK = new_kek()
+    keys.forget_all()
+    answer = browser_of(alice).post(f"/connect/{sim.name}/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "60")
+    assert sentence(answer).startswith("Our keys cannot be used just now")
+    assert "nobody can connect" in caplog.text
+
+
+def test_a_database_that_goes_away_during_the_exchange_leaves_no_grant_behind(
+    sim: Provider, alice: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I2: the tokens are ended where they came from, as far as the provider can."""
+    browser = browser_of(alice)
+    url = begin(sim, browser)
+    exchange = dialects.exchange
+
+    def and_then_away(*args: Any, **kwargs: Any) -> Any:
+        tokens = exchange(*args, **kwargs)
+        monkeypatch.setattr(clock, "now", gone)
+        monkeypatch.setattr(mailboxes, "_store", gone)
+        return tokens
+
+    def gone(*args: Any, **kwargs: Any) -> Any:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(dialects, "exchange", and_then_away)
+    with pytest.raises(OperationalError):
+        browser.get(sim.walk(url, "alice"))
+    assert sim.name == "microsoft" or sim.grants("alice") == []
+    assert not Connection.objects.exists()
 
 
 def test_an_organizations_own_app_is_used_for_its_members_only(sim: Provider, alice: Member, charlie: Member) -> None:
@@ -718,10 +756,13 @@ def test_a_disconnect_that_google_hears_late_does_not_end_the_next_connection(go
     google.sim("faults", {"path": "/revoke", "status": 503, "times": 1})
     revocation.disconnect(row.pk, alice)
     (waiting,) = DiscardedGrant.objects.values_list("pk", flat=True)
-    again = connect(google, alice)
+    assert come_back(google, browser_of(alice), "alice").status_code == 302
+    again = Connection.objects.get()
+    assert again.state == State.DEGRADED, "Google may have obeyed all the same (test_ending_crossed.py)"
     DiscardedGrant.objects.update(retry_at=again.connected_at)
     assert revocation.finish(waiting)
     assert is_renewed(again)
+    assert Connection.objects.get().state == State.HEALTHY
 
 
 def test_one_organizations_disconnect_leaves_the_others_connection(

@@ -14,7 +14,9 @@ from django.utils import timezone
 from providers.errors import NeedsReconnect, Transient
 from tests.faults import evidence
 from tests.faults.shapes import shapes_of
+from tests.servers import GIVEN
 from tests.vault.conftest import Connected
+from tests.vault.frozen import freezer
 from tests.vault.rotating import Rotating
 from vault import answers, grants
 from vault.models import Attempt, Connection, State
@@ -143,6 +145,25 @@ def test_the_database_away_at_the_answer(alice: Connected, provider: Rotating, t
     for secret in (provider.access_token, provider.refresh_token):
         assert secret.encode() not in waiting[0].read_bytes()
         assert secret not in err
+    end_lease(alice)
+    assert access(alice, old) == provider.access_token
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert (provider.refreshes, provider.reuses) == (1, 0)
+
+
+@pytest.mark.skipif("DATABASE_URL" in GIVEN, reason="a server that was given is not ours to stop")
+def test_the_database_stops_at_the_answer(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
+    """V5, I2, I3: it is there and answers nothing, not even with an error; nobody waits for it beyond his patience,
+    and nobody presents the used-up token afterwards."""
+    old = provider.access_token
+    with freezer() as postgres:
+        process = start(alice, provider, "frozen", tmp_path)
+        provider.meanwhile = postgres.stop
+        _, err = process.communicate(timeout=60)
+        waiting = [path.suffix for path in (tmp_path / "spool").iterdir()]
+    provider.meanwhile = lambda: None
+    assert (process.returncode, waiting) == (1, [".sealed"])
+    assert Transient.__name__ in err
     end_lease(alice)
     assert access(alice, old) == provider.access_token
     assert list((tmp_path / "spool").iterdir()) == []

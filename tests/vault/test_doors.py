@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from tests.providers.faulty import Handler
 from tests.vault.rotating import Rotating
 from vault import connect
 from vault.models import Connection, PendingSignIn
@@ -35,6 +36,18 @@ def back(browser: Client, login: str, **answer: str) -> Any:
 def sentence(response: Any) -> str:
     found = re.search(r'role="alert">(.*?)</p>', response.content.decode(), re.DOTALL)
     return html.unescape(found[1]) if found else ""
+
+
+def exchanged(provider: Rotating, **changes: str) -> None:
+    """The token endpoint takes any code; what the answer says is the provider's own but for `changes`."""
+    behave = provider.server.behave
+    tokens = {"access_token": provider.access_token, "refresh_token": provider.refresh_token, "scope": "id api"}
+    answer = {"instance_url": provider.server.url, "id": provider.identity, **tokens, **changes}
+
+    def exchange(handler: Handler) -> None:
+        handler.answer(200, answer) if handler.path == "/services/oauth2/token" else behave(handler)
+
+    provider.server.behave = exchange
 
 
 @pytest.fixture
@@ -147,6 +160,19 @@ def test_an_old_state_is_refused(login: str) -> None:
     state = begin(browser, login)["state"]
     PendingSignIn.objects.update(started_at=timezone.now() - timedelta(minutes=10, seconds=1))
     assert back(browser, login, state=state, code="code").status_code == 400
+
+
+@pytest.mark.parametrize("host", ["https://evil.example", "https://evil.my.site.com", ""])
+def test_tokens_for_a_host_that_is_not_allowed_are_ended(login: str, provider: Rotating, host: str) -> None:
+    """C17, I2, V12: where they came from, which is allowed; nothing of them goes to the host that was named."""
+    exchanged(provider, instance_url=host)
+    browser = Client(headers=HOST)
+    sent = begin(browser, login)
+    response = back(browser, login, state=sent["state"], code="code")
+    assert response.status_code == 400
+    assert "host that is not allowed" in sentence(response)
+    assert (provider.revoked, provider.alive) == ([provider.refresh_token], False)
+    assert not Connection.objects.exists()
 
 
 @pytest.mark.parametrize("iss", ["https://evil.example", "https://login.salesforce.com", ""])

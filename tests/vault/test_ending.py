@@ -18,7 +18,7 @@ from tests.vault.rotating import Rotating
 from tests.vault.test_doors import HOST
 from vault import clients, erasing, grants, keys, leases, registrations, revocation, states, upkeep
 from vault.cipher import key_id_of
-from vault.errors import ConnectRequired, KeyGone, TokenTampered
+from vault.errors import AppUnusable, ConnectRequired, KeyGone
 from vault.models import ClientRegistration, Connection, Credential, DataKey, DiscardedGrant, State
 from vault.revocation import Ending
 from vault.tokens import ConnectionTokens
@@ -191,7 +191,7 @@ def test_a_registered_secret_is_sealed_and_bound_to_its_host(alice: Connected, p
     assert client.client_secret is not None
     assert (client.client_id, client.client_secret.reveal()) == ("own", "own-secret-value")
     ClientRegistration.objects.update(login_url="https://evil.my.salesforce.com")
-    with pytest.raises(TokenTampered):
+    with pytest.raises(AppUnusable):
         registrations.client_at("https://evil.my.salesforce.com")
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings as configured
 from django.contrib.sessions.backends.db import SessionStore
+from django.template import Context, Engine, TemplateDoesNotExist
 from django.test import Client, RequestFactory
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter, technical_500_response
 from pytest_django import Settings
@@ -283,6 +284,26 @@ def test_the_page_of_a_failed_sign_in_shows_no_code_cookie_or_setting(
     assert found_in(page, alice, provider) == []
     for secret in (settings.VAULT_KEK, settings.SECRET_KEY, settings.AUDIT_KEY):
         assert secret.rpartition(":")[2] not in page
+
+
+def test_a_failing_template_says_nothing_of_what_it_was_given(settings: Settings) -> None:
+    """Django keeps the exception's text beside the template's lines, too."""
+    settings.DEBUG = True
+
+    class Given:
+        def __str__(self) -> str:
+            raise LookupError(str(HELD["code"]))
+
+    engine = Engine(debug=True)
+    with pytest.raises(LookupError) as failed:
+        engine.from_string("{{ given }}").render(Context({"given": Given()}))
+    assert failed.value.template_debug["message"] == HELD["code"]  # type: ignore[attr-defined]
+    with pytest.raises(TemplateDoesNotExist) as missing:
+        engine.get_template(f"{HELD['code']}.html")
+    for caught in (failed, missing):
+        page = technical_500_response(RequestFactory().get("/"), caught.type, caught.value, caught.tb).content.decode()
+        assert caught.typename in page
+        assert not any(str(secret) in page for secret in HELD.values())
 
 
 def test_a_form_is_not_shown_either(settings: Settings) -> None:

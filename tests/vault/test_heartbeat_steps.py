@@ -14,7 +14,7 @@ from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
 from providers.errors import Transient
-from vault import heartbeat, holders, keys
+from vault import heartbeat, holders, keys, upkeep
 from vault.errors import KekUnusable
 from vault.heartbeat import Heartbeat
 from vault.models import LiveProcess
@@ -163,6 +163,9 @@ def test_no_pooled_connection_is_held_between_beats(make: Made) -> None:
     mine = make()
     mine.beat()
     assert [connections[alias].connection for alias in ("default", "keys")] == [None, None]
+    LiveProcess.objects.count()
+    heartbeat._take_over()
+    assert [connections[alias].connection for alias in ("default", "keys")] == [None, None]
 
 
 def test_a_database_that_is_away_stops_no_heart(
@@ -186,6 +189,26 @@ def test_a_database_that_is_away_stops_no_heart(
     levels = [each.levelno for each in caplog.records if "heartbeat could not be written" in each.getMessage()]
     assert levels == [logging.WARNING, logging.ERROR]
     assert mine.is_alive
+
+
+def test_what_waits_on_the_disk_is_left_while_the_database_is_away(
+    make: Made, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """V5: taken over at each beat that was written; otherwise the log has one line for the outage, not two."""
+    mine, told = make(interval=0.05), list[str]()
+
+    def away() -> None:
+        told.append("beat")
+        raise OperationalError
+
+    monkeypatch.setattr(mine, "beat", away)
+    monkeypatch.setattr(upkeep, "import_spool", lambda: told.append("disk"))
+    mine.start()
+    until(lambda: len(told) > 2)
+    assert set(told) == {"beat"}
+    monkeypatch.setattr(mine, "beat", lambda: told.append("written"))
+    until(lambda: told.count("disk") > 1)
+    assert told[told.index("written") :][:4] == ["written", "disk"] * 2
 
 
 def test_a_broken_connection_is_replaced(make: Made) -> None:

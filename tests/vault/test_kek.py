@@ -33,6 +33,12 @@ def test_what_is_just_allowed() -> None:
     assert [ring.holds(name) for name in ("k" * 64, "default", "other", "")] == [True, True, False, False]
 
 
+def test_a_name_stands_for_one_key() -> None:
+    """Else it would hang on their order which of them opens what."""
+    with pytest.raises(KekUnusable, match=r"^VAULT_KEK names the same key twice\.$"):
+        Keyring(f"a:{new_kek()},b:{new_kek()},a:{new_kek()}")
+
+
 def test_a_wrapped_key_that_is_damaged_is_told_from_a_wrong_key() -> None:
     ring = Keyring(new_kek())
     wrapped = ring.wrap(b"k" * 32, b"aad", "default")

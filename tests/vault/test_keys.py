@@ -281,8 +281,27 @@ def test_a_canary_of_other_words_is_the_wrong_key(settings: Settings) -> None:
     ring = kek.current()
     aad = keys._canary_aad("default")
     KekCanary.objects.using("keys").create(kek_id="default", wrapped=ring.wrap(b"another song", aad, "default"))
-    with pytest.raises(KekUnusable, match="The key named 'default' in VAULT_KEK is not the one that was used"):
+    with pytest.raises(KekUnusable, match=r"^The key named 'default' in VAULT_KEK is not the one that was used\.$"):
         keys.verify_kek()
+
+
+class Deaf(Keyring):
+    """As Vault was before 1.13: associated data is taken, and left out."""
+
+    def wrap(self, key: bytes, aad: bytes, kek_id: str) -> bytes:
+        return super().wrap(key, b"", kek_id)
+
+    def unwrap(self, wrapped: bytes, aad: bytes, kek_id: str) -> bytes:
+        return super().unwrap(wrapped, b"", kek_id)
+
+
+@both
+def test_a_key_service_that_ignores_associated_data_is_named() -> None:
+    """V17: with it, a wrapped key could be moved to another organization's row."""
+    ring = Deaf(f"old:{new_kek()}")
+    KekCanary.objects.using("keys").create(kek_id="old", wrapped=ring.wrap(keys._CANARY, b"", "old"))
+    trouble = "The key service ignores associated data under 'old'. It is too old: Vault 1.13 or OpenBao is needed."
+    assert keys.prove(ring, set()) == ((), set(), trouble)
 
 
 @both
@@ -324,9 +343,10 @@ def test_swapped_rows_are_refused() -> None:
 
 
 @both
-def test_the_first_start_records_a_canary_and_the_next_finds_it() -> None:
+def test_the_first_start_records_a_canary_and_the_next_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     keys.verify_kek()
     assert KekCanary.objects.using("keys").count() == 1
+    monkeypatch.setattr(Keyring, "wrap", None)  # there is nothing to make
     keys.verify_kek()
     assert KekCanary.objects.using("keys").count() == 1
 

@@ -1,5 +1,6 @@
 """A key service that speaks Transit: wrapping over TLS, versions, outages told apart, no secret told (C22, V16)."""
 
+import json
 import logging
 import os
 import threading
@@ -21,10 +22,26 @@ from tests.providers.faulty import faulty
 from tests.vault import many
 from tests.vault.key_service import KeyService, key_service
 from tests.vault.keyrings import new_kek
-from tests.vault.rotating import Rotating
-from vault import checks, erasing, grants, kek, keys, kms, renewal, revocation, rotation, sealing, upkeep
+from tests.vault.rotating import USER, Rotating
+from vault import (
+    answers,
+    checks,
+    erasing,
+    grants,
+    kek,
+    keys,
+    kms,
+    probe,
+    renewal,
+    revocation,
+    rotation,
+    sealing,
+    settling,
+    turns,
+    upkeep,
+)
 from vault.cipher import Place
-from vault.errors import KekUnusable
+from vault.errors import KekUnusable, OwnTrouble
 from vault.models import Attempt, Connection, DataKey, KekCanary, State
 from vault.revocation import Ending
 
@@ -304,6 +321,58 @@ def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+@pytest.mark.parametrize(("path", "change"), [("seal", "sealed"), ("token", "denied")])
+def test_a_probe_without_the_key_service_says_nothing_of_the_connection(
+    service: KeyService, settings: Settings, tmp_path: Path, path: str, change: str
+) -> None:
+    """I6: our trouble, not the provider's. The row stays as it is, its turn comes again when the claim is over."""
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        row = connected(provider)
+        assert list(turns.to_prove()) == [row.pk]
+        before = Connection.objects.values().get()
+        keys.forget_all()
+        service.sim(path, **{change: True})
+        probe.probe(row.pk)
+        assert Connection.objects.values().get() == before
+        service.sim(path, **{change: False})
+        probe.probe(row.pk)
+        row.refresh_from_db()
+        assert (row.state, row.probe_at) == (State.HEALTHY, None)
+        assert row.last_success_at is not None
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_an_answer_that_cannot_be_opened_just_now_is_not_taken_for_nonsense(
+    service: KeyService, settings: Settings, tmp_path: Path
+) -> None:
+    """I2: it comes late, sealed under a data key that was replaced meanwhile, and only the new one is open in RAM."""
+    with faulty(tmp_path) as server:
+        provider = Rotating(server)
+        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
+        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
+        settings.VAULT_SPOOL_DIR = tmp_path / "spool"
+        row = connected(provider)
+        begun = renewal._begin(row.pk, 1)
+        assert isinstance(begun, renewal.Begun)
+        blob = begun.seal(json.dumps(provider._rotate()).encode())
+        assert (rotation.new_data_keys(), rotation.reseal().done) == (1, 1)
+        keys.forget_all()
+        grants.open_keys(row.pk)
+        service.sim("seal", sealed=True)
+        answers.keep(begun.attempt.id, blob)
+        with pytest.raises(OwnTrouble, match="key service is sealed"):
+            settling.settle(begun.attempt.id)
+        assert bytes(Attempt.objects.get().sealed_answer or b"") == blob
+        service.sim("seal", sealed=False)
+        settling.settle(begun.attempt.id)
+        row.refresh_from_db()
+        assert (row.state, row.generation) == (State.HEALTHY, 2)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 def test_an_end_does_not_wait_for_the_key_service(service: KeyService, settings: Settings, tmp_path: Path) -> None:
     """I7: denied here at once; the provider hears of it when the grant can be opened again."""
     with faulty(tmp_path) as server:
@@ -395,7 +464,7 @@ def connected(provider: Rotating) -> Connection:
         organization=member.organization,
         member=member,
         provider="salesforce",
-        subject="005",
+        subject=USER,
         login_url=provider.server.url,
         state=State.HEALTHY,
     )

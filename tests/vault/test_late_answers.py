@@ -2,12 +2,14 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from organizations.models import Epoch
 from providers.base import Secret
+from providers.errors import Transient
 from tests.vault.conftest import Connected
 from tests.vault.kept import again, kept, stored
 from tests.vault.rotating import Rotating
@@ -58,6 +60,23 @@ def test_a_late_token_that_alone_works_is_adopted_and_told(alice: Connected, pro
     assert bearers(provider) == [f"Bearer {before[0]}", "Bearer late"]
     assert again(attempt).outcome == answers.REPLACED
     assert Epoch.objects.filter(kind="connection", key=str(alice.connection.pk)).exists()
+
+
+@pytest.mark.parametrize("answer", [(200, b"<html>login</html>"), (403, b"<html>blocked</html>"), (200, {})])
+def test_a_page_in_place_of_the_provider_decides_nothing(
+    alice: Connected, provider: Rotating, answer: tuple[int, Any]
+) -> None:
+    """I2, V9: the late tokens may be the only ones that work, so they stay until somebody has really been asked."""
+    attempt = kept(alice, provider)
+    Attempt.objects.update(generation=0)
+    seal_again(attempt, 0)
+    provider.server.behave = lambda handler: handler.answer(*answer)
+    with pytest.raises(Transient):
+        settling.settle(attempt.id)
+    assert again(attempt).sealed_answer is not None
+    provider.server.behave = provider._behave
+    settling.settle(attempt.id)
+    assert stored(alice) == ("late", "late-refresh")
 
 
 def test_after_a_refusal_the_stored_token_is_not_asked_about(alice: Connected, provider: Rotating) -> None:
@@ -120,9 +139,9 @@ def test_a_grant_given_up_while_we_ask_is_looked_at_again(
     provider.access_token = "run out"
     works = dialects.works
 
-    def slow(grant: grants.Grant, name: str) -> bool:
+    def slow(grant: grants.Grant, name: str, subject: str) -> bool:
         Connection.objects.update(state=State.NEEDS_RECONNECT)
-        return works(grant, name)
+        return works(grant, name, subject)
 
     monkeypatch.setattr(dialects, "works", slow)
     settling.settle(attempt.id)

@@ -3,13 +3,16 @@
 import ast
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from email.utils import formatdate
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
@@ -18,9 +21,23 @@ from providers.base import Secret
 from providers.errors import NeedsReconnect, Transient
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
-from tests.vault.rotating import Rotating, cut
-from vault import clock, findings, grants, incidents, leases, renewal, tasks, turns, upkeep
-from vault.models import Attempt, Connection, Incident, State
+from tests.vault.rotating import USER, Rotating, cut
+from vault import (
+    clock,
+    findings,
+    grants,
+    incidents,
+    leases,
+    pending,
+    renewal,
+    revocation,
+    tasks,
+    turns,
+    upkeep,
+)
+from vault.errors import NotAllowedHere
+from vault.models import Attempt, Connection, Incident, PendingSignIn, State
+from vault.pending import Expected
 from vault.tokens import ConnectionTokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -36,7 +53,7 @@ def at_google(alice: Connected, provider: Rotating, settings: Settings) -> Conne
 
     def behave(handler: Handler) -> None:
         if handler.path == "/v1/userinfo":
-            handler.answer(200 if provider.alive else 401, {})
+            handler.answer(*((200, {"sub": USER}) if provider.alive else (401, {"error": "invalid_request"})))
         else:
             oauth(handler)
 
@@ -211,12 +228,18 @@ def test_a_refusal_after_an_unknown_outcome_is_an_incident_there_too(at_google: 
 
 @pytest.fixture
 def host_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """`host_clock(600)`: this machine's clock jumps ten minutes ahead of the database's."""
-    real, real_now = time.time, timezone.now
+    """`host_clock(600)`: this machine's clock jumps ten minutes ahead of the database's; also for who has taken hold of
+    `timezone.now` before, as the default of a field does."""
+    real = time.time
 
     def jump(seconds: float) -> None:
+        class Off(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Self:
+                return cls.fromtimestamp(real() + seconds, tz)
+
         monkeypatch.setattr(time, "time", lambda: real() + seconds)
-        monkeypatch.setattr(timezone, "now", lambda: real_now() + timedelta(seconds=seconds))
+        monkeypatch.setattr(timezone, "datetime", Off)
 
     return jump
 
@@ -311,13 +334,43 @@ def test_a_provider_whose_clock_differs_is_told(
     assert all("Authorization" not in seen.headers for seen in provider.server.seen)
 
 
+@pytest.mark.parametrize("off", [0.05, 600.0, -600.0])
+def test_a_wrong_clock_delays_no_end(
+    alice: Connected, provider: Rotating, host_clock: Callable[[float], None], off: float
+) -> None:
+    """V22, C17: what is put down for revocation is due at once."""
+    host_clock(off)
+    assert revocation.disconnect(alice.connection.pk, "operator") is revocation.Ending.CONFIRMED
+    assert provider.revoked == [alice.grant.refresh_token.reveal()]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("off", [600.0, -600.0, -86_400.0])
+def test_a_wrong_clock_neither_ends_nor_prolongs_a_sign_in(
+    alice: Connected, host_clock: Callable[[float], None], off: float
+) -> None:
+    """V22, C1: ten minutes are ten of the database's."""
+    host_clock(off)
+    browser, state = SessionStore(), Secret("state")
+    expected = Expected("https://login.salesforce.com", "https://login.salesforce.com", "client", "https://us", "/")
+    pending.remember(browser, state, Secret("verifier"), expected)
+    assert pending.sweep() == 0
+    PendingSignIn.objects.update(started_at=F("started_at") - pending.LIFETIME + timedelta(seconds=20))
+    assert pending.look(browser, "state") == expected
+    PendingSignIn.objects.update(started_at=F("started_at") - timedelta(seconds=20))
+    with pytest.raises(NotAllowedHere):
+        pending.look(browser, "state")
+
+
+_HOSTS_CLOCK = ("timezone.now", "datetime.now", "datetime.utcnow", "time.time", "time.time_ns", "date.today")
+
+
 def test_no_decision_of_the_vault_asks_this_machines_clock() -> None:
-    """V7, V22: `now()` of Python occurs in a model's default and in the comparison of the two clocks, nowhere else."""
-    asked = []
-    for path in sorted(Path("vault").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                whole = ast.unparse(node.func)
-                if whole in ("timezone.now", "datetime.now", "datetime.utcnow", "time.time", "date.today"):
-                    asked.append(path.name)
-    assert set(asked) == {"clock.py"}
+    """V7, V22: Python's clock is mentioned in the comparison of the two clocks, nowhere else: neither called nor handed
+    on, as the default of a field for one."""
+    asked = {
+        path.name
+        for path in sorted(Path("vault").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node).endswith(_HOSTS_CLOCK)
+    }
+    assert asked == {"clock.py"}

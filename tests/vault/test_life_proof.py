@@ -14,7 +14,7 @@ from tests.organizations import people
 from tests.providers.faulty import Handler
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating, cut
-from vault import clock, findings, incidents, leases, probe, proof, renewal, standing, tasks, turns
+from vault import clock, findings, incidents, leases, probe, proof, renewal, standing, tasks, turns, underway, upkeep
 from vault.models import Attempt, Connection, Credential, Incident, State
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -188,6 +188,57 @@ def test_a_renewal_whose_holder_died_is_seen_to_by_the_timetable(
     assert row.reason == "A renewal of this connection was interrupted. You may have to connect again."
     assert Attempt.objects.get().outcome == "unknown"
     assert provider.refreshes == 0
+
+
+def test_nothing_renews_ahead_of_need_after_a_holder_died(alice: Connected, provider: Rotating) -> None:
+    """V3, I3: his answer may have come to him, so the refresh token that we have may be used up. Before anybody has
+    closed his attempt: by the choice of what is due, and by the renewal itself, which looks again."""
+    begin_and_die(alice)
+    provider._rotate()
+    mine = alice.again()
+    Connection.objects.update(connected_at="2020-01-01T00:00:00Z", renew_at=Now())
+    assert list(turns.to_renew()) == []
+    upkeep.keep_alive(mine.pk)
+    upkeep.renew_ahead(mine.pk, mine.generation)
+    renewal.renew_ahead(mine.pk, beyond=mine.generation)
+    assert (provider.refreshes, provider.reuses, provider.alive) == (0, 0, True)
+    assert AuditEntry.objects.filter(action=renewal.PRESENTED).count() == 1, "the dead one's"
+    assert alice.again().state == State.REFRESHING, "left as it was found"
+
+
+def test_a_question_that_was_put_off_hides_no_dead_holder(alice: Connected, provider: Rotating) -> None:
+    """I10: whatever it was put off for; and it is claimed like any other."""
+    begin_and_die(alice)
+    Connection.objects.update(probe_at=Now() + timedelta(hours=6))
+    assert list(turns.to_prove()) == [alice.connection.pk]
+    assert list(turns.to_prove()) == [], "claimed"
+
+
+def test_a_dead_holder_is_told_of_where_nobody_answers(alice: Connected, provider: Rotating) -> None:
+    """I10: that somebody died is no secret of the provider's. Then it is asked as seldom as any."""
+    begin_and_die(alice)
+    provider.server.behave = lambda handler: handler.answer(503, {})
+    probe.probe(alice.connection.pk)
+    row = alice.again()
+    assert row.state == State.DEGRADED
+    assert row.reason == "A renewal of this connection was interrupted. You may have to connect again."
+    assert list(turns.to_prove()) == []
+
+
+@pytest.mark.parametrize("trouble", ["held", "ending"])
+def test_trouble_of_our_own_is_no_news_of_a_connection(
+    alice: Connected, provider: Rotating, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """A renewal that another process is long at, and this one's end: nothing was heard of the provider."""
+    provider.access_token = "over"
+    if trouble == "held":
+        monkeypatch.setattr(renewal, "DEADLINE", 0.2)
+        Connection.objects.update(state=State.REFRESHING, lease_until=Now() + timedelta(seconds=30))
+    monkeypatch.setattr(underway.renewals, "_is_closing", trouble == "ending")
+    before = Connection.objects.values().get()
+    probe.probe(alice.connection.pk)
+    after = Connection.objects.values().get()
+    assert after == before
 
 
 @pytest.mark.oracle(reuses=1)

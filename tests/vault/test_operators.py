@@ -1,11 +1,13 @@
 """What an operator does for the whole installation has an audit chain of its own (docs/vault.md 7)."""
 
+import re
+
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from organizations import audit
-from organizations.models import AuditEntry
+from organizations.models import AuditEntry, Invitation
 from providers.base import Secret
 from tests.organizations import people
 from tests.vault.keyrings import new_kek
@@ -28,6 +30,20 @@ def test_an_app_for_everybody_is_recorded() -> None:
         ("operator", "client.unregistered", URL, "ok"),
     ]
     assert audit.verify(audit.INSTALLATION) is None
+
+
+def test_leave_to_found_an_organization_is_recorded_and_names_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    """The chain outlives whoever founds it (C37)."""
+    call_command("invite", "alice@acme.example")
+    assert chain() == [("operator", "invitation.made", str(Invitation.objects.get().pk), "ok")]
+    assert AuditEntry.objects.get().facts == {"role": "user"}
+
+
+def test_a_resource_server_is_recorded_and_its_secret_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("resource_server", "checker")
+    client_id, secret = re.findall(r"client_(?:id|secret) (\S+)", capsys.readouterr().out)
+    assert chain() == [("operator", "resource_server.made", client_id, "ok")]
+    assert secret not in str(AuditEntry.objects.values())
 
 
 def test_a_new_kek_is_recorded_once_and_in_no_organizations_chain(settings: Settings) -> None:

@@ -43,8 +43,8 @@ def trying(monkeypatch: pytest.MonkeyPatch, outcomes: list[bool | Transient]) ->
     """Each try ends in the next of `outcomes`, the last one for ever; returns what was tried."""
     tried: list[tuple[UUID, int]] = []
 
-    def once(connection_id: UUID, beyond: int, purpose: str) -> bool:
-        assert purpose == renewal.AHEAD
+    def once(connection_id: UUID, beyond: int, purpose: str, *, only_if_safe: bool) -> bool:
+        assert (purpose, only_if_safe) == (renewal.AHEAD, False)
         tried.append((connection_id, beyond))
         outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
         if isinstance(outcome, Transient):
@@ -134,7 +134,7 @@ def test_a_restored_database_is_looked_at_before_a_token_is_presented(
     monkeypatch.setattr(suspicion, "is_behind", lambda: is_behind)
     monkeypatch.setattr(suspicion, "look", lambda: order.append("looked"))
 
-    def once(*_: object) -> bool:
+    def once(*_: object, **__: object) -> bool:
         order.append("tried")
         return True
 

@@ -1,14 +1,17 @@
 """V19: what is stored of a grant was changed. Everybody concerned hears of it at once, once, and in words."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from config.errors import problem_for
 from organizations.models import AuditEntry
+from providers.errors import Transient
 from tests.vault.conftest import Connected
-from tests.vault.rotating import Rotating
-from vault import incidents, keys, probe, proof, standing, turns
+from tests.vault.rotating import Rotating, cut
+from vault import incidents, keys, leases, probe, proof, renewal, standing, turns
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, Credential, DataKey, Incident, State
 from vault.tokens import ConnectionTokens
@@ -67,6 +70,49 @@ def test_what_was_put_right_again_is_proven_and_shown(alice: Connected) -> None:
     Credential.objects.update(sealed=sealed)
     probe.probe(alice.connection.pk)
     assert proof.shown(alice.again()).state is State.HEALTHY
+
+
+@pytest.mark.oracle(finds=["I5"])
+def test_a_call_that_began_before_hides_nothing(alice: Connected, polled: None) -> None:
+    """V19: the token that it used was opened before the row was changed. Nor does it hide that a renewal goes on."""
+    flip_a_byte()
+    with pytest.raises(TokenTampered):
+        use(alice)
+    for state in (State.DEGRADED, State.REFRESHING):
+        Connection.objects.update(state=state, lease_until=Now() + timedelta(seconds=30))
+        leases.note_success(alice.connection.pk)
+        (shown,) = standing.of(alice.member)
+        assert (shown.status.words, shown.status.tone) == ("Cannot be opened", "bad")
+        assert alice.again().last_success_at is not None
+        leases._noted.clear()
+
+
+@pytest.mark.oracle(finds=["I5"])
+def test_a_token_that_was_opened_before_is_no_proof_of_what_is_stored(alice: Connected, polled: None) -> None:
+    """A probe reads anew, also where another process has told it and this one still holds a lease."""
+    ConnectionTokens(alice.connection.pk, probe.PURPOSE).access()
+    flip_a_byte()
+    Connection.objects.update(state=State.DEGRADED, cause="seal_broken", reason="It does not open.")
+    probe.probe(alice.connection.pk)
+    assert (alice.again().state, alice.again().cause) == (State.DEGRADED, "seal_broken")
+    assert Incident.objects.get().kind == incidents.TAMPERED
+
+
+def test_what_was_put_right_again_does_not_hide_a_renewal_that_failed(alice: Connected, provider: Rotating) -> None:
+    """V3: the words of the broken seal go, the state stays as the renewal has left it."""
+    provider.instead = cut
+    with pytest.raises(Transient):
+        renewal.renew(alice.connection.pk, beyond=alice.connection.generation)
+    sealed = Credential.objects.get().sealed
+    flip_a_byte()
+    with pytest.raises(TokenTampered):
+        use(alice)
+    Credential.objects.update(sealed=sealed)
+    provider.access_token = alice.grant.access_token.reveal()  # Salesforce: the old one lives on after a rotation
+    Connection.objects.update(retry_at=None)
+    probe.probe(alice.connection.pk)
+    row = alice.again()
+    assert (row.state, row.cause, row.reason) == (State.DEGRADED, "", "The last renewal of this connection failed.")
 
 
 @pytest.mark.oracle(finds=["I5", "I9"])

@@ -145,9 +145,9 @@ def test_a_late_answer_is_revoked_where_the_person_was_faster(
     give_up(alice)
     works = dialects.works
 
-    def slow(grant: Grant, name: str) -> bool:
+    def slow(grant: Grant, name: str, subject: str) -> bool:
         monkeypatch.setattr(dialects, "works", works)
-        found = works(grant, name)
+        found = works(grant, name, subject)
         late.append(provider.refresh_token)
         if what == "reconnected":
             connect_again(alice)
@@ -212,7 +212,7 @@ def test_a_late_answer_with_another_host_is_audited(
     give_up(alice)
     provider.changes = {"instance_url": "https://acme.my.salesforce.com"}
     monkeypatch.setattr(
-        dialects, "works", lambda grant, _: grants.same(grant.access_token, Secret(provider.access_token))
+        dialects, "works", lambda grant, *_: grants.same(grant.access_token, Secret(provider.access_token))
     )
     renewal._carry_out(begun)
     assert grants.load(alice.again()).api_url == "https://acme.my.salesforce.com"
@@ -340,25 +340,30 @@ def test_two_processes_of_a_host_import_the_same_file(
     begun = kept(alice, monkeypatch)
     blob = bytes(Attempt.objects.get().sealed_answer or b"")
     Attempt.objects.update(sealed_answer=None)
-    for attempt_id in (begun.attempt.pk, uuid4()):
+    settled = {"generation": 0, "outcome": answers.RENEWED, "ended_at": timezone.now()}
+    other = Attempt.objects.create(connection=begun.connection, grant_id=begun.grant.id, **settled)
+    for attempt_id in (begun.attempt.pk, other.pk):
         spool.write(attempt_id, blob)
     found = spool.waiting()
     next(found)
     settling.settle_pending(alice.connection.pk)  # the other process
     assert list(found) == []
+    other.delete()
     spool.write(begun.attempt.pk, blob)
     assert answers.import_spool() == 1
     assert only_attempt() == (answers.RENEWED, False)
     assert list(spool.waiting()) == []
 
 
-def away_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def away_once(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> None:
     commit, tries = answers._commit, []
 
     def once(attempt_id: UUID, blob: bytes) -> None:
         tries.append(1)
         if len(tries) == 1:
             raise OperationalError("away")
+        if len(tries) == 2:
+            in_another(meanwhile)
         commit(attempt_id, blob)
 
     monkeypatch.setattr(answers, "_commit", once)
@@ -391,10 +396,8 @@ def test_nobody_renews_while_an_answer_is_held_in_memory(
             renewal.renew(alice.connection.pk, begun.attempt.generation)
         told.append(str(caught.value))
 
-    away_once(monkeypatch)
+    away_once(monkeypatch, meanwhile=other)
     monkeypatch.setattr(renewal, "DEADLINE", 0.3)
-    asleep = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: in_another(other))
-    monkeypatch.setattr(answers, "time", asleep)
     renewal._carry_out(begun)
     assert told == ["The connection to Salesforce is being renewed."]
     assert (provider.refreshes, provider.reuses) == (1, 0)

@@ -2,18 +2,22 @@
 
 import os
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from pytest_django import Settings
 
-from vault import spool
+from vault import findings, spool, suspicion
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Settings) -> Path:
+def folder(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(spool, "_told", set())
     settings.VAULT_SPOOL_DIR = str(tmp_path / "not" / "yet")
     return tmp_path / "not" / "yet"
 
@@ -83,11 +87,123 @@ def test_what_is_no_answer_is_left_alone(folder: Path) -> None:
     assert list(spool.waiting()) == [(mine, b"sealed")]
 
 
-def test_what_is_taken_over_is_taken_away_once_or_twice(folder: Path) -> None:
-    """Two processes of a host may import the same file."""
+def test_what_is_taken_over_is_taken_away_once_or_twice(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two processes of a host may import the same file; that is nothing to be told."""
     mine, other = UUID(int=1), UUID(int=2)
     spool.write(mine, b"sealed")
     spool.write(other, b"another")
     for _ in range(2):
         spool.remove(mine)
         assert list(spool.waiting()) == [(other, b"another")]
+    assert caplog.records == []
+
+
+def test_two_processes_of_a_host_make_the_folder_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, is_dir = uuid4(), Path.is_dir
+
+    def too_early(path: Path) -> bool:
+        monkeypatch.setattr(Path, "is_dir", is_dir)
+        path.mkdir(parents=True)  # the other one
+        return False
+
+    monkeypatch.setattr(Path, "is_dir", too_early)
+    spool.make_folder()
+    spool.write(mine, b"sealed")
+    assert list(spool.waiting()) == [(mine, b"sealed")]
+
+
+@contextmanager
+def closed(path: Path, left: int = 0) -> Iterator[None]:
+    """To us, too: a superuser, whom no mode keeps out, is somebody else meanwhile. `left`: what everybody still may."""
+    was_root, mode = os.geteuid() == 0, stat.S_IMODE(path.stat().st_mode)
+    path.chmod(left)
+    if was_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+        path.chmod(mode)
+
+
+def test_a_folder_that_is_another_users_stops_nobody(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A command that the superuser ran may have made it; every access of a token comes by here, so it is said once."""
+    mine = uuid4()
+    spool.write(mine, b"sealed")
+    with closed(folder):
+        for _ in range(2):
+            assert list(spool.waiting()) == []
+    told = "VAULT_SPOOL_DIR cannot be read (PermissionError): answers that wait there are not taken over"
+    assert [each.message for each in caplog.records] == [told]
+    assert list(spool.waiting()) == [(mine, b"sealed")]
+
+
+def test_an_answer_that_is_another_users_keeps_nobody_from_the_next(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed_one, mine = sorted((uuid4(), uuid4()), key=str)
+    for each in (closed_one, mine):
+        spool.write(each, b"sealed")
+    (folder / f"{closed_one}.sealed").unlink()
+    (folder / f"{closed_one}.sealed").mkdir()  # what no user can read as a file, nor take away as one
+    for _ in range(2):
+        assert list(spool.waiting()) == [(mine, b"sealed")]
+        spool.remove(closed_one)
+    told = f"the answer of attempt {closed_one} in VAULT_SPOOL_DIR cannot be "
+    assert [each.message.removeprefix(told).partition(" ")[0].rstrip(":") for each in caplog.records] == [
+        "read",
+        "removed",
+    ]
+
+
+def test_an_answer_is_as_old_as_its_file(folder: Path) -> None:
+    mine = uuid4()
+    assert spool.written_at(mine) is None
+    spool.write(mine, b"sealed")
+    os.utime(folder / f"{mine}.sealed", (1_000.0, 1_000.0))
+    assert spool.written_at(mine) == datetime.fromtimestamp(1_000, UTC)
+
+
+def test_the_doctor_names_a_folder_that_cannot_be_used(folder: Path) -> None:
+    """Also before it is made, and where it is none. He makes nothing."""
+    assert list(findings.kept_apart()) == []
+    folder.mkdir(parents=True)
+    assert list(findings.kept_apart()) == []
+    for unusable in (folder, folder.parent):
+        with closed(unusable):
+            (found,) = findings.kept_apart()
+        assert found.message.startswith("VAULT_SPOOL_DIR cannot be used by this user.")
+    folder.rmdir()
+    with closed(folder.parent):
+        assert len(list(findings.kept_apart())) == 1
+    assert not folder.exists()
+    folder.touch()
+    assert len(list(findings.kept_apart())) == 1
+
+
+@pytest.mark.parametrize("left", [0o000, 0o333, 0o555, 0o666])
+def test_a_folder_must_be_open_in_every_way(settings: Settings, left: int) -> None:
+    """To be listed, written in, and passed through; for who we are now. Everybody may look at this one from outside."""
+    with tempfile.TemporaryDirectory() as name:
+        settings.VAULT_SPOOL_DIR = name
+        with closed(Path(name), left):
+            assert spool.trouble() == "VAULT_SPOOL_DIR cannot be used by this user."
+        with closed(Path(name), 0o777):
+            assert spool.trouble() == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only a superuser makes what others cannot use, and gives it to them")
+@pytest.mark.parametrize("make", [lambda: spool.write(uuid4(), b"sealed"), lambda: suspicion._write("a mark")])
+def test_what_a_superusers_command_makes_is_for_the_product(folder: Path, make: Callable[[], None]) -> None:
+    """As `after_restore`, run by hand before anything starts. One that is his already is named."""
+    folder.parent.mkdir()
+    os.chown(folder.parent, 65534, 65534)
+    make()
+    assert folder.stat().st_uid == 65534
+    assert list(findings.kept_apart()) == []
+    os.chown(folder, 0, 0)
+    (found,) = findings.kept_apart()
+    assert found.message.startswith("VAULT_SPOOL_DIR belongs to the superuser")
+    os.chown(folder.parent, 0, 0)
+    assert list(findings.kept_apart()) == []

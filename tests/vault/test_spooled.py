@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from providers.base import Secret
 from tests.servers import ROOT
+from tests.vault import started
 from tests.vault.conftest import Connected
 from tests.vault.processes import environment
 from tests.vault.rotating import Rotating
-from vault import answers, grants, keys, renewal, rotation, spool, upkeep
+from vault import answers, grants, heartbeat, keys, renewal, rotation, spool, upkeep
 from vault.models import Attempt, DataKey, Incident
 
 pytestmark = [
@@ -85,6 +86,28 @@ def test_a_process_that_starts_takes_over_what_waits(
             started.kill()
     assert Attempt.objects.get().sealed_answer is not None
     assert list(spool.waiting()) == []
+    upkeep.sweep()
+    assert Attempt.objects.get().outcome == answers.RENEWED
+
+
+def test_a_web_process_that_nobody_asks_takes_over_what_waits(
+    alice: Connected, provider: Rotating, tmp_path: Path
+) -> None:
+    """V5: a host that runs web processes alone, or whose worker is not the one that sweeps. Its database came back
+    after it had started; no other host can see that file."""
+    with started.web(provider, tmp_path):
+        begun = renewal._begin(alice.connection.pk, alice.connection.generation)
+        assert isinstance(begun, renewal.Begun)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(spool, "folder", lambda: tmp_path / "spool")
+            patched.setattr(answers, "keep", spool.write)
+            renewal._carry_out(begun)
+            assert len(list(spool.waiting())) == 1
+        until = time.monotonic() + 2 * heartbeat.EVERY
+        while Attempt.objects.get().sealed_answer is None and time.monotonic() < until:
+            time.sleep(0.1)
+    assert Attempt.objects.get().sealed_answer is not None
+    assert not list((tmp_path / "spool").glob("*.sealed"))
     upkeep.sweep()
     assert Attempt.objects.get().outcome == answers.RENEWED
 

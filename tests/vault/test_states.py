@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -25,6 +26,7 @@ _TROUBLED: dict[str, Any] = {
     "failures": 3,
     "generation": 7,
 }
+HOUR = timedelta(hours=1)
 _UNUSABLE = (State.CONNECTING, State.NEEDS_RECONNECT, State.REVOKING, State.SHREDDED)
 
 
@@ -155,6 +157,12 @@ def test_a_doubt_is_written_down_and_told(state: State) -> None:
     assert Epoch.objects.filter(kind="connection", key=str(row.pk)).exists()
 
 
+def test_what_is_told_of_a_doubt_fits_its_column() -> None:
+    row = a_row("google", retry_at=None)
+    states.doubt(row.pk, 7, FreshTokenRefused("google", "G" * 300))
+    assert stored(row)["reason"] == "G" * 200
+
+
 def test_a_doubt_is_told_once_in_each_wait() -> None:
     row = a_row("google", failures=998, cause="token_refused", retry_at=None)
     for number in (999, 1_000, 1_000):
@@ -177,8 +185,10 @@ def test_a_doubt_about_what_has_moved_on_changes_nothing(state: State, generatio
 @pytest.mark.parametrize("state", [State.HEALTHY, State.REFRESHING, State.SUSPECT])
 def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
     """V19. A renewal under way goes on: it has read the grant before."""
-    row = a_row("google", state=state, reason="", cause="", probe_at=None)
-    before = stored(row)
+    row = a_row("google", state=state, reason="", cause="", probe_at=None, lease_until=timezone.now() + HOUR)
+    bobs, before = Connection.objects.get(subject="bob"), stored(row)
+    incidents.record(incidents.TAMPERED, bobs.organization_id, bobs)
+    incidents.record(incidents.REUSE, row.organization_id, row)
     assert states.seal_broken(row.pk) == "google"
     now = changed(row, before)
     assert timezone.now() - now.pop("probe_at") < timedelta(seconds=10)
@@ -190,11 +200,28 @@ def test_a_broken_seal_is_told_once_for_each_generation(state: State) -> None:
     after = stored(row)
     assert states.seal_broken(row.pk) == "google"
     assert changed(row, after) == {}
-    found = Incident.objects.get()
-    assert (found.kind, found.connection_id, found.generation) == (incidents.TAMPERED, row.pk, 7)
+    mine = Incident.objects.filter(connection=row, kind=incidents.TAMPERED)
+    assert mine.get().generation == 7
     Connection.objects.filter(pk=row.pk).update(generation=8)
     states.seal_broken(row.pk)
-    assert Incident.objects.count() == 2
+    assert mine.count() == 2
+
+
+@pytest.mark.parametrize(("state", "lease"), [(State.HEALTHY, None), (State.REFRESHING, -timedelta(seconds=1))])
+def test_a_broken_seal_is_shown_each_time(state: State, lease: timedelta | None) -> None:
+    """V19: also where its state was changed since by what had read the grant before, and where a renewal's holder has
+    died; whoever shows the connection shows this."""
+    row = a_row("google", lease_until=None)
+    states.seal_broken(row.pk)
+    other = {"state": state, "reason": "", "cause": "", "probe_at": None}
+    Connection.objects.filter(pk=row.pk).update(**other, lease_until=lease and Now() + lease)
+    Epoch.objects.all().delete()
+    states.seal_broken(row.pk)
+    now = stored(row)
+    assert (now["state"], now["cause"], now["reason"][:14]) == (State.DEGRADED, "seal_broken", "What is stored")
+    assert now["probe_at"] is not None
+    assert Epoch.objects.filter(kind="connection", key=str(row.pk)).exists()
+    assert Incident.objects.count() == 1
 
 
 @pytest.mark.parametrize("state", _UNUSABLE)
@@ -255,6 +282,14 @@ def test_failures_are_counted_to_a_thousand() -> None:
         states.degrade(row.pk, 7, "It does not answer.")
         counts.append(stored(row)["failures"])
     assert counts == [1_000, 1_000]
+
+
+def test_trouble_and_verdict_name_the_attempt_that_they_came_of() -> None:
+    row, attempt = a_row(), uuid4()
+    states.degrade(row.pk, 7, "It does not answer.", attempt=attempt)
+    with transaction.atomic():
+        states.condemn(row.pk, 7, "Revoked.", attempt=attempt)
+    assert [facts for *_, facts in told(row)] == [{"generation": 7, "attempt": str(attempt)}] * 2
 
 
 def test_what_may_be_lost_is_told_early() -> None:

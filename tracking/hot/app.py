@@ -71,4 +71,4 @@ def _hit(scope: Any, kind: Kind, opened: Opened) -> Hit:
     flags |= Flag.PREFETCH if any("prefetch" in value.lower() for value in told[2:]) else 0
     peer = scope.client.rpartition(":")[0]
     who = [peer, *told]
-    return Hit(time.time_ns() // 1_000_000, kind, opened.organization, opened.copy, opened.link, flags, who)
+    return Hit(time.time_ns() // 1_000_000, kind, opened.organization, opened.copy_id, opened.link, flags, who)

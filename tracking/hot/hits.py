@@ -29,14 +29,14 @@ class Hit:
     at: int  # milliseconds since 1970, UTC
     kind: int  # tokens.Kind
     organization: bytes
-    copy: bytes
+    copy_id: bytes
     link: int
     flags: int
     who: list[str]
     id: bytes = field(default_factory=lambda: os.urandom(16))  # what makes a second delivery a repeat
 
     def facts(self) -> bytes:
-        return _FACTS.pack(self.id, self.at, self.kind, self.flags, self.link, self.organization, self.copy)
+        return _FACTS.pack(self.id, self.at, self.kind, self.flags, self.link, self.organization, self.copy_id)
 
 
 Entry = dict[bytes, bytes]
@@ -57,6 +57,6 @@ def unpacked(entry: Entry, batch: BatchBox, day: Opening | None) -> list[Hit]:
     if day is not None and b"w" in entry:
         asked = orjson.loads(day.open(entry[b"w"], entry[b"f"]))
     return [
-        Hit(at=at, kind=kind, organization=organization, copy=copy, link=link, flags=flags, who=who, id=id_)
-        for (id_, at, kind, flags, link, organization, copy), who in zip(rows, asked, strict=True)
+        Hit(at=at, kind=kind, organization=organization, copy_id=copy_id, link=link, flags=flags, who=who, id=id_)
+        for (id_, at, kind, flags, link, organization, copy_id), who in zip(rows, asked, strict=True)
     ]

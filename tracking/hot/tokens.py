@@ -40,12 +40,12 @@ class KeyUnusable(ValueError):
 
 @dataclass(slots=True)
 class Opened:
-    """What a token stands for. `copy`: one recipient's copy of a message; `link`: its number there, 0 for the pixel;
-    `target`: where it leads, "" for the pixel. Ids are the 16 bytes of a UUID: making the objects costs as much as
-    opening the token."""
+    """What a token stands for. `copy_id`: of a recipient's copy of a message; `link`: its number there, 0 for the
+    pixel; `target`: where it leads, "" for the pixel. Ids are the 16 bytes of a UUID: making the objects costs as much
+    as opening the token."""
 
     organization: bytes
-    copy: bytes
+    copy_id: bytes
     link: int = 0
     target: str = ""
 
@@ -61,7 +61,7 @@ class Keyring:
 
     def seal(self, kind: Kind, opened: Opened) -> str:
         """Raises TokenTooLong. Random nonces are safe for 2**32 tokens of one key."""
-        plain = opened.organization + opened.copy + opened.link.to_bytes(2, "big")
+        plain = opened.organization + opened.copy_id + opened.link.to_bytes(2, "big")
         plain += opened.target.encode()
         plain += bytes(-(_HEAD + len(plain) + 16) % 3)  # whole groups of three: no bit of the text is without meaning
         nonce = os.urandom(NONCE_BYTES)

@@ -27,21 +27,23 @@ class Command(BaseCommand):
             raise CommandError(f"{len(bad)} of {len(chosen)} audit chains are broken.", returncode=1)
         self.stdout.write(f"{len(chosen)} audit chains are whole.")
         if options["heads"]:
-            self._compare(options["heads"], options["public_key"] or _own_key())
+            self._compare(options["heads"], options["public_key"] or _own_key(), only)
 
-    def _compare(self, path: Path, key: str) -> None:
-        count, firsts = 0, dict[str, audit_heads.Disagreement]()
+    def _compare(self, path: Path, key: str, only: UUID | None) -> None:
+        """Names the first of each kind: an old harmless one must not hide what came later."""
+        count, firsts = 0, dict[tuple[str, str], audit_heads.Disagreement]()
         with path.open(encoding="utf-8", errors="replace") as lines:
-            for found in audit_heads.compare(lines, key):
+            for found in audit_heads.compare(lines, key, only):
                 count += 1
                 if found:
-                    firsts.setdefault(found.organization_id, found)
+                    firsts.setdefault((found.organization_id, found.reason), found)
         for each in firsts.values():
             self.stdout.write(f"{_named(each.organization_id)}: head {each.sequence} of {each.at} {each.reason}")
         if not count:
             raise CommandError("The file holds no head.", returncode=1)
         if firsts:
-            raise CommandError(f"{len(firsts)} audit chains do not agree with their heads.", returncode=1)
+            chains = len({name for name, _ in firsts})
+            raise CommandError(f"{chains} audit chains do not agree with their heads.", returncode=1)
         self.stdout.write(f"{count} heads agree.")
 
 

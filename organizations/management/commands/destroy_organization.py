@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from organizations import certificate, erasing
@@ -26,7 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("organization", help="our id of the organization, or its Salesforce org id")
         parser.add_argument("--dry-run", action="store_true", help="show what would go; change nothing")
         parser.add_argument("--yes", action="store_true", help="do not ask")
-        parser.add_argument("--certificate", type=Path, help="where to write it (LOCAL_DIR/certificates/<id>.json)")
+        parser.add_argument(
+            "--certificate", type=Path, help="where to write it beside LOCAL_DIR/certificates/<id>.json"
+        )
         parser.add_argument(
             "--keys-are-lost",
             action="store_true",
@@ -40,9 +41,9 @@ class Command(BaseCommand):
         except certificate.NoSigningKey as error:
             raise CommandError(f"Nothing was changed. {error}") from None
         try:
-            organization_id = erasing.find(options["organization"])
+            organization_id = _meant(options["organization"], options["certificate"])
         except erasing.NoSuchOrganization as error:
-            self._already_destroyed(options["organization"], str(error))
+            self._already_destroyed(options, str(error))
             return
         if options["dry_run"]:
             self._show(organization_id)
@@ -67,7 +68,7 @@ class Command(BaseCommand):
             raise CommandError("That is another id. Nothing was changed.")
 
     def _destroy(self, organization_id: UUID, options: dict[str, Any]) -> None:
-        path = options["certificate"] or default_path(organization_id)
+        path = certificate.folder() / f"{organization_id}.json"
         try:
             document = erasing.destroy(
                 organization_id,
@@ -77,27 +78,37 @@ class Command(BaseCommand):
             )
         except (erasing.NoSuchOrganization, erasing.StillThere, CannotGoOn) as error:
             raise CommandError(str(error)) from None
-        certificate.write(path, document)
+        for copy in (options["certificate"], path):
+            if copy is not None:
+                certificate.write(copy, document)
         erasing.forget(organization_id)
         self.stdout.write(json.dumps(document, indent=1, sort_keys=True))
         self.stdout.write(f"Destroyed. The certificate is in {path}; verify it with: manage.py verify_certificate")
 
-    def _already_destroyed(self, typed: str, reason: str) -> None:
+    def _already_destroyed(self, options: dict[str, Any], reason: str) -> None:
         """The same command once more, after it has done its work."""
-        for path in sorted(default_folder().glob("*.json")):
-            try:
-                content = certificate.verify(certificate.read(path), certificate.public_key())
-            except certificate.CertificateInvalid:
-                continue
-            if typed in (content["organization_id"], content["salesforce_org_id"], content["salesforce_org_id"][:15]):
-                self.stdout.write(f"Destroyed already, at {content['finished_at']}. The certificate is in {path}.")
-                return
-        raise CommandError(reason)
+        found = _certified(options["organization"], options["certificate"])
+        if found is None:
+            raise CommandError(reason)
+        self.stdout.write(f"Destroyed already, at {found[1]['finished_at']}. The certificate is in {found[0]}.")
 
 
-def default_folder() -> Path:
-    return Path(settings.LOCAL_DIR) / "certificates"
+def _meant(typed: str, elsewhere: Path | None) -> UUID:
+    """Raises NoSuchOrganization; and CommandError where it could be a successor that nobody has asked to destroy: who
+    signs in after a destruction founds a new organization, and Salesforce's id of it is the same."""
+    organization_id = erasing.find(typed)
+    found = None if erasing.has_begun(organization_id) else _certified(typed, elsewhere)
+    if found is None or found[1]["organization_id"] == str(organization_id):
+        return organization_id
+    raise CommandError(
+        f"Nothing was changed. An organization of this id was destroyed at {found[1]['finished_at']} ({found[0]}), and "
+        f"another founded since. To destroy that one too, give our id of it: {organization_id}"
+    )
 
 
-def default_path(organization_id: UUID) -> Path:
-    return default_folder() / f"{organization_id}.json"
+def _certified(typed: str, elsewhere: Path | None) -> tuple[Path, dict[str, Any]] | None:
+    """The certificate of the organization that was named so, if there is one."""
+    for path, content in certificate.kept(certificate.public_key(), [elsewhere] if elsewhere else []):
+        if typed in (content["organization_id"], content["salesforce_org_id"], content["salesforce_org_id"][:15]):
+            return path, content
+    return None
