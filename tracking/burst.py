@@ -17,19 +17,23 @@ SELECT copy_id FROM tracking_event WHERE copy_id = ANY(%(copies)s) AND kind = %(
 AND at BETWEEN %(first)s AND %(last)s GROUP BY copy_id HAVING count(DISTINCT link) > 1
 """
 _REJUDGE = """
-UPDATE tracking_event AS e SET verdict = %(verdict)s, reason = %(reason)s
-WHERE e.copy_id = ANY(%(copies)s) AND e.kind = %(click)s AND e.verdict = %(human)s
-AND e.at BETWEEN %(first)s AND %(last)s
-AND EXISTS (
-    SELECT 1 FROM tracking_event AS o WHERE o.copy_id = e.copy_id AND o.kind = e.kind AND o.link <> e.link
-    AND o.at BETWEEN e.at - %(burst)s AND e.at + %(burst)s
+WITH together AS (
+    SELECT c.at, c.id, c.verdict FROM tracking_event AS c
+    WHERE c.copy_id = ANY(%(copies)s) AND c.kind = %(click)s AND c.verdict IN (%(human)s, %(unknown)s)
+    AND c.at BETWEEN %(first)s AND %(last)s
+    AND EXISTS (
+        SELECT 1 FROM tracking_event AS o WHERE o.copy_id = c.copy_id AND o.kind = c.kind AND o.link <> c.link
+        AND o.at BETWEEN c.at - %(burst)s AND c.at + %(burst)s
+    )
 )
-RETURNING e.copy_id
+UPDATE tracking_event AS e SET verdict = %(verdict)s, reason = %(reason)s
+FROM together AS t WHERE e.at = t.at AND e.id = t.id RETURNING e.copy_id, t.verdict
 """
 
 
 def rejudge(arrived: Iterable[Row], changes: dict[UUID, Change]) -> None:
-    """Clicks that were taken for a person's, and have another link's beside them now; `changes` loses them."""
+    """Clicks that were taken for a person's, or left open, and have another link's beside them now; `changes` loses
+    the former."""
     clicks = [row for row in arrived if row.kind == Kind.CLICK]
     if not clicks:
         return
@@ -40,6 +44,7 @@ def rejudge(arrived: Iterable[Row], changes: dict[UUID, Change]) -> None:
         "burst": BURST,
         "click": Kind.CLICK,
         "human": Verdict.HUMAN_LIKELY,
+        "unknown": Verdict.UNKNOWN,
         "verdict": LINKS_AT_ONCE.verdict,
         "reason": LINKS_AT_ONCE.reason,
     }
@@ -47,5 +52,5 @@ def rejudge(arrived: Iterable[Row], changes: dict[UUID, Change]) -> None:
         cursor.execute(_SUSPECTS, facts)
         facts["copies"] = [copy_id for (copy_id,) in cursor.fetchall()]
         cursor.execute(_REJUDGE, facts)
-        for (copy_id,) in cursor.fetchall():
-            changes[copy_id].clicks -= 1
+        for copy_id, verdict in cursor.fetchall():
+            changes[copy_id].clicks -= verdict == Verdict.HUMAN_LIKELY

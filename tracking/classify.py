@@ -13,11 +13,35 @@ from tracking.hot.hits import Flag
 from tracking.hot.tokens import Kind
 from tracking.signatures import Agent, agent_of
 
-#: Faster than anybody reads: the mail was being delivered.
-AT_DELIVERY = timedelta(seconds=10)
+#: Delivery alone takes that long: whatever asked, nobody has read it (gophish/gophish#1555: one to three seconds).
+AT_ONCE = timedelta(seconds=3)
+#: Filters are at work (resend/resend-node#901: 12 s; jdavidbakr/mail-tracker#228: the first 30 s), and somebody who has
+#: the mailbox open may be reading already. Neither is rare, so it is called neither.
+AT_DELIVERY = timedelta(seconds=30)
+#: So long may a sandbox take for a link (docs.trendmicro.com, "Configuring Web Reputation": three minutes on average,
+#: up to thirty). Later, a request out of a data centre may be a reader behind a VPN, a remote desktop or an isolated
+#: browser as well (warmbly/warmbly, tracking/scanner-networks.txt).
+VETTED = timedelta(minutes=30)
 #: Different links within so short a time are nobody's fingers (anymail/django-anymail#200).
 BURST = timedelta(seconds=5)
-_MICROSOFT = tuple(map(ipaddress.ip_network, ("40.94.0.0/16", "40.107.0.0/16", "104.47.0.0/16", "52.100.0.0/14")))
+#: Microsoft's mail protection. The first six are what Microsoft publishes for *.mail.protection.outlook.com
+#: (endpoints.office.com, set 10; quoted in MicrosoftDocs/OfficeDocs-Enterprise#755). The last it does not publish
+#: (MicrosoftDocs/OfficeDocs-Enterprise#544), but its detonations come from there (opencollective/opencollective#3656,
+#: mautic/mautic#9400, gophish/gophish#2646).
+_MICROSOFT = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14", "104.47.0.0/17",
+            "2a01:111:f400::/48", "2a01:111:f403::/48",
+            "40.94.0.0/16",
+        ),
+    )
+)  # fmt: skip
+
+
+#: Load images for somebody's screen, sometimes ahead of it.
+_SHOWING = (Agent.IMAGE_PROXY, Agent.WEB_VIEW)
 
 
 class Verdict(StrEnum):
@@ -60,8 +84,12 @@ class Around:
 
 
 def judge(asked: Asked, around: Around) -> Judged:
-    """The first rule that has an answer."""
-    rules = (_before_sent, _headers_only, _announced, _own, _by_agent, _links_at_once, _security, _at_delivery, _hosted)
+    """The first rule that has an answer. What proves a machine comes before what only makes one likely, and whatever
+    is left in doubt before what speaks for a person."""
+    rules = (
+        _before_sent, _headers_only, _announced, _own, _by_agent, _links_at_once, _security, _at_once, _not_handed_on,
+        _at_delivery, _hosted, _beside_the_sender,
+    )  # fmt: skip
     for rule in rules:
         judged = rule(asked, around)
         if judged is not None:
@@ -72,7 +100,7 @@ def judge(asked: Asked, around: Around) -> Judged:
 def _before_sent(asked: Asked, _: Around) -> Judged | None:
     if asked.since_sent is not None and asked.since_sent >= timedelta(0):
         return None
-    return Judged(Verdict.SELF, "Opened before the message was sent: a draft or its preview.")
+    return Judged(Verdict.SELF, "Asked for before we heard that the message was sent: a draft or its preview.")
 
 
 def _headers_only(asked: Asked, _: Around) -> Judged | None:
@@ -88,7 +116,7 @@ def _announced(asked: Asked, _: Around) -> Judged | None:
 
 
 def _own(asked: Asked, around: Around) -> Judged | None:
-    if around.sender_is_looking:
+    if around.sender_is_looking and asked.kind is Kind.OPEN:
         return LOOKING
     address = _address(asked.address)
     if address is not None and any(address in network for network in around.own_networks):
@@ -98,15 +126,27 @@ def _own(asked: Asked, around: Around) -> Judged | None:
 
 def _by_agent(asked: Asked, _: Around) -> Judged | None:
     kind, name = agent_of(asked.user_agent)
-    if kind is Agent.PREFETCHER:
+    if kind is Agent.PREFETCHER and asked.kind is Kind.OPEN:
         return Judged(Verdict.PROXY_PREFETCH, f"{name} loads the images of every message, read or not.")
     if kind is Agent.SCANNER:
         return Judged(Verdict.SCANNER, f"{name} looks through messages for harmful links.")
     if kind is Agent.PREVIEW:
-        return Judged(Verdict.SCANNER, f"{name} drew a preview of the link.")
-    if kind is Agent.PROGRAM:
+        return Judged(Verdict.SCANNER, f"{name} drew a preview, which shows what a link leads to.")
+    if kind in (Agent.PROGRAM, Agent.PREFETCHER):
+        name = "a program" if kind is Agent.PREFETCHER else name  # on a link that name would be a guess
         return Judged(Verdict.SCANNER, f"Asked by {name}, not by a mail program or browser.")
     return None
+
+
+def _not_handed_on(asked: Asked, _: Around) -> Judged | None:
+    """What shows mail hands a link on to a browser. Where it asks for the link itself, it looks ahead: a proxy without
+    anybody's doing, a mail program perhaps after a click (nextauthjs/next-auth#1840; webmasters.stackexchange.com,
+    question 71112)."""
+    kind, name = agent_of(asked.user_agent)
+    if asked.kind is not Kind.CLICK or kind not in (Agent.IMAGE_PROXY, Agent.MAIL_PROGRAM):
+        return None
+    verdict = Verdict.SCANNER if kind is Agent.IMAGE_PROXY else Verdict.UNKNOWN
+    return Judged(verdict, f"{name} itself looked the link up; people's clicks come from their browser.")
 
 
 def _links_at_once(asked: Asked, around: Around) -> Judged | None:
@@ -115,41 +155,64 @@ def _links_at_once(asked: Asked, around: Around) -> Judged | None:
 
 def _security(asked: Asked, _: Around) -> Judged | None:
     """Safe Links sends its reader's own browser on, so a click from Microsoft's addresses is its detonation
-    (warmbly/warmbly#412; opencollective#3656 and laravel-passwordless-login#79 name the networks)."""
-    address = _address(asked.address)
-    if asked.kind is not Kind.CLICK or address is None or not any(address in network for network in _MICROSOFT):
+    (warmbly/warmbly#412)."""
+    if asked.kind is Kind.CLICK and _is_microsofts(asked.address):
+        return Judged(Verdict.SCANNER, "Microsoft's mail protection tried the link.")
+    return None
+
+
+def _at_once(asked: Asked, _: Around) -> Judged | None:
+    """But a mail program that loads it at once may be the sender's own, showing what was sent."""
+    kind, name = agent_of(asked.user_agent)
+    if asked.since_sent is None or asked.since_sent > AT_ONCE or kind is Agent.MAIL_PROGRAM:
         return None
-    return Judged(Verdict.SCANNER, "Microsoft's mail protection tried the link.")
+    if asked.kind is Kind.OPEN and kind in _SHOWING:
+        return Judged(Verdict.PROXY_PREFETCH, f"{name} fetched it while the message was being delivered.")
+    return Judged(Verdict.SCANNER, "Asked for within three seconds of sending, before anybody could have read it.")
 
 
 def _at_delivery(asked: Asked, _: Around) -> Judged | None:
     if asked.since_sent is None or asked.since_sent > AT_DELIVERY:
         return None
-    kind, name = agent_of(asked.user_agent)
-    if asked.kind is Kind.OPEN and kind is Agent.IMAGE_PROXY:
-        return Judged(Verdict.PROXY_PREFETCH, f"{name} fetched it while the message was being delivered.")
-    return Judged(Verdict.SCANNER, "Asked for within seconds of sending, before anybody could have read it.")
+    return Judged(Verdict.UNKNOWN, "So soon after sending it may be a filter on the way, or a quick reader.")
 
 
 def _hosted(asked: Asked, around: Around) -> Judged | None:
+    """Outlook.com loads images for its readers from Microsoft's addresses (warmbly/warmbly#412): on the pixel these
+    settle nothing."""
     kind, _ = agent_of(asked.user_agent)
-    if not around.hosting or kind is Agent.IMAGE_PROXY:
+    network = "Microsoft" if _is_microsofts(asked.address) else around.hosting
+    if not network or (kind is Agent.IMAGE_PROXY and asked.kind is Kind.OPEN):
         return None
-    if asked.kind is Kind.CLICK:
-        return Judged(Verdict.SCANNER, f"Came from a data centre ({around.hosting}), where nobody reads mail.")
-    return Judged(Verdict.UNKNOWN, f"Came from a data centre ({around.hosting}): a mail provider's or a scanner's.")
+    if asked.kind is Kind.OPEN:
+        return Judged(Verdict.UNKNOWN, f"Came from a data centre ({network}): for a reader, or for a filter.")
+    if asked.since_sent is not None and asked.since_sent <= VETTED:
+        return Judged(Verdict.SCANNER, f"Came from a data centre ({network}) soon after sending, as link checkers do.")
+    return Judged(Verdict.UNKNOWN, f"Came from a data centre ({network}): a link checker, or a reader behind a VPN.")
+
+
+def _beside_the_sender(_: Asked, around: Around) -> Judged | None:
+    """A look loads the image; whether the sender followed a link as well, nobody said."""
+    if not around.sender_is_looking:
+        return None
+    return Judged(Verdict.UNKNOWN, "The sender was looking at this message at that moment, and may have followed it.")
 
 
 def _by_itself(asked: Asked) -> Judged:
     kind, name = agent_of(asked.user_agent)
-    if kind is Agent.IMAGE_PROXY:
+    if asked.kind is Kind.OPEN and kind in _SHOWING:
         return Judged(Verdict.HUMAN_LIKELY, f"{name} loaded it for its reader's screen.")
     if kind is Agent.MAIL_PROGRAM:
-        return Judged(Verdict.HUMAN_LIKELY, f"{name} loaded it.")
-    if kind is Agent.BROWSER:
+        return Judged(Verdict.HUMAN_LIKELY, f"{name} showed the message.")
+    if kind in (Agent.BROWSER, Agent.WEB_VIEW):
         what = "followed the link" if asked.kind is Kind.CLICK else "showed the message"
         return Judged(Verdict.HUMAN_LIKELY, f"An ordinary browser {what}.")
     return Judged(Verdict.UNKNOWN, "Nothing says which program asked.")
+
+
+def _is_microsofts(text: str) -> bool:
+    address = _address(text)
+    return address is not None and any(address in network for network in _MICROSOFT)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -119,6 +119,19 @@ def test_two_links_within_seconds_are_nobodys_fingers(alice: Member, settings: S
     assert set(Event.objects.values_list("verdict", flat=True)) == {Verdict.SCANNER}
 
 
+def test_also_what_was_left_open_is_nobodys_fingers(alice: Member, settings: Settings) -> None:
+    """Soon after sending a click is nobody's yet; with another link beside it, it is a filter's. No count goes down."""
+    copy = a_copy(alice, sent_before=timedelta(seconds=10))
+    arrive(settings, a_hit(copy, Kind.CLICK, 1))
+    drain.drain_events("one")
+    assert Event.objects.get().verdict == Verdict.UNKNOWN
+    arrive(settings, a_hit(copy, Kind.CLICK, 2))
+    drain.drain_events("one")
+    copy.refresh_from_db()
+    assert (copy.clicks, copy.hits) == (0, 2)
+    assert set(Event.objects.values_list("verdict", flat=True)) == {Verdict.SCANNER}
+
+
 def test_who_asked_is_unreadable_after_the_day(alice: Member, settings: Settings) -> None:
     """The hit itself still counts, and says that nobody knows more."""
     copy = a_copy(alice)
