@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from tracking.hot.hits import Flag
 from tracking.hot.tokens import Kind
@@ -62,15 +63,31 @@ LOOKING = Judged(Verdict.SELF, "The sender was looking at this message at that m
 LINKS_AT_ONCE = Judged(Verdict.SCANNER, "Several links of this message were followed within seconds.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
-    """One hit, with who asked still readable."""
+    """One hit, with who asked still readable. What several rules look at is worked out once."""
 
     kind: Kind
     flags: int
     user_agent: str
     address: str  # "" where it is not known (the day's key is gone)
     since_sent: timedelta | None  # None: not sent yet, as far as we know
+
+    @cached_property
+    def program(self) -> tuple[Agent, str]:
+        return agent_of(self.user_agent)
+
+    @cached_property
+    def ip(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:
+            return None
+        return getattr(address, "ipv4_mapped", None) or address
+
+    @cached_property
+    def is_microsofts(self) -> bool:
+        return self.ip is not None and any(self.ip in network for network in _MICROSOFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +135,13 @@ def _announced(asked: Asked, _: Around) -> Judged | None:
 def _own(asked: Asked, around: Around) -> Judged | None:
     if around.sender_is_looking and asked.kind is Kind.OPEN:
         return LOOKING
-    address = _address(asked.address)
-    if address is not None and any(address in network for network in around.own_networks):
+    if asked.ip is not None and any(asked.ip in network for network in around.own_networks):
         return Judged(Verdict.SELF, "Came from one of your organization's own networks.")
     return None
 
 
 def _by_agent(asked: Asked, _: Around) -> Judged | None:
-    kind, name = agent_of(asked.user_agent)
+    kind, name = asked.program
     if kind is Agent.PREFETCHER and asked.kind is Kind.OPEN:
         return Judged(Verdict.PROXY_PREFETCH, f"{name} loads the images of every message, read or not.")
     if kind is Agent.SCANNER:
@@ -142,7 +158,7 @@ def _not_handed_on(asked: Asked, _: Around) -> Judged | None:
     """What shows mail hands a link on to a browser. Where it asks for the link itself, it looks ahead: a proxy without
     anybody's doing, a mail program perhaps after a click (nextauthjs/next-auth#1840; webmasters.stackexchange.com,
     question 71112)."""
-    kind, name = agent_of(asked.user_agent)
+    kind, name = asked.program
     if asked.kind is not Kind.CLICK or kind not in (Agent.IMAGE_PROXY, Agent.MAIL_PROGRAM):
         return None
     verdict = Verdict.SCANNER if kind is Agent.IMAGE_PROXY else Verdict.UNKNOWN
@@ -156,14 +172,14 @@ def _links_at_once(asked: Asked, around: Around) -> Judged | None:
 def _security(asked: Asked, _: Around) -> Judged | None:
     """Safe Links sends its reader's own browser on, so a click from Microsoft's addresses is its detonation
     (warmbly/warmbly#412)."""
-    if asked.kind is Kind.CLICK and _is_microsofts(asked.address):
+    if asked.kind is Kind.CLICK and asked.is_microsofts:
         return Judged(Verdict.SCANNER, "Microsoft's mail protection tried the link.")
     return None
 
 
 def _at_once(asked: Asked, _: Around) -> Judged | None:
     """But a mail program that loads it at once may be the sender's own, showing what was sent."""
-    kind, name = agent_of(asked.user_agent)
+    kind, name = asked.program
     if asked.since_sent is None or asked.since_sent > AT_ONCE or kind is Agent.MAIL_PROGRAM:
         return None
     if asked.kind is Kind.OPEN and kind in _SHOWING:
@@ -180,8 +196,8 @@ def _at_delivery(asked: Asked, _: Around) -> Judged | None:
 def _hosted(asked: Asked, around: Around) -> Judged | None:
     """Outlook.com loads images for its readers from Microsoft's addresses (warmbly/warmbly#412): on the pixel these
     settle nothing."""
-    kind, _ = agent_of(asked.user_agent)
-    network = "Microsoft" if _is_microsofts(asked.address) else around.hosting
+    kind, _ = asked.program
+    network = "Microsoft" if asked.is_microsofts else around.hosting
     if not network or (kind is Agent.IMAGE_PROXY and asked.kind is Kind.OPEN):
         return None
     if asked.kind is Kind.OPEN:
@@ -195,29 +211,19 @@ def _beside_the_sender(_: Asked, around: Around) -> Judged | None:
     """A look loads the image; whether the sender followed a link as well, nobody said."""
     if not around.sender_is_looking:
         return None
-    return Judged(Verdict.UNKNOWN, "The sender was looking at this message at that moment, and may have followed it.")
+    return Judged(
+        Verdict.UNKNOWN, "The sender was looking at this message at that moment, and may have followed the link."
+    )
 
 
 def _by_itself(asked: Asked) -> Judged:
-    kind, name = agent_of(asked.user_agent)
+    kind, name = asked.program
     if asked.kind is Kind.OPEN and kind in _SHOWING:
         return Judged(Verdict.HUMAN_LIKELY, f"{name} loaded it for its reader's screen.")
     if kind is Agent.MAIL_PROGRAM:
         return Judged(Verdict.HUMAN_LIKELY, f"{name} showed the message.")
     if kind in (Agent.BROWSER, Agent.WEB_VIEW):
+        who = "An ordinary browser" if kind is Agent.BROWSER else "An app's own window"
         what = "followed the link" if asked.kind is Kind.CLICK else "showed the message"
-        return Judged(Verdict.HUMAN_LIKELY, f"An ordinary browser {what}.")
+        return Judged(Verdict.HUMAN_LIKELY, f"{who} {what}.")
     return Judged(Verdict.UNKNOWN, "Nothing says which program asked.")
-
-
-def _is_microsofts(text: str) -> bool:
-    address = _address(text)
-    return address is not None and any(address in network for network in _MICROSOFT)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
