@@ -212,7 +212,7 @@ def _beside_the_sender(_: Asked, around: Around) -> Judged | None:
     if not around.sender_is_looking:
         return None
     return Judged(
-        Verdict.UNKNOWN, "The sender was looking at this message at that moment, and may have followed the link."
+        Verdict.UNKNOWN, "The sender was looking at this message at that moment, and may have tried the link."
     )
 
 
