@@ -204,7 +204,7 @@ def test_ten_thousand_failures_leave_no_secret(own: Stack) -> None:
     found = scan.found()
     tell(scan, asked - began, time.monotonic() - asked)
     assert found == []
-    judge(scan, renewed=15)
+    judge(scan, renewed=5)
 
 
 def tell(scan: Scan, asking: float, searching: float) -> None:
