@@ -73,8 +73,14 @@ def question(connection_id: UUID, generation: int) -> None:
     the token endpoint is asked as soon as that must be over (I10); its verdict is the one that counts (I6)."""
     mine = Connection.objects.filter(pk=connection_id, generation=generation, state=State.HEALTHY)
     with transaction.atomic():
-        if mine.update(state=State.DEGRADED, reason=_CROSSED, renew_at=Now() + _ASKED_AFTER):
-            epochs.bump("connection", connection_id)
+        row = mine.select_for_update().first()
+        if row is None:
+            return
+        mine.update(state=State.DEGRADED, reason=_CROSSED, renew_at=Now() + _ASKED_AFTER)
+        audit.record(
+            row.organization_id, "task:sign_in", "connection.questioned", row.pk, "degraded", generation=generation
+        )
+        epochs.bump("connection", connection_id)
 
 
 def doubt(connection_id: UUID, generation: int, error: FreshTokenRefused) -> None:

@@ -192,7 +192,7 @@ def judge(scan: Scan, renewed: int) -> None:
 
 
 def test_a_few_hundred_failures_leave_no_secret(own: Stack) -> None:
-    judge(run(own, 120), renewed=4)
+    judge(run(own, 120), renewed=2)
 
 
 @pytest.mark.soak
@@ -204,7 +204,7 @@ def test_ten_thousand_failures_leave_no_secret(own: Stack) -> None:
     found = scan.found()
     tell(scan, asked - began, time.monotonic() - asked)
     assert found == []
-    judge(scan, renewed=15)
+    judge(scan, renewed=5)
 
 
 def tell(scan: Scan, asking: float, searching: float) -> None:

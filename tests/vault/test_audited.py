@@ -148,7 +148,7 @@ def test_whoever_changes_a_state_or_a_member_records_it(path: str) -> None:
     unrecorded = {
         "mend": "its callers record what made the provider accept the grant",
         "renewed": "as mend",
-        "seal_broken": "incidents.record writes an entry",
+        "_show_broken": "incidents.record writes an entry, once for each generation",
         "_deny": "its callers record the end",
         "discard": "its callers record what replaced or ended the grant",
         "reseal": "rotation.py records the whole rotation",

@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 from django.db.models.functions import Now
 
-from organizations.models import Member
+from organizations.models import AuditEntry, Member
 from providers.base import Secret
 from tests.vault.accounts import Provider
 from tests.vault.conftest import cold
@@ -79,6 +79,7 @@ def assert_in_question(row: Connection) -> None:
     assert "Another connection of this account was being ended" in row.reason
     assert row.renew_at is not None
     assert row.renew_at - row.connected_at < timedelta(seconds=40), "I10: it is known within a minute"
+    assert AuditEntry.objects.filter(action="connection.questioned", target=str(row.pk)).exists()
 
 
 def connected(member: Member) -> Connection:

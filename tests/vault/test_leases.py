@@ -106,6 +106,15 @@ def test_a_refused_token_is_forgotten_for_every_purpose(rows: list[Connection], 
     assert leases.held(rows[1].pk, "one", None) is elsewhere
 
 
+def test_what_is_forgotten_is_forgotten_for_one_purpose(rows: list[Connection], listening: None) -> None:
+    """A probe opens what is stored, whatever this process holds; nobody else loses anything."""
+    kept = [give(rows[0], "other"), give(rows[1], "test")]
+    give(rows[0])
+    leases.forget(rows[0].pk, "test")
+    assert leases.held(rows[0].pk, "test", None) is None
+    assert [leases.held(rows[0].pk, "other", None), leases.held(rows[1].pk, "test", None)] == kept
+
+
 def test_each_lease_is_recorded_with_whose_and_what_for(rows: list[Connection]) -> None:
     """I8. What is handed out names the same."""
     row, grant = rows[0], many.a_grant()
