@@ -13,7 +13,9 @@ from organizations import certificate
 from organizations.loopback import is_loopback
 
 MIN_KEY = 32
-_KEYS = ("SECRET_KEY", "AUDIT_KEY", "VAULT_KEK", "SIGNING_KEY")
+_KEYS = ("SECRET_KEY", "AUDIT_KEY", "VAULT_KEK", "SIGNING_KEY", "TRACKING_KEY")
+#: Settings that hold several keys.
+_LISTS = ("VAULT_KEK", "TRACKING_KEY")
 _SAMPLES = ("changeme", "change-me", "example", "insecure", "secret-key", "sample", "placeholder", "password")
 
 
@@ -26,10 +28,10 @@ def _fault_of_key(value: str) -> str:
 
 
 def _keys_in(name: str) -> set[bytes]:
-    """The bytes of each key in a setting, however it is written; VAULT_KEK is a list whose keys may have names
-    (docs/vault.md 3), and what stands behind `transit:` is an address."""
+    """The bytes of each key in a setting, however it is written; keys of a list may have names (docs/vault.md 3), and
+    what stands behind `transit:` is an address."""
     text = getattr(settings, name, "")
-    if name != "VAULT_KEK":
+    if name not in _LISTS:
         return {_bytes_of(text)} if text else set()
     parts = [part.strip() for part in text.split(",")]
     return {_bytes_of(part.rpartition(":")[2]) for part in parts if part and not part.startswith("transit:")}
@@ -54,7 +56,7 @@ def keys_are_real(**_: Any) -> list[CheckMessage]:
             hint = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             found.append(Error(f"{name} {fault}.", hint=hint, id=f"organizations.E00{number}"))
     if any(one & other for one, other in combinations(map(_keys_in, _KEYS), 2)):
-        message = "Two of SECRET_KEY, AUDIT_KEY, VAULT_KEK and SIGNING_KEY are the same. Give each its own value."
+        message = f"Two of {', '.join(_KEYS)} are the same. Give each its own value."
         found.append(Error(message, id="organizations.E003"))
     return found
 

@@ -37,7 +37,7 @@ class Surroundings:
     def who(self, hit: Hit) -> Who:
         if not hit.who:
             return Who("", "")
-        peer, agent, forwarded, *_ = hit.who
+        peer, agent, forwarded = hit.who
         return Who(_client(peer, forwarded), agent)
 
     def of(self, message: TrackedMessage, at: datetime, address: str) -> Around:

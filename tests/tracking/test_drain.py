@@ -59,7 +59,7 @@ def a_copy(member: Member, sent_before: timedelta = timedelta(hours=1)) -> Copy:
 
 def a_hit(copy: Copy, kind: Kind = Kind.OPEN, link: int = 0, agent: str = CHROME) -> Hit:
     at, owner = int(timezone.now().timestamp() * 1_000), copy.message.organization_id.bytes
-    return Hit(at, kind, owner, copy.pk.bytes, link, 0, ["198.51.100.7", agent, "", "", "", ""])
+    return Hit(at, kind, owner, copy.pk.bytes, link, 0, ["198.51.100.7", agent, ""])
 
 
 def arrive(settings: Settings, *hits: Hit) -> None:

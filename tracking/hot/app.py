@@ -23,7 +23,16 @@ _PAGE_HEADERS = [
     *_QUIET,
 ]
 #: What may say whether a person asked, and how much of each is looked at (BI-D8).
-_TELLING = (("user-agent", 512), ("x-forwarded-for", 512), ("sec-purpose", 40), ("purpose", 40), ("x-purpose", 40))
+_TELLING = (
+    ("user-agent", 512),
+    ("x-forwarded-for", 512),
+    ("sec-purpose", 40),
+    ("purpose", 40),
+    ("x-purpose", 40),
+    ("x-moz", 40),
+)
+#: What those of the last four say that load a page before anybody wants it.
+_AHEAD = ("prefetch", "preview")
 _METHODS = {"GET": 0, "HEAD": Flag.HEAD}
 
 
@@ -68,7 +77,7 @@ def _hit(scope: Any, kind: Kind, opened: Opened) -> Hit:
     headers = scope.headers
     told = [(headers.get(name) or "")[:most] for name, most in _TELLING]
     flags = _METHODS[scope.method] | (Flag.PARTIAL if "range" in headers else 0)
-    flags |= Flag.PREFETCH if any("prefetch" in value.lower() for value in told[2:]) else 0
+    flags |= Flag.PREFETCH if any(word in value.lower() for value in told[2:] for word in _AHEAD) else 0
     peer = scope.client.rpartition(":")[0]
-    who = [peer, *told]
+    who = [peer, *told[:2]]
     return Hit(time.time_ns() // 1_000_000, kind, opened.organization, opened.copy_id, opened.link, flags, who)
