@@ -56,11 +56,13 @@ class SentRequest(Strict):
 
 
 class FindRequest(Strict):
-    message_id = serializers.CharField(max_length=998)
+    """The Message-IDs of an open conversation."""
+
+    message_ids = serializers.ListField(child=serializers.CharField(max_length=998), max_length=100)
 
 
 class FoundShape(serializers.Serializer[Any]):
-    ids = serializers.ListField(child=serializers.UUIDField())
+    ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest first.")
 
 
 class RecipientShape(serializers.Serializer[Any]):

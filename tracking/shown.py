@@ -39,9 +39,10 @@ def of(member: Member, message_id: UUID) -> Seen | None:
     return Seen(message, list(message.copies.order_by("number", "pk"))) if message else None
 
 
-def found(member: Member, header: str) -> list[UUID]:
-    """The message of this Message-ID, if it was tracked."""
-    return list(_own(member).filter(mark=mark_of(member, header)).values_list("pk", flat=True)[:1])
+def found(member: Member, headers: Iterable[str]) -> list[UUID]:
+    """His messages with these Message-IDs, as far as they were tracked, the newest first."""
+    marks = {mark_of(member, header) for header in headers}
+    return list(_own(member).filter(mark__in=marks).order_by("-sent_at", "pk").values_list("pk", flat=True))
 
 
 def _own(member: Member) -> QuerySet[TrackedMessage]:

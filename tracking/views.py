@@ -97,8 +97,8 @@ class ViewingView(APIView):
 
 class FindView(APIView):
     @extend_schema(
-        operation_id="find_tracked_message",
-        summary="The tracked message of a Message-ID",
+        operation_id="find_tracked_messages",
+        summary="Your tracked messages among these Message-IDs",
         description="By POST: a Message-ID is nothing for an access log.",
         request=FindRequest,
         responses={200: FoundShape, **problems(400, 415)},
@@ -106,5 +106,5 @@ class FindView(APIView):
     def post(self, request: Request) -> Response:
         asked = FindRequest(data=request.data)
         asked.is_valid(raise_exception=True)
-        ids = shown.found(member_of(request), asked.validated_data["message_id"])
+        ids = shown.found(member_of(request), asked.validated_data["message_ids"])
         return Response({"ids": [str(each) for each in ids]})

@@ -46,6 +46,11 @@ class Conversation:
         """`people` for a data attribute."""
         return json.dumps(self.people)
 
+    @property
+    def message_ids_json(self) -> str:
+        """Of all its messages, for a data attribute."""
+        return json.dumps([mail.message_id for mail in self.mails if mail.message_id])
+
 
 def _first_name(name: str) -> str:
     """ "Doe, Jane" and "Jane Doe" -> "Jane"."""

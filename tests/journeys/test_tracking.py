@@ -66,7 +66,7 @@ def test_an_open_and_a_click_are_shown_within_ten_seconds(tracking: AddIn, stack
     assert found.links[1] == "mailto:a@b.example"
     url = f"tracking/messages/{message['id']}/"
     assert tracking.call("POST", f"{url}sent/", json={"message_id": "<1@acme.example>"}).status_code == 204
-    assert tracking.call("POST", "tracking/messages/find/", json={"message_id": "<1@acme.example>"}).json() == {
+    assert tracking.call("POST", "tracking/messages/find/", json={"message_ids": ["<1@acme.example>", "<2@x>"]}).json() == {
         "ids": [message["id"]]
     }
     time.sleep(AT_DELIVERY.total_seconds() + 2)  # sooner nobody can tell a person from a filter
@@ -94,7 +94,7 @@ def test_a_strangers_message_does_not_exist(tracking: AddIn, bob: AddIn, charlie
             url = f"tracking/messages/{message['id']}/{path}"
             answer = person.call("POST", url, json={}) if path else person.call("GET", url)
             assert answer.status_code == 404
-        assert person.call("POST", "tracking/messages/find/", json={"message_id": "<1@acme.example>"}).json() == {
+        assert person.call("POST", "tracking/messages/find/", json={"message_ids": ["<1@acme.example>", "<2@x>"]}).json() == {
             "ids": []
         }
 

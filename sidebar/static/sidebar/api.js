@@ -24,15 +24,26 @@ export class Problem extends Error {
 
 /** The parsed answer, or null for none. `key`: the Idempotency-Key of a write. Throws Problem, SignedOut, AbortError. */
 export async function call(method, path, { body, key, signal } = {}) {
+  const response = await answerTo(method, path, { body, key, signal });
+  return response.status === 204 ? null : await response.json();
+}
+
+/** {body, etag} of what stands at `path`; null where it is still what `etag` names. Throws as `call` does. */
+export async function changed(path, etag, signal) {
+  const response = await answerTo("GET", path, { etag, signal });
+  return response.status === 304 ? null : { body: await response.json(), etag: response.headers.get("ETag") ?? "" };
+}
+
+async function answerTo(method, path, options) {
   try {
     const token = await accessToken();
-    let response = await send(method, path, { body, key, signal, token });
+    let response = await send(method, path, { ...options, token });
     if (response.status === 401) {
-      response = await send(method, path, { body, key, signal, token: await accessToken(token) });
+      response = await send(method, path, { ...options, token: await accessToken(token) });
     }
     if (response.status === 401) throw new SignedOut();
-    if (!response.ok) throw await problemOf(response);
-    return response.status === 204 ? null : await response.json();
+    if (!response.ok && response.status !== 304) throw await problemOf(response);
+    return response;
   } catch (error) {
     if (error instanceof Offline || error instanceof TypeError) throw new Problem({});
     if (error.name === "TimeoutError") throw new Problem({ slug: "slow" });
@@ -40,10 +51,11 @@ export async function call(method, path, { body, key, signal } = {}) {
   }
 }
 
-function send(method, path, { body, key, signal, token }) {
+function send(method, path, { body, key, etag, signal, token }) {
   const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  if (etag) headers["If-None-Match"] = etag;
   const ends = AbortSignal.timeout(TIMEOUT);
   return fetch(BASE + path, {
     method, headers, credentials: "omit", cache: "no-store",

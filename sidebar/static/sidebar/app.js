@@ -9,6 +9,7 @@ import { isSignedIn, SignedOut, SignInFailed, signIn, signOut } from "./oauth.js
 import { connectPeople } from "./people.js";
 import { openRecord } from "./records.js";
 import { connectSearch } from "./search.js";
+import { connectTracking } from "./tracking.js";
 
 const ROLES = { primary_admin: "Primary admin", admin: "Admin", manager: "Manager", user: "User" };
 const view = byId("view");
@@ -17,6 +18,7 @@ const state = { item: null, list: [], leaving: false };
 const show = (...nodes) => replace(view, ...nodes);
 const actions = { open: (record) => openRecord(record, fail), show, fail };
 const people = connectPeople({ actions, show, fail });
+const tracking = connectTracking(byId("tracking"));
 const search = connectSearch({ actions, show, back: () => people.show(state.item), fail });
 
 connectHost({
@@ -25,6 +27,7 @@ connectHost({
     if (!isSignedIn()) return;
     if (search.active) search.clear();
     else people.show(item);
+    tracking.show(item);
   },
   onList(list) {
     state.list = list;
@@ -43,6 +46,7 @@ async function start() {
     return;
   }
   people.show(state.item);
+  tracking.show(state.item);
   people.prefetch(state.list);
 }
 
@@ -61,6 +65,7 @@ function showMe(me) {
 
 function showSignIn(message = "") {
   people.stop();
+  tracking.stop();
   search.reset();
   byId("bar").hidden = true;
   byId("menu").open = false;

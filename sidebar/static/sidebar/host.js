@@ -1,4 +1,4 @@
-// What the mail client tells the pane. One interface for every client: {onItem({id, people}), onList(people)}.
+// What the mail client tells the pane. One interface for every client: {onItem({id, people, messageIds}), onList(people)}.
 // Here the host is a page that frames us; Office.js will be another module with the same shape.
 
 const MAX_PEOPLE = 500;
@@ -9,7 +9,7 @@ export function connectHost({ onItem, onList }) {
   window.addEventListener("message", (event) => {
     if (event.source !== window.parent || event.origin !== location.origin) return;
     const people = strings(event.data?.people);
-    if (event.data?.type === "item") onItem({ id: String(event.data.id ?? ""), people });
+    if (event.data?.type === "item") onItem({ id: String(event.data.id ?? ""), people, messageIds: strings(event.data.messageIds) });
     if (event.data?.type === "list") onList(people);
   });
   window.parent.postMessage({ type: "ready" }, location.origin);

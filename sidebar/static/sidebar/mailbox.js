@@ -59,8 +59,8 @@ function mark(address) {
 }
 
 function tellItem() {
-  const { key, people } = document.getElementById("reader").dataset;
-  if (paneIsReady && key) tell({ type: "item", id: key, people: JSON.parse(people) });
+  const { key, people, messageIds } = document.getElementById("reader").dataset;
+  if (paneIsReady && key) tell({ type: "item", id: key, people: JSON.parse(people), messageIds: JSON.parse(messageIds) });
 }
 
 function tellList() {
