@@ -23,18 +23,17 @@ export class Problem extends Error {
 }
 
 /** The parsed answer, or null for none. `key`: the Idempotency-Key of a write. Throws Problem, SignedOut, AbortError. */
-export async function call(method, path, { body, key, signal } = {}) {
-  const response = await answerTo(method, path, { body, key, signal });
-  return response.status === 204 ? null : await response.json();
+export function call(method, path, { body, key, signal } = {}) {
+  return answerTo(method, path, { body, key, signal }, (response) => (response.status === 204 ? null : response.json()));
 }
 
 /** {body, etag} of what stands at `path`; null where it is still what `etag` names. Throws as `call` does. */
-export async function changed(path, etag, signal) {
-  const response = await answerTo("GET", path, { etag, signal });
-  return response.status === 304 ? null : { body: await response.json(), etag: response.headers.get("ETag") ?? "" };
+export function changed(path, etag, signal) {
+  return answerTo("GET", path, { etag, signal }, async (response) =>
+    (response.status === 304 ? null : { body: await response.json(), etag: response.headers.get("ETag") ?? "" }));
 }
 
-async function answerTo(method, path, options) {
+async function answerTo(method, path, options, read) {
   try {
     const token = await accessToken();
     let response = await send(method, path, { ...options, token });
@@ -43,7 +42,7 @@ async function answerTo(method, path, options) {
     }
     if (response.status === 401) throw new SignedOut();
     if (!response.ok && response.status !== 304) throw await problemOf(response);
-    return response;
+    return await read(response);
   } catch (error) {
     if (error instanceof Offline || error instanceof TypeError) throw new Problem({});
     if (error.name === "TimeoutError") throw new Problem({ slug: "slow" });
