@@ -52,7 +52,7 @@ soak: install-dev ## What takes too long for CI: the storm, the leak scan, a str
 	@FULL=1 $(BIN)/python -m pytest tests/hardening/test_schemathesis.py
 
 browser: ## Install what the browser and Node tests need (Debian, as root)
-	apt-get update -qq && apt-get install -y -qq chromium nodejs npm
+	apt-get update -qq && apt-get install -y -qq chromium xvfb nodejs npm
 	npm ci --prefix tests/browser --no-audit --no-fund
 	npm ci --prefix tests/contracts/jsforce --no-audit --no-fund
 

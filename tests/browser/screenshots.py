@@ -18,6 +18,7 @@ DASHBOARD = {
     "everybody": "connections/everybody/",
     "policy": "policy/",
     "members": "members/",
+    "analytics": "analytics/",
     "audit": "audit/",
 }
 
