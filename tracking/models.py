@@ -48,6 +48,10 @@ class Copy(models.Model):
     #: Of all hits, whatever their verdict: with it an answer's ETag changes.
     hits = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(null=True)  # of the last that a person did, likely
+    news_at = models.DateTimeField(null=True)  # when the last of these was counted
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["message", "news_at"])]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -65,6 +65,24 @@ class FoundShape(serializers.Serializer[Any]):
     ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest first.")
 
 
+class NewsQuery(Strict):
+    """`after`: what the last answer called `until`."""
+
+    after = serializers.DateTimeField(required=False)
+
+
+class NewsItem(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="Of the message.")
+    who = serializers.CharField()
+    signal = serializers.ChoiceField(choices=("clicked", "opened"))
+    at = serializers.DateTimeField()
+
+
+class NewsShape(serializers.Serializer[Any]):
+    items = NewsItem(many=True)
+    until = serializers.DateTimeField()
+
+
 class RecipientShape(serializers.Serializer[Any]):
     who = serializers.CharField()
     signal = serializers.ChoiceField(choices=("clicked", "opened", "maybe_opened", "no_signal"))

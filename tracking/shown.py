@@ -15,6 +15,7 @@ from tracking.classify import Verdict
 from tracking.hot.tokens import Kind
 from tracking.models import Content, Copy, Event, TrackedMessage
 
+_HOW_SURE = {"clicked": "sure", "opened": "likely"}
 #: The newest hits of a message that are told one by one.
 MOST_EVENTS = 200
 
@@ -58,7 +59,7 @@ def told(seen: Seen) -> dict[str, Any]:
     """Opens the seal. Raises what the vault raises."""
     content, message = Content.of(seen.message), seen.message
     events = list(Event.objects.filter(message_id=message.pk, at__gte=message.created_at).order_by("-at")[:MOST_EVENTS])
-    names = {copy.pk: _who(copy, content) for copy in seen.copies}
+    names = {copy.pk: who(copy, content) for copy in seen.copies}
     return {
         "id": str(message.pk),
         "sent_at": message.sent_at,
@@ -68,27 +69,25 @@ def told(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _who(copy: Copy, content: Content) -> str:
+def who(copy: Copy, content: Content) -> str:
     if copy.number is None:
         return f"Someone of {len(content.recipients)}"
     return content.recipients[copy.number]
 
 
 def _recipient(copy: Copy, who: str, events: Iterable[Event]) -> dict[str, Any]:
-    signal, how_sure = _signal(copy, [event.verdict for event in events if event.copy_id == copy.pk])
+    signal = signal_of(copy)
+    if signal == "no_signal" and any(event.verdict == Verdict.UNKNOWN for event in events if event.copy_id == copy.pk):
+        signal = "maybe_opened"
     facts = {"opens": copy.opens, "clicks": copy.clicks, "last_at": copy.last_at}
-    return {"who": who, "signal": signal, "how_sure": how_sure, **facts}
+    return {"who": who, "signal": signal, "how_sure": _HOW_SURE.get(signal, "unclear"), **facts}
 
 
-def _signal(copy: Copy, verdicts: list[str]) -> tuple[str, str]:
+def signal_of(copy: Copy) -> str:
     """A click proves an open; a loaded image makes it likely; what a machine did says nothing."""
     if copy.clicks:
-        return "clicked", "sure"
-    if copy.opens:
-        return "opened", "likely"
-    if Verdict.UNKNOWN in verdicts:
-        return "maybe_opened", "unclear"
-    return "no_signal", "unclear"
+        return "clicked"
+    return "opened" if copy.opens else "no_signal"
 
 
 def _event(event: Event, who: str, content: Content) -> dict[str, Any]:

@@ -22,7 +22,8 @@ ON CONFLICT (at, id) DO NOTHING RETURNING id
 _COUNT = """
 UPDATE tracking_copy AS c SET
     opens = c.opens + d.opens, clicks = c.clicks + d.clicks, hits = c.hits + d.hits,
-    last_at = greatest(c.last_at, d.last_at)
+    last_at = greatest(c.last_at, d.last_at),
+    news_at = CASE WHEN d.opens + d.clicks > 0 THEN clock_timestamp() ELSE c.news_at END
 FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::timestamptz[]) AS d (id, opens, clicks, hits, last_at)
 WHERE c.id = d.id
 """

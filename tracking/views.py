@@ -10,9 +10,18 @@ from rest_framework.views import APIView
 
 from organizations.schema import problems
 from organizations.views.access import member_of
-from tracking import sending, shown
+from tracking import news, sending, shown
 from tracking.prepare import Prepared, Wanted, prepare_message
-from tracking.shapes import FindRequest, FoundShape, MessageRequest, PreparedShape, SentRequest, ShownShape
+from tracking.shapes import (
+    FindRequest,
+    FoundShape,
+    MessageRequest,
+    NewsQuery,
+    NewsShape,
+    PreparedShape,
+    SentRequest,
+    ShownShape,
+)
 
 _IF_NEW = OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="The ETag that you have.")
 
@@ -108,3 +117,18 @@ class FindView(APIView):
         asked.is_valid(raise_exception=True)
         ids = shown.found(member_of(request), asked.validated_data["message_ids"])
         return Response({"ids": [str(each) for each in ids]})
+
+
+class NewsView(APIView):
+    @extend_schema(
+        operation_id="tracking_news",
+        summary="What people did with your messages lately",
+        description="Ask once a minute. Only what a person did, likely; nothing where the member wants no news.",
+        parameters=[NewsQuery],
+        responses={200: NewsShape, **problems(400, 503)},
+    )
+    def get(self, request: Request) -> Response:
+        asked = NewsQuery(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        found = news.since(member_of(request), asked.validated_data.get("after"))
+        return Response(NewsShape({"items": found.items, "until": found.until}).data)

@@ -1,0 +1,43 @@
+"""What people did, likely, with one's own messages lately: for a word in the sidebar. Nothing a machine did is news, and
+each copy is told once however often it was opened meanwhile; who asks each minute hears of it once a minute (BI-D9)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from organizations import policy
+from organizations.models import Member
+from tracking import shown
+from tracking.classify import BURST
+from tracking.models import Content, Copy
+from tracking.policies import NOTIFY
+from vault import clock
+
+MOST = 20
+#: How far back is looked, and how far for somebody who has not looked yet.
+LONGEST, LATELY = timedelta(days=1), timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`until`: what to ask with next time."""
+
+    items: list[dict[str, Any]]
+    until: datetime
+
+
+def since(member: Member, after: datetime | None) -> News:
+    """Not what came within BURST: a second link may yet show that nobody's fingers did it. Raises as Content.of."""
+    now = clock.now()
+    until = now - BURST
+    start = max(after or now - LATELY, now - LONGEST)
+    if policy.value_of(NOTIFY.key, member) == "none":
+        return News([], until)
+    rows = Copy.objects.filter(message__organization_id=member.organization_id, message__member_id=member.pk)
+    rows = rows.filter(news_at__gt=start, news_at__lte=until).select_related("message").order_by("-news_at", "pk")
+    return News([_told(row) for row in rows[:MOST] if row.opens or row.clicks], until)
+
+
+def _told(copy: Copy) -> dict[str, Any]:
+    who = shown.who(copy, Content.of(copy.message))
+    return {"id": str(copy.message_id), "who": who, "signal": shown.signal_of(copy), "at": copy.last_at}
