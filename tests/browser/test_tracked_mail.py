@@ -85,9 +85,7 @@ def test_a_person_opens_and_clicks(stack: Stack, tracking: AddIn, screen: str) -
 
 @pytest.mark.usefixtures("axe")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_sender_sees_it_beside_the_message(
-    browser: Browser, stack: Stack, tracking: AddIn, scheme: str
-) -> None:
+def test_the_sender_sees_it_beside_the_message(browser: Browser, stack: Stack, tracking: AddIn, scheme: str) -> None:
     """And his looking is no open. The demo mailbox' own reply stands for the message that he sent."""
     message = prepared(tracking, links=["https://example.com/"])
     sent = {"message_id": "<contract-2@acme.example>"}

@@ -66,9 +66,9 @@ def test_an_open_and_a_click_are_shown_within_ten_seconds(tracking: AddIn, stack
     assert found.links[1] == "mailto:a@b.example"
     url = f"tracking/messages/{message['id']}/"
     assert tracking.call("POST", f"{url}sent/", json={"message_id": "<1@acme.example>"}).status_code == 204
-    assert tracking.call("POST", "tracking/messages/find/", json={"message_ids": ["<1@acme.example>", "<2@x>"]}).json() == {
-        "ids": [message["id"]]
-    }
+    assert tracking.call(
+        "POST", "tracking/messages/find/", json={"message_ids": ["<1@acme.example>", "<2@x>"]}
+    ).json() == {"ids": [message["id"]]}
     time.sleep(AT_DELIVERY.total_seconds() + 2)  # sooner nobody can tell a person from a filter
     pixel = ask(found.images[0])
     assert (pixel.status_code, pixel.headers["content-type"], len(pixel.content)) == (200, "image/gif", 43)
@@ -94,9 +94,9 @@ def test_a_strangers_message_does_not_exist(tracking: AddIn, bob: AddIn, charlie
             url = f"tracking/messages/{message['id']}/{path}"
             answer = person.call("POST", url, json={}) if path else person.call("GET", url)
             assert answer.status_code == 404
-        assert person.call("POST", "tracking/messages/find/", json={"message_ids": ["<1@acme.example>", "<2@x>"]}).json() == {
-            "ids": []
-        }
+        assert person.call(
+            "POST", "tracking/messages/find/", json={"message_ids": ["<1@acme.example>", "<2@x>"]}
+        ).json() == {"ids": []}
 
 
 def test_where_nobody_switched_it_on_the_message_goes_as_it_is(charlie: AddIn) -> None:

@@ -1,5 +1,5 @@
-"""Load on the whole product while its parts are killed: every answer that a hit got is written down here, and compared in
-the end with what is in the table. Each token is asked for once, so that a hit is known by its copy."""
+"""Load on the whole product while its parts are killed: every answer that a hit got is written down here, and compared
+in the end with what is in the table. Each token is asked for once, so that a hit is known by its copy."""
 
 import http.client
 import json
@@ -152,7 +152,8 @@ def stored(stack: Stack) -> dict[str, int]:
     with psycopg.connect(stack.facts["database_url"]) as database:
         events = database.execute("SELECT copy_id, count(*) FROM tracking_event GROUP BY 1").fetchall()
         wrong = database.execute(
-            "SELECT count(*) FROM tracking_copy c WHERE hits <> (SELECT count(*) FROM tracking_event e WHERE e.copy_id = c.id)"
+            "SELECT count(*) FROM tracking_copy AS c"
+            " WHERE hits <> (SELECT count(*) FROM tracking_event AS e WHERE e.copy_id = c.id)"
         ).fetchone()
     assert wrong == (0,), "a counter disagrees with the table"
     return {copy_id.hex: number for copy_id, number in events}
@@ -163,5 +164,3 @@ def judge(ledger: Ledger, found: dict[str, int]) -> None:
     lost = [each for each in ledger.answered if found.get(each) != 1]
     assert lost == [], f"{len(lost)} of {len(ledger.answered)}: {[found.get(each) for each in lost[:5]]}"
     assert [each for each in ledger.unanswered if found.get(each, 0) > 1] == []
-
-

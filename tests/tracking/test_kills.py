@@ -1,5 +1,6 @@
 """Whatever is killed: every hit that was answered is in the table exactly once."""
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -52,8 +53,8 @@ def test_fifty_kills(own: Stack, sender: AddIn, capsys: pytest.CaptureFixture[st
     found = stored(own)
     with capsys.disabled():
         told = load.ledger
-        print(
-            f"\n{len(told.kills)} kills {sorted(told.kills)}; {len(told.answered)} answered, {len(told.unanswered)} not,"
-            f" {sum(found.values())} stored, drained after {took:.0f} s"
+        sys.stdout.write(
+            f"\n{len(told.kills)} kills {sorted(told.kills)}; {len(told.answered)} answered, {len(told.unanswered)} not, "
+            f"{sum(found.values())} stored, drained after {took:.0f} s\n"
         )
     judge(load.ledger, found)
