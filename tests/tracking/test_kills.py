@@ -54,7 +54,7 @@ def test_fifty_kills(own: Stack, sender: AddIn, capsys: pytest.CaptureFixture[st
     with capsys.disabled():
         told = load.ledger
         sys.stdout.write(
-            f"\n{len(told.kills)} kills {sorted(told.kills)}; {len(told.answered)} answered, {len(told.unanswered)} not, "
-            f"{sum(found.values())} stored, drained after {took:.0f} s\n"
+            f"\n{len(told.kills)} kills {sorted(told.kills)}; {len(told.answered)} answered, "
+            f"{len(told.unanswered)} not, {sum(found.values())} stored, drained after {took:.0f} s\n"
         )
     judge(load.ledger, found)
