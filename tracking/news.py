@@ -1,5 +1,5 @@
 """What people did, likely, with one's own messages lately: for a word in the sidebar. Nothing a machine did is news,
-and each copy is told once however often it was opened meanwhile; so who asks each minute hears once a minute (BI-D9)."""
+and each copy is told once however often it was opened meanwhile; who asks each minute hears once a minute (BI-D9)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
