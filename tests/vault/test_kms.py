@@ -297,105 +297,98 @@ def test_a_plain_variable_and_an_open_file_are_warned_of(settings: Settings, tmp
     assert not list(checks.kept_unwisely())
 
 
-@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
-    service: KeyService, settings: Settings, tmp_path: Path
-) -> None:
-    """I2, I6: there would be no way to keep the answer, so nothing is asked; afterwards it is as before."""
+@pytest.fixture
+def provider(service: KeyService, settings: Settings, tmp_path: Path) -> Iterator[Rotating]:
+    """A login host beside the key service; the certificates of both are trusted."""
     with faulty(tmp_path) as server:
-        provider = Rotating(server)
         settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
         settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
-        row = connected(provider)
-        keys.forget_all()
-        service.sim("seal", sealed=True)
-        with pytest.raises(Transient, match="key service is sealed"):
-            renewal.renew(row.pk, beyond=1)
-        row.refresh_from_db()
-        assert (row.state, row.generation, provider.refreshes, provider.revoked) == (State.HEALTHY, 1, 0, [])
-        assert not Attempt.objects.exists()
-        service.sim("seal", sealed=False)
+        yield Rotating(server)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_a_renewal_without_the_key_service_sends_nothing_and_kills_nothing(
+    service: KeyService, provider: Rotating
+) -> None:
+    """I2, I6: there would be no way to keep the answer, so nothing is asked; afterwards it is as before."""
+    row = connected(provider)
+    keys.forget_all()
+    service.sim("seal", sealed=True)
+    with pytest.raises(Transient, match="key service is sealed"):
         renewal.renew(row.pk, beyond=1)
-        row.refresh_from_db()
-        assert (row.generation, provider.refreshes, provider.reuses) == (2, 1, 0)
+    row.refresh_from_db()
+    assert (row.state, row.generation, provider.refreshes, provider.revoked) == (State.HEALTHY, 1, 0, [])
+    assert not Attempt.objects.exists()
+    service.sim("seal", sealed=False)
+    renewal.renew(row.pk, beyond=1)
+    row.refresh_from_db()
+    assert (row.generation, provider.refreshes, provider.reuses) == (2, 1, 0)
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 @pytest.mark.parametrize(("path", "change"), [("seal", "sealed"), ("token", "denied")])
 def test_a_probe_without_the_key_service_says_nothing_of_the_connection(
-    service: KeyService, settings: Settings, tmp_path: Path, path: str, change: str
+    service: KeyService, provider: Rotating, path: str, change: str
 ) -> None:
     """I6: our trouble, not the provider's. The row stays as it is, its turn comes again when the claim is over."""
-    with faulty(tmp_path) as server:
-        provider = Rotating(server)
-        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
-        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
-        row = connected(provider)
-        assert list(turns.to_prove()) == [row.pk]
-        before = Connection.objects.values().get()
-        keys.forget_all()
-        service.sim(path, **{change: True})
-        probe.probe(row.pk)
-        assert Connection.objects.values().get() == before
-        service.sim(path, **{change: False})
-        probe.probe(row.pk)
-        row.refresh_from_db()
-        assert (row.state, row.probe_at) == (State.HEALTHY, None)
-        assert row.last_success_at is not None
+    row = connected(provider)
+    assert list(turns.to_prove()) == [row.pk]
+    before = Connection.objects.values().get()
+    keys.forget_all()
+    service.sim(path, **{change: True})
+    probe.probe(row.pk)
+    assert Connection.objects.values().get() == before
+    service.sim(path, **{change: False})
+    probe.probe(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.probe_at) == (State.HEALTHY, None)
+    assert row.last_success_at is not None
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 def test_an_answer_that_cannot_be_opened_just_now_is_not_taken_for_nonsense(
-    service: KeyService, settings: Settings, tmp_path: Path
+    service: KeyService, provider: Rotating, settings: Settings, tmp_path: Path
 ) -> None:
     """I2: it comes late, sealed under a data key that was replaced meanwhile, and only the new one is open in RAM."""
-    with faulty(tmp_path) as server:
-        provider = Rotating(server)
-        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
-        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
-        settings.VAULT_SPOOL_DIR = tmp_path / "spool"
-        row = connected(provider)
-        begun = renewal._begin(row.pk, 1)
-        assert isinstance(begun, renewal.Begun)
-        blob = begun.seal(json.dumps(provider._rotate()).encode())
-        assert (rotation.new_data_keys(), rotation.reseal().done) == (1, 1)
-        keys.forget_all()
-        grants.open_keys(row.pk)
-        service.sim("seal", sealed=True)
-        answers.keep(begun.attempt.id, blob)
-        with pytest.raises(OwnTrouble, match="key service is sealed"):
-            settling.settle(begun.attempt.id)
-        assert bytes(Attempt.objects.get().sealed_answer or b"") == blob
-        service.sim("seal", sealed=False)
+    settings.VAULT_SPOOL_DIR = tmp_path / "spool"
+    row = connected(provider)
+    begun = renewal._begin(row.pk, 1)
+    assert isinstance(begun, renewal.Begun)
+    blob = begun.seal(json.dumps(provider._rotate()).encode())
+    assert (rotation.new_data_keys(), rotation.reseal().done) == (1, 1)
+    keys.forget_all()
+    grants.open_keys(row.pk)
+    service.sim("seal", sealed=True)
+    answers.keep(begun.attempt.id, blob)
+    with pytest.raises(OwnTrouble, match="key service is sealed"):
         settling.settle(begun.attempt.id)
-        row.refresh_from_db()
-        assert (row.state, row.generation) == (State.HEALTHY, 2)
+    assert bytes(Attempt.objects.get().sealed_answer or b"") == blob
+    service.sim("seal", sealed=False)
+    settling.settle(begun.attempt.id)
+    row.refresh_from_db()
+    assert (row.state, row.generation) == (State.HEALTHY, 2)
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-def test_an_end_does_not_wait_for_the_key_service(service: KeyService, settings: Settings, tmp_path: Path) -> None:
+def test_an_end_does_not_wait_for_the_key_service(service: KeyService, provider: Rotating) -> None:
     """I7: denied here at once; the provider hears of it when the grant can be opened again."""
-    with faulty(tmp_path) as server:
-        provider = Rotating(server)
-        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
-        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
-        row = connected(provider)
-        keys.forget_all()
-        service.sim("seal", sealed=True)
-        assert revocation.disconnect(row.pk, "operator") is Ending.WAITING
-        row.refresh_from_db()
-        assert (row.state, provider.revoked) == (State.REVOKING, [])
-        upkeep.finish_revocations()
-        assert provider.revoked == []
-        service.sim("seal", sealed=False)
-        upkeep.finish_revocations()
-        row.refresh_from_db()
-        assert (row.state, provider.revoked) == (State.SHREDDED, [provider.refresh_token])
+    row = connected(provider)
+    keys.forget_all()
+    service.sim("seal", sealed=True)
+    assert revocation.disconnect(row.pk, "operator") is Ending.WAITING
+    row.refresh_from_db()
+    assert (row.state, provider.revoked) == (State.REVOKING, [])
+    upkeep.finish_revocations()
+    assert provider.revoked == []
+    service.sim("seal", sealed=False)
+    upkeep.finish_revocations()
+    row.refresh_from_db()
+    assert (row.state, provider.revoked) == (State.SHREDDED, [provider.refresh_token])
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 def test_no_key_service_is_asked_inside_a_transaction(
-    service: KeyService, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: KeyService, provider: Rotating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that hangs must not hold row locks."""
     inside: list[bool] = []
@@ -406,19 +399,15 @@ def test_no_key_service_is_asked_inside_a_transaction(
         return ask(self, *given)
 
     monkeypatch.setattr(kms.Transit, "_ask", watched)
-    with faulty(tmp_path) as server:
-        provider = Rotating(server)
-        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
-        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
-        row = connected(provider)
-        inside.clear()
-        keys.forget_all()
-        renewal.renew(row.pk, beyond=1)
-        keys.forget_all()
-        rotation.new_data_keys()
-        assert rotation.reseal().done == 1
-        keys.forget_all()
-        assert revocation.disconnect(row.pk, "operator")
+    row = connected(provider)
+    inside.clear()
+    keys.forget_all()
+    renewal.renew(row.pk, beyond=1)
+    keys.forget_all()
+    rotation.new_data_keys()
+    assert rotation.reseal().done == 1
+    keys.forget_all()
+    assert revocation.disconnect(row.pk, "operator")
     assert len(inside) >= 5
     assert not any(inside)
 
@@ -426,26 +415,22 @@ def test_no_key_service_is_asked_inside_a_transaction(
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_destruction_waits_for_the_key_service_and_not_for_ever(
-    service: KeyService, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+    service: KeyService, provider: Rotating, monkeypatch: pytest.MonkeyPatch, comes_back: bool
 ) -> None:
     """C37: sealed for a while, the grant is revoked when it opens; sealed beyond our patience, it is told as such."""
-    with faulty(tmp_path) as server:
-        provider = Rotating(server)
-        settings.SALESFORCE_ORIGINS, settings.SALESFORCE_CLIENT_ID = [server.url], "client"
-        settings.OUTBOUND_CA_BUNDLE = str(_both(tmp_path, str(server.ca), service.info["ca"]))
-        row = connected(provider)
-        begin(row.organization_id)
-        keys.forget_all()
-        service.sim("seal", sealed=True)
-        monkeypatch.setattr(erasing, "_PAUSE", 0.1)
-        opens = threading.Timer(0.5, lambda: service.sim("seal", sealed=False))
-        if comes_back:
-            opens.start()
-        (told,) = erasing.withdraw(row.organization_id, 20.0 if comes_back else 0.3)
-        assert (told.confirmed, told.unconfirmed) == ((1, 0) if comes_back else (0, 1))
-        assert provider.revoked == ([provider.refresh_token] if comes_back else [])
-        row.refresh_from_db()
-        assert row.state == State.SHREDDED
+    row = connected(provider)
+    begin(row.organization_id)
+    keys.forget_all()
+    service.sim("seal", sealed=True)
+    monkeypatch.setattr(erasing, "_PAUSE", 0.1)
+    opens = threading.Timer(0.5, lambda: service.sim("seal", sealed=False))
+    if comes_back:
+        opens.start()
+    (told,) = erasing.withdraw(row.organization_id, 20.0 if comes_back else 0.3)
+    assert (told.confirmed, told.unconfirmed) == ((1, 0) if comes_back else (0, 1))
+    assert provider.revoked == ([provider.refresh_token] if comes_back else [])
+    row.refresh_from_db()
+    assert row.state == State.SHREDDED
 
 
 def connected(provider: Rotating) -> Connection:
