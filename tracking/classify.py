@@ -104,8 +104,8 @@ def judge(asked: Asked, around: Around) -> Judged:
     """The first rule that has an answer. What proves a machine comes before what only makes one likely, and whatever
     is left in doubt before what speaks for a person."""
     rules = (
-        _before_sent, _headers_only, _announced, _own, _by_agent, _links_at_once, _security, _at_once, _not_handed_on,
-        _at_delivery, _hosted, _beside_the_sender,
+        _before_sent, _headers_only, _announced, _partly, _own, _by_agent, _links_at_once, _security, _at_once,
+        _not_handed_on, _at_delivery, _hosted, _beside_the_sender,
     )  # fmt: skip
     for rule in rules:
         judged = rule(asked, around)
@@ -130,6 +130,12 @@ def _announced(asked: Asked, _: Around) -> Judged | None:
     if not asked.flags & Flag.PREFETCH:
         return None
     return Judged(Verdict.PROXY_PREFETCH, "Fetched ahead, as the program itself says.")
+
+
+def _partly(asked: Asked, _: Around) -> Judged | None:
+    if not asked.flags & Flag.PARTIAL:
+        return None
+    return Judged(Verdict.SCANNER, "Asked for a part of it, or only if it had changed, as programs do.")
 
 
 def _own(asked: Asked, around: Around) -> Judged | None:

@@ -143,6 +143,8 @@ CASES = (
     Case("only the head of a pixel", OPEN, ua.CHROME_WINDOWS, HOUR, SCANNER, "promises.md C51", flags=Flag.HEAD),
     Case("Sec-Purpose: prefetch", CLICK, ua.FIREFOX_WINDOWS, HOUR, PREFETCH, "MDN, Sec-Purpose", flags=Flag.PREFETCH),
     Case("Purpose: prefetch", CLICK, ua.CHROME_MAC, HOUR, PREFETCH, "crbug.com/1358419", flags=Flag.PREFETCH),
+    Case("a part of a pixel", OPEN, ua.CHROME_WINDOWS, HOUR, SCANNER, "hardening.md BI-D7", flags=Flag.PARTIAL),
+    Case("a link, if it has changed", CLICK, ua.CHROME_MAC, HOUR, SCANNER, "hardening.md BI-D7", flags=Flag.PARTIAL),
     # Networks of servers
     Case("a link out of a data centre", CLICK, ua.CHROME_WINDOWS, 10 * MINUTE, SCANNER, "paminga.com, bot filtering",
          around=hosted("Amazon")),

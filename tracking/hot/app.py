@@ -25,12 +25,15 @@ _PAGE_HEADERS = [
 #: What may say whether a person asked, and how much of each is looked at (BI-D8).
 _TELLING = (
     ("user-agent", 512),
-    ("x-forwarded-for", 512),
     ("sec-purpose", 40),
     ("purpose", 40),
     ("x-purpose", 40),
     ("x-moz", 40),
 )
+#: The way it came: its end, where a proxy of ours writes; what stands before that the client may have made up.
+_WAY, _WAY_END = "x-forwarded-for", 512
+#: What nobody asks who looks at a mail for the first time; nothing that we answer can be asked for so again.
+_PARTLY = ("range", "if-none-match", "if-modified-since")
 #: What those of the last four say that load a page before anybody wants it.
 _AHEAD = ("prefetch", "preview")
 _METHODS = {"GET": 0, "HEAD": Flag.HEAD}
@@ -76,8 +79,8 @@ class App:
 def _hit(scope: Any, kind: Kind, opened: Opened) -> Hit:
     headers = scope.headers
     told = [(headers.get(name) or "")[:most] for name, most in _TELLING]
-    flags = _METHODS[scope.method] | (Flag.PARTIAL if "range" in headers else 0)
-    flags |= Flag.PREFETCH if any(word in value.lower() for value in told[2:] for word in _AHEAD) else 0
-    peer = scope.client.rpartition(":")[0]
-    who = [peer, *told[:2]]
+    flags = _METHODS[scope.method] | (Flag.PARTIAL if any(name in headers for name in _PARTLY) else 0)
+    flags |= Flag.PREFETCH if any(word in value.lower() for value in told[1:] for word in _AHEAD) else 0
+    peer = scope.client.rpartition(":")[0].strip("[]")
+    who = [peer, told[0], ",".join(headers.get_all(_WAY))[-_WAY_END:]]
     return Hit(time.time_ns() // 1_000_000, kind, opened.organization, opened.copy_id, opened.link, flags, who)

@@ -19,7 +19,7 @@ _FACTS = Struct(">16sQBBH16s16s")
 class Flag:
     """How it was asked for, as far as it needs no guessing."""
 
-    HEAD, PREFETCH, PARTIAL = 1, 2, 4
+    HEAD, PREFETCH, PARTIAL = 1, 2, 4  # PARTIAL: a range of it, or only if it has changed
 
 
 @dataclass(slots=True)
