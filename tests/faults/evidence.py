@@ -20,9 +20,11 @@ from django.db.models import BinaryField, Model
 from organizations import audit
 from organizations.models import AuditEntry
 from simulators.ledger import digest
-from vault import answers, grants, keys, pending, registrations, revocation, sealing, spool
+from tracking import models as tracked
+from tracking.models import TrackedMessage
+from vault import answers, days, grants, keys, pending, registrations, revocation, sealing, spool
 from vault.cipher import Place
-from vault.models import Attempt, ClientRegistration, Connection, Credential, DiscardedGrant, PendingSignIn
+from vault.models import Attempt, ClientRegistration, Connection, Credential, DayKey, DiscardedGrant, PendingSignIn
 
 #: Shorter ones are words of the tests ("client", "fresh"), not secrets.
 WORTH_LOOKING_FOR = 16
@@ -110,6 +112,7 @@ def _clock() -> datetime:
 
 def _own_secrets() -> Iterator[str]:
     yield from (settings.SECRET_KEY, settings.AUDIT_KEY, settings.SIGNING_KEY)
+    yield from settings.TRACKING_KEY.split(",")
     yield from (settings.SALESFORCE_CLIENT_SECRET, settings.GOOGLE_CLIENT_SECRET, settings.MICROSOFT_CLIENT_SECRET)
     yield from (part.rpartition(":")[2] for part in settings.VAULT_KEK.split(","))
 
@@ -148,6 +151,16 @@ def _clients() -> Iterator[tuple[str, Place, Any, bool]]:
         yield f"client {row.pk}", registrations._place(row), row.sealed_secret, False
 
 
+def _days() -> Iterator[tuple[str, Place, Any, bool]]:
+    for row in DayKey.objects.all():
+        yield f"key of {row.day}", days._place(row), row.sealed_private, False
+
+
+def _messages() -> Iterator[tuple[str, Place, Any, bool]]:
+    for row in TrackedMessage.objects.all():
+        yield f"content of message {row.pk}", tracked._CONTENT._place_of(row), row.sealed, False
+
+
 #: Column -> who reads it. A sealed column that is missing here fails `test_every_sealed_column_is_looked_at`.
 READERS: dict[str, Callable[[], Iterator[tuple[str, Place, Any, bool]]]] = {
     "vault_credential.sealed": _credentials,
@@ -155,6 +168,8 @@ READERS: dict[str, Callable[[], Iterator[tuple[str, Place, Any, bool]]]] = {
     "vault_discardedgrant.sealed": _discarded,
     "vault_pendingsignin.sealed_facts": _sign_ins,
     "vault_clientregistration.sealed_secret": _clients,
+    "vault_daykey.sealed_private": _days,
+    "tracking_trackedmessage.sealed": _messages,
 }
 
 

@@ -24,7 +24,9 @@ from tests.servers import ROOT
 PROVIDERS = ("salesforce", "google", "microsoft")
 TOKENS = tuple(f"{provider} {name}" for provider in PROVIDERS for name in ("access_token", "refresh_token"))
 #: Written down in base64; the bytes that they stand for are a secret as well.
-KEYS = ("SECRET_KEY", "AUDIT_KEY", "SIGNING_KEY", "VAULT_KEK")
+KEYS = ("SECRET_KEY", "AUDIT_KEY", "SIGNING_KEY", "VAULT_KEK", "TRACKING_KEY")
+#: Never written down in another way than as bytes.
+RAW = ("data key", "key of tracking's", "private half of a day")
 #: Where a secret is kept on purpose, each file for its own: another secret in it would be found.
 KEPT = {
     **{name: (f"secrets/{name.lower()}",) for name in KEYS},
@@ -37,7 +39,7 @@ KEPT = {
     "microsoft client_secret": ("run.json", "microsoft/microsoft.json", "microsoft/client_secret"),
 }
 #: Each of these is looked for, or the scan fails.
-KINDS = {*KEPT, *TOKENS, "data key", "salesforce own client_secret", "code_verifier", "add-in token"}
+KINDS = {*KEPT, *TOKENS, *RAW, "salesforce own client_secret", "code_verifier", "add-in token"}
 
 
 @dataclass
@@ -63,7 +65,7 @@ class Scan:
         self._learn_of_the_machine()
 
     def _add(self, name: str, secret: bytes) -> None:
-        if name == "data key":
+        if name in RAW:
             self.secrets[name].add(secret)
             return
         self.secrets[name].add(secret.decode())

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-SETTINGS = ("SECRET_KEY", "AUDIT_KEY", "SIGNING_KEY", "VAULT_KEK")
+SETTINGS = ("SECRET_KEY", "AUDIT_KEY", "SIGNING_KEY", "VAULT_KEK", "TRACKING_KEY")
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    for name, secret in (*_settings(), *_data_keys(), *_sealed()):
+    for name, secret in (*_settings(), *_of_tracking(), *_data_keys(), *_sealed()):
         sys.stdout.write(f"{name}\t{base64.b64encode(secret).decode()}\n")
 
 
@@ -28,6 +28,18 @@ def _settings() -> Iterator[tuple[str, bytes]]:
         yield name, getattr(settings, name).rpartition(":")[2].encode()
     for provider in ("salesforce", "google", "microsoft"):
         yield f"{provider} client_secret", getattr(settings, f"{provider.upper()}_CLIENT_SECRET").encode()
+
+
+def _of_tracking() -> Iterator[tuple[str, bytes]]:
+    """What TRACKING_KEY stands for seals tokens; batches have keys that follow from it."""
+    from django.conf import settings
+
+    from tracking.hot import boxes
+    from tracking.hot.tokens import read_keys
+
+    for key in read_keys(settings.TRACKING_KEY):
+        for purpose in (b"hits in batches", b"the day's public key"):
+            yield "key of tracking's", boxes._derived(key, purpose)
 
 
 def _data_keys() -> Iterator[tuple[str, bytes]]:
@@ -50,6 +62,8 @@ def _sealed() -> Iterator[tuple[str, bytes]]:
                 yield f"{provider} {name}".strip(), token.encode()
         if each.place.table == "vault_clientregistration" and each.opened:
             yield f"{provider} own client_secret", each.opened
+        if each.place.table == "vault_daykey" and each.opened:
+            yield "private half of a day", each.opened
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def _written(secret: str) -> list[bytes]:
 
 
 def _in_base64(raw: bytes) -> list[bytes]:
-    """In both alphabets, without the ends that what stands beside it decides."""
-    shifted = [b"x" * shift + raw for shift in range(3)]
-    return [encode(each)[4:-4] for each in shifted for encode in (base64.b64encode, base64.urlsafe_b64encode)]
+    """In both alphabets, as far as what stands beside it decides nothing: a character is six bits."""
+    shifted = [(b"x" * shift + raw, (8 * shift + 5) // 6, 8 * (shift + len(raw)) // 6) for shift in range(3)]
+    alphabets = (base64.b64encode, base64.urlsafe_b64encode)
+    return [encode(each)[start:end] for each, start, end in shifted for encode in alphabets]

@@ -251,7 +251,7 @@ def test_what_is_compressed_is_unpacked_first(own: Stack) -> None:
     client = redis.Redis.from_url(own.facts["redis_url"])
     for name, write in (("text", client.set), ("list", client.lpush)):
         write(f"planted {name}", text)
-        assert scan.found() == ["canary in valkey"]
+        assert "canary in valkey" in scan.found()  # and in its file, which keeps what was written, as it was
         client.delete(f"planted {name}")
     with psycopg.connect(own.facts["database_url"], autocommit=True) as database:
         database.execute("CREATE TABLE planted (told text)")
