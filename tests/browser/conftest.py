@@ -3,19 +3,25 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser import mailclient
 
 
 @pytest.fixture(scope="package")  # gone before other tests: while it is there, Django sees an event loop and refuses
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """One for the whole folder: a second beside it would not start."""
     if not mailclient.CHROMIUM.is_file():
         pytest.skip("Chromium is not installed: make browser")
     with sync_playwright() as playwright:
-        browser = mailclient.launch(playwright)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    browser = mailclient.launch(playwright)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

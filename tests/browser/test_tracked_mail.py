@@ -3,19 +3,16 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect
 
 from tests.browser import mailclient
 from tests.browser.mailclient import mail_client, serious_faults
-from tests.conftest import SignIn
 from tests.journeys.people import AddIn
-from tests.journeys.test_tracking import prepared, within
+from tests.journeys.test_tracking import prepared, sent_a_while_ago, switched_on, within
 from tests.running import Stack
-from tracking.classify import AT_DELIVERY
 
 pytestmark = pytest.mark.browser
 
@@ -49,30 +46,29 @@ def a_recipients_browser(playwright: Playwright, display: str) -> Browser:
     )
 
 
+@pytest.fixture(scope="module")
+def tracking(alice: AddIn) -> AddIn:
+    return switched_on(alice)
+
+
 @pytest.fixture
-def tracking(stack: Stack, signed_in: SignIn) -> AddIn:
-    alice = signed_in("acme", "alice")
-    values = {"track.opens": True, "track.clicks": True}
-    answer = alice.call("PATCH", "policy/?level=organization", json={"values": values})
-    assert answer.status_code == 200
-    return alice
+def recipient(playwright: Playwright, screen: str) -> Iterator[Browser]:
+    browser = a_recipients_browser(playwright, screen)
+    yield browser
+    browser.close()
 
 
-@pytest.mark.timeout(180)
-def test_a_person_opens_and_clicks(stack: Stack, tracking: AddIn, screen: str) -> None:
+def test_a_person_opens_and_clicks(stack: Stack, tracking: AddIn, recipient: Browser) -> None:
     target = f"{stack.public_url}/healthz?from=mail"
     message = prepared(tracking, html=f'<p>Hello Jane, <a href="{target}">look</a>.</p>')
     url = f"tracking/messages/{message['id']}/"
     assert tracking.call("POST", f"{url}sent/", json={}).status_code == 204
-    time.sleep(AT_DELIVERY.total_seconds() + 2)
-    with sync_playwright() as playwright:
-        browser = a_recipients_browser(playwright, screen)
-        page = browser.new_page()
-        assert "Headless" not in page.evaluate("navigator.userAgent")
-        page.set_content(message["copies"][0]["html"], wait_until="load")
-        page.get_by_role("link", name="look").click()
-        page.wait_for_url(target)
-        browser.close()
+    sent_a_while_ago(stack, message["id"])
+    page = recipient.new_page()
+    assert "Headless" not in page.evaluate("navigator.userAgent")
+    page.set_content(message["copies"][0]["html"], wait_until="load")
+    page.get_by_role("link", name="look").click()
+    page.wait_for_url(target)
     within(10, lambda: len(tracking.call("GET", url).json()["events"]) == 2)
     told = tracking.call("GET", url).json()
     (jane,) = told["recipients"]
