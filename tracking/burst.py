@@ -16,15 +16,22 @@ _SUSPECTS = """
 SELECT copy_id FROM tracking_event WHERE copy_id = ANY(%(copies)s) AND kind = %(click)s
 AND at BETWEEN %(first)s AND %(last)s GROUP BY copy_id HAVING count(DISTINCT link) > 1
 """
+#: For each click the nearest ones of another link before and after it: where the link changes, in order of time, the
+#: neighbour across is one. Sorted once, so that whoever hammers one link costs no more than his clicks.
 _REJUDGE = """
-WITH together AS (
-    SELECT c.at, c.id, c.verdict FROM tracking_event AS c
-    WHERE c.copy_id = ANY(%(copies)s) AND c.kind = %(click)s AND c.verdict IN (%(human)s, %(unknown)s)
-    AND c.at BETWEEN %(first)s AND %(last)s
-    AND EXISTS (
-        SELECT 1 FROM tracking_event AS o WHERE o.copy_id = c.copy_id AND o.kind = c.kind AND o.link <> c.link
-        AND o.at BETWEEN c.at - %(burst)s AND c.at + %(burst)s
-    )
+WITH beside AS (
+    SELECT *, lag(at) OVER by_time AS before_at, lag(link) OVER by_time AS before_link,
+        lead(at) OVER by_time AS after_at, lead(link) OVER by_time AS after_link
+    FROM tracking_event WHERE copy_id = ANY(%(copies)s) AND kind = %(click)s AND at BETWEEN %(first)s AND %(last)s
+    WINDOW by_time AS (PARTITION BY copy_id ORDER BY at, id)
+), others AS (
+    SELECT at, id, verdict,
+        max(before_at) FILTER (WHERE before_link <> link) OVER (PARTITION BY copy_id ORDER BY at, id) AS earlier,
+        min(after_at) FILTER (WHERE after_link <> link) OVER (PARTITION BY copy_id ORDER BY at DESC, id DESC) AS later
+    FROM beside
+), together AS (
+    SELECT at, id, verdict FROM others WHERE verdict IN (%(human)s, %(unknown)s)
+    AND (earlier >= at - %(burst)s OR later <= at + %(burst)s)
 )
 UPDATE tracking_event AS e SET verdict = %(verdict)s, reason = %(reason)s
 FROM together AS t WHERE e.at = t.at AND e.id = t.id RETURNING e.copy_id, t.verdict
