@@ -2,7 +2,7 @@
 is kept are the recipients and where links lead, sealed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
@@ -11,13 +11,16 @@ from organizations.domains import own_domains
 from organizations.models import Member
 from providers.addresses import parse_addresses
 from tracking import policies
-from tracking.compose import Ours, Plan, compose
+from tracking.compose import Ours, Plan, composed
 from tracking.hot.tokens import Keyring, Kind, Opened, TokenTooLong, read_keys
+from tracking.markup import read
 from tracking.models import Content, Copy, TrackedMessage
 from tracking.targets import target_of
 
 #: Links of one message that lead through us; the others stay as they are.
 MOST_LINKS = 500
+#: Links of all its copies together: a thread of the web process makes them while its sender waits.
+MOST_TOKENS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,77 +48,94 @@ class PreparedCopy:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`why_not`: a code, where nothing is tracked; then the message goes out as it is."""
+    """`why_not`: a code, where nothing is tracked; then the message goes out as it is. `invalid`: places in
+    `Wanted.recipients` of what is no address, and has no copy of its own."""
 
     message: TrackedMessage | None
     copies: list[PreparedCopy]
     why_not: str = ""
+    invalid: list[int] = field(default_factory=list)
 
 
 def prepare_message(member: Member, wanted: Wanted) -> Prepared:
     """Raises what the vault raises where its key cannot be had: then the message goes out untracked."""
     opens, clicks = wanted.opens and policies.opens(member), wanted.clicks and policies.clicks(member)
-    people = _outsiders(member, wanted.recipients)
-    why_not = _why_not(opens=opens, clicks=clicks, outsiders=bool(people), anybody=bool(wanted.recipients))
+    found = _people(member, wanted.recipients)
+    why_not = _why_not(opens=opens, clicks=clicks, found=found)
     if why_not:
-        return Prepared(None, [], why_not)
+        return Prepared(None, [], why_not, found.invalid)
+    people = found.outsiders if wanted.singly else found.everybody
     message = TrackedMessage(organization=member.organization, member=member, opens=opens, clicks=clicks)
-    copies = _copies(message, len(people), singly=wanted.singly)
+    copies = _copies(message, len(people), singly=wanted.singly, is_alone=not found.invalid)
     prepared, targets = _prepare(copies, people, wanted)
     Content(people, targets).put(message)
     with transaction.atomic():
         message.save(force_insert=True)
         Copy.objects.bulk_create(copies)
-    return Prepared(message, prepared)
+    return Prepared(message, prepared, invalid=found.invalid)
 
 
-def _outsiders(member: Member, recipients: Sequence[str]) -> list[str]:
-    """Each address once, colleagues left out: mail that stays inside is nobody's business (C49)."""
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Addresses, each once. `invalid`: places in the list given of what is no address."""
+
+    everybody: list[str]
+    outsiders: list[str]
+    invalid: list[int]
+
+
+def _people(member: Member, recipients: Sequence[str]) -> _People:
     own = own_domains(member.organization_id)
-    mailboxes, _ = parse_addresses(recipients)
-    found = {mailbox.key: mailbox.address for mailbox in mailboxes}
-    return [address for key, address in found.items() if key.rpartition("@")[2] not in own]
+    mailboxes, invalid = parse_addresses(recipients)
+    everybody = {mailbox.key: mailbox.address for mailbox in mailboxes}
+    outsiders = [address for key, address in everybody.items() if key.rpartition("@")[2] not in own]
+    return _People(list(everybody.values()), outsiders, invalid)
 
 
-def _why_not(*, opens: bool, clicks: bool, outsiders: bool, anybody: bool) -> str:
+def _why_not(*, opens: bool, clicks: bool, found: _People) -> str:
+    """Mail that stays inside is nobody's business (C49)."""
     if not (settings.TRACKING_URL and settings.TRACKING_KEY):
         return "not-set-up"
     if not (opens or clicks):
         return "switched-off"
-    if not outsiders:
-        return "internal" if anybody else "no-recipients"
+    if not found.outsiders:
+        return "internal" if found.everybody and not found.invalid else "no-recipients"
     return ""
 
 
-def _copies(message: TrackedMessage, people: int, *, singly: bool) -> list[Copy]:
-    if singly or people == 1:
+def _copies(message: TrackedMessage, people: int, *, singly: bool, is_alone: bool) -> list[Copy]:
+    """One for each who gets his own; for all of them together, colleagues too, one that nobody's name is on."""
+    if singly or (people == 1 and is_alone):
         return [Copy(message=message, number=number) for number in range(people)]
     return [Copy(message=message, number=None)]
 
 
 def _prepare(copies: list[Copy], people: list[str], wanted: Wanted) -> tuple[list[PreparedCopy], list[str]]:
-    """Every copy has the same links in the same order."""
+    """Every copy has the same links in the same order. What is the same for each is found out once."""
     prepared, targets = list[PreparedCopy](), list[str]()
+    page = None if wanted.html is None else read(wanted.html)
+    hrefs = [(href, target_of(href)) for href in wanted.links or []]
     for copy in copies:
         recipient = "" if copy.number is None else people[copy.number]
-        press = _Press(copy)
-        if wanted.html is None:
-            links, targets = press.links(wanted.links or [])
+        press = _Press(copy, min(MOST_LINKS, MOST_TOKENS // len(copies)))
+        if page is None:
+            links, targets = press.links(hrefs)
             prepared.append(PreparedCopy(recipient, None, press.pixel(), links))
         else:
-            composed = compose(wanted.html, Plan(press.ours, press.pixel(), press.link))
-            targets = composed.targets
-            prepared.append(PreparedCopy(recipient, composed.html, press.pixel(), []))
+            made = composed(page, Plan(press.ours, press.pixel(), press.link))
+            targets = made.targets
+            prepared.append(PreparedCopy(recipient, made.html, press.pixel(), []))
     return prepared, targets
 
 
 class _Press:
     """Makes the pixel and the links of one copy."""
 
-    def __init__(self, copy: Copy) -> None:
+    def __init__(self, copy: Copy, most: int) -> None:
         self._keyring = Keyring(read_keys(settings.TRACKING_KEY))
         self._message, self._ids = copy.message, (copy.message.organization_id.bytes, copy.pk.bytes)
         self._pixel: str | None = None
+        self._most = most
         self.ours = ours(self._keyring)
 
     def pixel(self) -> str:
@@ -126,24 +146,24 @@ class _Press:
         return self._pixel
 
     def link(self, number: int, target: str) -> str:
-        if not self._message.clicks or number > MOST_LINKS:
+        if not self._message.clicks or number > self._most:
             return ""
         try:
             return self.ours.links + self._keyring.seal(Kind.CLICK, Opened(*self._ids, number, target))
         except TokenTooLong:
             return ""
 
-    def links(self, hrefs: Sequence[str]) -> tuple[list[str | None], list[str]]:
-        """As `compose` does with those of a message: ours from earlier mail lead straight on, others through us."""
+    def links(self, hrefs: Sequence[tuple[str, str]]) -> tuple[list[str | None], list[str]]:
+        """As `compose` does with those of a message: ours from earlier mail lead straight on, others through us.
+        `hrefs`: each with its target."""
         targets: list[str] = []
         return list(self._each(hrefs, targets)), targets
 
-    def _each(self, hrefs: Sequence[str], targets: list[str]) -> Iterator[str | None]:
-        for href in hrefs:
+    def _each(self, hrefs: Sequence[tuple[str, str]], targets: list[str]) -> Iterator[str | None]:
+        for href, target in hrefs:
             if href.startswith(self.ours.links):
                 yield self.ours.open_link(href.removeprefix(self.ours.links)) or None
                 continue
-            target = target_of(href)
             address = self.link(len(targets) + 1, target) if target else ""
             if address:
                 targets.append(target)

@@ -2,13 +2,14 @@
 
 import email
 import email.policy
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.compose import Ours, Plan, compose
+from tracking.compose import MOST_HREFS, Ours, Plan, compose
 
 MAILS = Path(__file__).resolve().parents[3] / "shared/corpora/mime"
 PIXEL = "https://t.example/t/o/NEW.gif"
@@ -133,3 +134,54 @@ def test_real_mails_keep_every_other_byte() -> None:
                 assert compose(html, NOTHING).html == html
                 seen += 1
     assert seen > 20
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<a ", "<a\n", "<a/", "<a =", '<a b="', "<a href='", "<a href=x y", "<a href= ", "<img src=", "<!--", "</", "<?",
+     "<", "<![CDATA[", "</a", "<div>", "<script>", "<textarea></textarea", "&amp;", "<!-", "</script ",
+     '<a href="https://a.example/{}">'],
+)  # fmt: skip
+def test_hostile_text_is_read_in_linear_time(piece: str) -> None:
+    """A reply quotes a stranger's mail. Half a megabyte of what made Python's own parser take hours."""
+    html = "".join(piece.format(number) for number in range(500_000 // len(piece)))
+    began = time.process_time()
+    composed = compose(html, ALL)
+    assert time.process_time() - began < 2
+    assert composed.html.endswith(IMAGE)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<textarea><a href="https://a.example/"></textarea>',
+        '<title><a href="https://a.example/"></title>',
+        '<!--><!-- <a href="https://a.example/"> --!>',
+        '<!-- <a href="https://a.example/">',
+        '<!x <a href="https://a.example/"',
+        "<a title='>\" href=\"https://a.example/\">",
+        '<plaintext><a href="https://a.example/">',
+        '<script></scripty><a href="https://a.example/"></script>',
+    ],
+)  # fmt: skip
+def test_what_browsers_take_for_text_stays(html: str) -> None:
+    """HTML Standard, 13.2.5: comments, bogus comments, elements whose content is text, tags that never end."""
+    assert compose(html, ALL).targets == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["<!--><a href=X>", "<!---><a href=X>", "<!-- --!><a href=X>", "</><a href=X>", "</ x><a href=X>", "<!x><a href=X>",
+     "<?x><a href=X>", "<1><a href=X>", "<a/href=X>", "<a a='b'href=X>", "<a =x href=X>", "<p a=\"'\"><a href=X>",
+     "<style></STYLE\t><a href=X>", "<a\u00a0b href=X><a href=X>", "<a b\u00a0href=Y href=X>"],
+)  # fmt: skip
+def test_what_browsers_take_for_a_link_is_one(before: str) -> None:
+    html = before.replace("X", '"https://a.example/"')
+    assert compose(html, ALL).targets == ["https://a.example/"]
+
+
+def test_of_very_many_links_the_first_are_looked_at() -> None:
+    html = "".join(f'<a href="https://a.example/{number}">' for number in range(MOST_HREFS + 5))
+    composed = compose(html, ALL)
+    assert len(composed.targets) == MOST_HREFS
+    assert composed.html.endswith(f'<a href="https://a.example/{MOST_HREFS + 4}">{IMAGE}')
