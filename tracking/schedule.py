@@ -1,9 +1,12 @@
 """When tracking's background work is due; config/celery.py adds it to the beat schedule."""
 
 from datetime import timedelta
+from typing import Any
 
-BEAT = {
-    "tracking-drain": {"task": "tracking.tasks.drain", "schedule": timedelta(seconds=3)},
-    "tracking-publish": {"task": "tracking.tasks.publish", "schedule": timedelta(seconds=5)},
+#: A worker that was away need not do it once for each time that was missed.
+_NO_LATER = {"expires": 15}
+BEAT: dict[str, dict[str, Any]] = {
+    "tracking-drain": {"task": "tracking.tasks.drain", "schedule": timedelta(seconds=3), "options": _NO_LATER},
+    "tracking-publish": {"task": "tracking.tasks.publish", "schedule": timedelta(seconds=5), "options": _NO_LATER},
     "tracking-upkeep": {"task": "tracking.tasks.upkeep", "schedule": timedelta(hours=1)},
 }

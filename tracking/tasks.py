@@ -16,6 +16,8 @@ from tracking import partitions, publishing, retention
 
 #: Seconds after which the next tick goes on: one burst must not hold a worker's thread for ever.
 LONGEST = 20.0
+#: Ticks come faster than a burst is drained: only one of a process' threads works at it, the others have other work.
+_draining = threading.Lock()
 
 
 def _is_set_up() -> bool:
@@ -25,10 +27,14 @@ def _is_set_up() -> bool:
 @shared_task(ignore_result=True)
 def drain() -> None:
     consumer, until = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}", time.monotonic() + LONGEST
-    with suppress(RedisError):  # the next tick comes; what was given out comes back
-        while _is_set_up() and time.monotonic() < until:
-            if draining.drain_events(consumer) is None:
-                return
+    if not _is_set_up() or not _draining.acquire(blocking=False):
+        return
+    try:
+        with suppress(RedisError):  # the next tick comes; what was given out comes back
+            while time.monotonic() < until and draining.drain_events(consumer):
+                pass
+    finally:
+        _draining.release()
 
 
 @shared_task(ignore_result=True)
