@@ -59,10 +59,10 @@ def a_copy(member: Member, sent_before: timedelta = timedelta(hours=1)) -> Copy:
 
 def a_hit(copy: Copy, kind: Kind = Kind.OPEN, link: int = 0, agent: str = CHROME) -> Hit:
     at, owner = int(timezone.now().timestamp() * 1_000), copy.message.organization_id.bytes
-    return Hit(at, kind, owner, copy.pk.bytes, link, 0, ["198.51.100.7", agent, ""])
+    return Hit(at, kind, 0, link, owner, copy.pk.bytes, ["198.51.100.7", agent, ""])
 
 
-def arrive(settings: Settings, *hits: Hit) -> None:
+def arrive(settings: Settings, *hits: Hit, times: int = 1) -> None:
     """As the hot process does it: with the standing that was published."""
 
     async def commit() -> None:
@@ -70,25 +70,24 @@ def arrive(settings: Settings, *hits: Hit) -> None:
         standings = Standings(stream, box)
         await standings.read()
         assert standings.day is not None
-        await stream.append([packed(list(hits), box, standings.day)])
+        await stream.append([packed(list(hits), box, standings.day)] * times)
         await stream.close()
 
     publishing.publish_standing(timezone.now())
     asyncio.run(commit())
 
 
-def test_a_hit_is_judged_and_stored_once(alice: Member, settings: Settings) -> None:
+def test_a_hit_is_judged_and_stored_once(alice: Member, settings: Settings, set_up: Redis) -> None:
     copy = a_copy(alice)
-    hit = a_hit(copy)
-    arrive(settings, hit, hit)
-    arrive(settings, hit)
+    arrive(settings, a_hit(copy), times=3)
+    (entry,) = {tuple(entry.items()) for _, entry in set_up.xrange("tracking:hits")}
     assert drain.drain_events("one") == drain.Drained(stored=1, repeated=2)
     assert drain.drain_events("one") is None
     event = Event.objects.get()
     assert (event.verdict, event.device, event.copy_id) == (Verdict.HUMAN_LIKELY, "computer", copy.pk)
     copy.refresh_from_db()
     assert (copy.opens, copy.clicks, copy.hits) == (1, 0, 1)
-    arrive(settings, hit)
+    set_up.xadd("tracking:hits", dict(entry))
     assert drain.drain_events("one") == drain.Drained(repeated=1)
     copy.refresh_from_db()
     assert copy.opens == 1
@@ -144,10 +143,8 @@ def test_who_asked_is_unreadable_after_the_day(alice: Member, settings: Settings
 
 def test_neither_strangers_nor_forged_entries_stop_the_others(alice: Member, settings: Settings, set_up: Redis) -> None:
     copy = a_copy(alice)
-    stranger = a_hit(copy)
-    stranger.copy_id = bytes(16)
-    foreign = a_hit(copy)
-    foreign.organization = bytes(16)
+    stranger = a_hit(copy)._replace(copy_id=bytes(16))
+    foreign = a_hit(copy)._replace(organization=bytes(16))
     set_up.xadd("tracking:hits", {"f": b"x" * 60})
     set_up.xadd("tracking:hits", {"other": b"x"})
     arrive(settings, stranger, foreign, a_hit(copy))

@@ -38,6 +38,11 @@ class BatchBox:
                 continue
         raise NotOurs("A batch of hits does not open with TRACKING_KEY.")
 
+    @staticmethod
+    def nonce_of(sealed: bytes) -> bytes:
+        """12 random bytes that no other batch has."""
+        return sealed[:_NONCE]
+
     def publish_day(self, name: bytes, public: bytes) -> bytes:
         """The day's public key as it stands in Valkey: whoever can only write there can put no key of his own."""
         return hashlib.blake2b(name + public, key=self._mac, digest_size=_MAC).digest() + public + name

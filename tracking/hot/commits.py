@@ -30,7 +30,7 @@ SLICE = 65_536
 #: Seconds between looks for what dead processes have left, and between words about our own.
 LOOK_EVERY, TELL_EVERY = 30.0, 5.0
 #: Nobody's: as long as most.
-_NO_HIT = Hit(0, Kind.OPEN, bytes(16), bytes(16), 0, 0, ["0" * 15, "0" * 110, ""])
+_NO_HIT = Hit(0, Kind.OPEN, 0, 0, bytes(16), bytes(16), ["0" * 15, "0" * 110, ""])
 
 
 class Commits:
@@ -50,15 +50,18 @@ class Commits:
     def is_down(self) -> bool:
         return time.monotonic() < self._down_until
 
-    async def add(self, hit: Hit | None) -> None:
-        """Returns when the hit is stored; at once, with the hit on its way to the spool, while the stream is down."""
+    def add(self, hit: Hit | None) -> asyncio.Future[None]:
+        """Done when the hit is stored; at once, with the hit on its way to the spool, while the stream is down."""
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if hit is not None:
             self._hits.append(hit)
-        self._wake.set()
-        if not self.is_down:
-            mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._wake.is_set():
+            self._wake.set()
+        if self.is_down:
+            mine.set_result(None)
+        else:
             self._waiting.append(mine)
-            await mine
+        return mine
 
     async def run(self) -> None:
         """The one writer; ends when it is cancelled."""

@@ -3,17 +3,16 @@
 Two layers: what happened (ids, times) under TRACKING_KEY; who asked (addresses, agents) under the day's key as well, so
 that nothing readable is left of it anywhere once that key is gone. One sealing per batch, not per hit."""
 
-import os
-from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from tracking.hot.boxes import BatchBox, Closing, Opening
 
-#: id, milliseconds since 1970, kind, flags, link, organization, copy.
-_FACTS = Struct(">16sQBBH16s16s")
+#: Milliseconds since 1970, kind, flags, link, organization, copy.
+_FACTS = Struct(">QBBH16s16s")
+_NUMBER = Struct(">I")
 
 
 class Flag:
@@ -22,21 +21,18 @@ class Flag:
     HEAD, PREFETCH, PARTIAL = 1, 2, 4  # PARTIAL: a range of it, or only if it has changed
 
 
-@dataclass(slots=True)
-class Hit:
-    """One request with a good token. `who`: what may say whether a person asked; see tracking.hot.app."""
+class Hit(NamedTuple):
+    """One request with a good token. `who`: what may say whether a person asked; see tracking.hot.app. `id`: its place,
+    which is the random nonce of its entry and its number there; a second delivery of the entry is a repeat by that."""
 
     at: int  # milliseconds since 1970, UTC
     kind: int  # tokens.Kind
+    flags: int
+    link: int
     organization: bytes
     copy_id: bytes
-    link: int
-    flags: int
     who: list[str]
-    id: bytes = field(default_factory=lambda: os.urandom(16))  # what makes a second delivery a repeat
-
-    def facts(self) -> bytes:
-        return _FACTS.pack(self.id, self.at, self.kind, self.flags, self.link, self.organization, self.copy_id)
+    id: bytes = b""
 
 
 Entry = dict[bytes, bytes]
@@ -44,7 +40,7 @@ Entry = dict[bytes, bytes]
 
 def packed(hits: list[Hit], batch: BatchBox, day: Closing | None) -> Entry:
     """One entry of the stream, or of the spool. Without a day's key who asked is not written down at all."""
-    facts = batch.seal(b"".join(hit.facts() for hit in hits))
+    facts = batch.seal(b"".join([_FACTS.pack(*hit[:6]) for hit in hits]))
     if day is None:
         return {b"f": facts}
     return {b"f": facts, b"d": day.name, b"w": day.seal(orjson.dumps([hit.who for hit in hits]), facts)}
@@ -56,7 +52,8 @@ def unpacked(entry: Entry, batch: BatchBox, day: Opening | None) -> list[Hit]:
     asked: list[Any] = [[] for _ in rows]
     if day is not None and b"w" in entry:
         asked = orjson.loads(day.open(entry[b"w"], entry[b"f"]))
+    nonce = batch.nonce_of(entry[b"f"])
     return [
-        Hit(at=at, kind=kind, organization=organization, copy_id=copy_id, link=link, flags=flags, who=who, id=id_)
-        for (id_, at, kind, flags, link, organization, copy_id), who in zip(rows, asked, strict=True)
+        Hit._make((*facts, who, nonce + _NUMBER.pack(number)))
+        for number, (facts, who) in enumerate(zip(rows, asked, strict=True))
     ]

@@ -18,9 +18,8 @@ _HEAD = len(_VERSION) + KEY_ID_BYTES + NONCE_BYTES
 _IDS = 16 + 16 + 2
 #: Longest text of a token: a URL of 2,048 characters must hold it (what Outlook's own link protection takes).
 MAX_TOKEN = 2_000
-_TO_STANDARD = str.maketrans("-_", "+/")
-#: Of base64url only: its standard spelling would be a second name for the same token.
-_FOREIGN = frozenset("+/=\n\r\t ")
+#: base64url into what `binascii` reads. The standard spelling would be a second name for the same token: not taken.
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 
 
 class Kind(IntEnum):
@@ -28,6 +27,9 @@ class Kind(IntEnum):
 
     OPEN = 1
     CLICK = 2
+
+
+_ASSOCIATED = {kind: b"sidebar tracking token %d" % kind for kind in Kind}
 
 
 class TokenTooLong(ValueError):
@@ -65,7 +67,7 @@ class Keyring:
         plain += opened.target.encode()
         plain += bytes(-(_HEAD + len(plain) + 16) % 3)  # whole groups of three: no bit of the text is without meaning
         nonce = os.urandom(NONCE_BYTES)
-        sealed = self._by_id[self._current].encrypt(nonce, plain, _associated(kind))
+        sealed = self._by_id[self._current].encrypt(nonce, plain, _ASSOCIATED[kind])
         text = urlsafe_b64encode(_VERSION + self._current + nonce + sealed).decode()
         if len(text) > MAX_TOKEN:
             raise TokenTooLong
@@ -73,17 +75,17 @@ class Keyring:
 
     def open(self, kind: Kind, text: str) -> Opened | None:
         """None for whatever we have not sealed, in constant work."""
-        if len(text) % 4 or len(text) > MAX_TOKEN or not _FOREIGN.isdisjoint(text):
+        if len(text) % 4 or len(text) > MAX_TOKEN:
             return None
         try:
-            raw = a2b_base64(text.translate(_TO_STANDARD), strict_mode=True)
-        except ValueError:
+            raw = a2b_base64(text.encode("ascii").translate(_TO_STANDARD), strict_mode=True)
+        except ValueError:  # UnicodeEncodeError and binascii.Error are both one
             return None
         key = self._by_id.get(raw[1:4])
         if raw[:1] != _VERSION or key is None:
             return None
         try:
-            plain = key.decrypt(raw[4:_HEAD], raw[_HEAD:], _associated(kind))
+            plain = key.decrypt(raw[4:_HEAD], raw[_HEAD:], _ASSOCIATED[kind])
         except (InvalidTag, ValueError):
             return None
         return _parsed(plain)
@@ -97,10 +99,6 @@ def read_keys(text: str) -> list[bytes]:
 def _parsed(plain: bytes) -> Opened:
     link, target = int.from_bytes(plain[32:_IDS], "big"), plain[_IDS:].rstrip(b"\0").decode()
     return Opened(plain[:16], plain[16:32], link, target)
-
-
-def _associated(kind: Kind) -> bytes:
-    return b"sidebar tracking token %d" % kind
 
 
 def _id_of(key: bytes) -> bytes:
