@@ -3,9 +3,10 @@ then forgotten. Killed at any point nothing is lost (acknowledged after the comm
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
@@ -14,14 +15,14 @@ from django.utils import timezone
 
 from organizations import policy
 from tracking import burst, inflow, partitions, storing
-from tracking.classify import Asked, Judged, Verdict, judge
+from tracking.classify import Asked, Verdict, judge
+from tracking.copies import Known, known
 from tracking.hot.boxes import BatchBox, NotOurs, Opening
 from tracking.hot.hits import Hit, unpacked
 from tracking.hot.tokens import Kind, read_keys
 from tracking.inflow import Given
-from tracking.models import Copy
 from tracking.policies import CLICKS, OPENS
-from tracking.signatures import device_of
+from tracking.signatures import agent_of, device_of
 from tracking.storing import Change, Row
 from tracking.surroundings import Surroundings
 from vault import days
@@ -51,8 +52,10 @@ def drain_events(consumer: str) -> Drained | None:
     given = inflow.take(consumer, MOST)
     if not given:
         return None
-    hits, broken = _opened(given)
-    drained = _store(hits, broken)
+    try:
+        drained = _store(*_opened(given))
+    finally:
+        agent_of.cache_clear()  # who asked is in memory for as long as this batch
     inflow.done(given)
     return drained
 
@@ -81,55 +84,48 @@ def _opening(name: bytes) -> Opening | None:
 
 
 def _store(hits: list[Hit], broken: int) -> Drained:
-    latest = timezone.now() + AHEAD
-    placed = [hit for hit in hits if _at(hit) < latest]
-    copies = _copies({UUID(bytes=hit.copy_id) for hit in placed})
-    known = [hit for hit in placed if _is_of(hit, copies)]
-    around = Surroundings(copies)
-    rows = [_row(hit, copies[UUID(bytes=hit.copy_id)], around) for hit in known]
+    copies = known({hit.copy_id for hit in hits})
+    placed = _placed(hits, copies)
+    around = Surroundings({copy.message.organization_id for _, copy in placed})
+    rows = [_row(hit, copy, around) for hit, copy in placed]
     partitions.make({partitions.month_of(row.at) for row in rows})
     with transaction.atomic():
-        _lock({row.copy_id for row in rows})
-        new = storing.insert(rows)
-        arrived = list({row.id: row for row in rows if row.id in new}.values())
+        arrived = storing.insert(rows)
         changes = _changes(arrived)
         burst.rejudge(arrived, changes)
         storing.count(changes)
-    return Drained(len(new), len(rows) - len(new), len(hits) - len(known), broken)
+    return Drained(len(arrived), len(rows) - len(arrived), len(hits) - len(rows), broken)
 
 
-def _at(hit: Hit) -> datetime:
-    return datetime.fromtimestamp(hit.at / 1_000, UTC)
+def _placed(hits: list[Hit], copies: Mapping[bytes, Known]) -> list[tuple[Hit, Known]]:
+    """Those whose message is still here, of the organization in the token, which still wants to know: the hot process
+    may have heard of that a moment too late."""
+    latest = (timezone.now() + AHEAD).timestamp() * 1_000
+    wants = cache(_wants)
+    found = [(hit, copy) for hit in hits if hit.at < latest and (copy := copies.get(hit.copy_id))]
+    return [
+        (hit, copy)
+        for hit, copy in found
+        if copy.message.organization_id.bytes == hit.organization and wants(hit.kind, copy.message.organization_id)
+    ]
 
 
-def _copies(ids: set[UUID]) -> dict[UUID, Copy]:
-    return {row.pk: row for row in Copy.objects.filter(pk__in=ids).select_related("message", "message__organization")}
+def _wants(kind: int, organization_id: UUID) -> bool:
+    toggle = OPENS if kind == Kind.OPEN else CLICKS
+    return bool(policy.organization_value_of(toggle.key, organization_id))
 
 
-def _is_of(hit: Hit, copies: dict[UUID, Copy]) -> bool:
-    """Its message is still here, of the organization in the token, and that still wants to know: the hot process may
-    have heard of it a moment too late."""
-    copy = copies.get(UUID(bytes=hit.copy_id))
-    if copy is None or copy.message.organization_id != UUID(bytes=hit.organization):
-        return False
-    toggle = OPENS if hit.kind == Kind.OPEN else CLICKS
-    return bool(policy.organization_value_of(toggle.key, copy.message.organization_id))
-
-
-def _lock(ids: set[UUID]) -> None:
-    """In one order, so that two workers wait for each other in turn."""
-    list(Copy.objects.select_for_update(of=("self",)).order_by("pk").filter(pk__in=ids).values_list("pk"))
-
-
-def _row(hit: Hit, copy: Copy, around: Surroundings) -> Row:
-    who = around.who(hit)
-    judged = _judged(hit, copy, around)
+def _row(hit: Hit, copy: Known, around: Surroundings) -> Row:
+    who, at, message = around.who(hit), datetime.fromtimestamp(hit.at / 1_000, UTC), copy.message
+    since_sent = at - message.sent_at if message.sent_at else None
+    asked = Asked(Kind(hit.kind), hit.flags, who.agent, who.address, since_sent)
+    judged = judge(asked, around.of(message, at, who.address))
     return Row(
         id=UUID(bytes=hit.id),
-        at=_at(hit),
-        organization_id=copy.message.organization_id,
-        message_id=copy.message_id,
-        copy_id=copy.pk,
+        at=at,
+        organization_id=message.organization_id,
+        message_id=message.id,
+        copy_id=copy.id,
         kind=hit.kind,
         link=hit.link,
         verdict=judged.verdict,
@@ -137,13 +133,6 @@ def _row(hit: Hit, copy: Copy, around: Surroundings) -> Row:
         device=device_of(who.agent),
         place=around.place_of(who.address)[:80],
     )
-
-
-def _judged(hit: Hit, copy: Copy, around: Surroundings) -> Judged:
-    who, message = around.who(hit), copy.message
-    since_sent = _at(hit) - message.sent_at if message.sent_at else None
-    asked = Asked(Kind(hit.kind), hit.flags, who.agent, who.address, since_sent)
-    return judge(asked, around.of(message, _at(hit), who.address))
 
 
 def _changes(rows: Iterable[Row]) -> dict[UUID, Change]:

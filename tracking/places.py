@@ -44,14 +44,12 @@ def _name(part: Any) -> str:
 
 
 def _look_up(path: str, address: str) -> dict[str, Any]:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return {}
     reader = _reader(path) if path else None
+    if reader is None:
+        return {}
     try:
-        found = reader.get(ip) if reader else None
-    except (ValueError, maxminddb.InvalidDatabaseError):  # ValueError: a file for IPv4 is asked for IPv6
+        found = reader.get(ipaddress.ip_address(address))
+    except (ValueError, maxminddb.InvalidDatabaseError):  # no address, or a file for IPv4 is asked for IPv6
         return {}
     return found if isinstance(found, dict) else {}
 

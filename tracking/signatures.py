@@ -4,6 +4,7 @@ Data only. Order matters: the first that is found counts. Kept small on purpose:
 once, at the moment of delivery, headers only) needs no list, and many filters do not name themselves at all."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Agent(StrEnum):
@@ -105,8 +106,9 @@ _ENGINES = ("applewebkit/", "gecko/", "trident/")
 _COMPUTERS = ("windows", "macintosh", "mac os x", "x11", "linux", "ms-office", "msoffice")
 
 
+@lru_cache(1_000)
 def agent_of(user_agent: str) -> tuple[Agent, str]:
-    """Its kind and name; (UNKNOWN, "") where nothing is known of it."""
+    """Its kind and name; (UNKNOWN, "") where nothing is known of it. Whoever drains forgets them after each batch."""
     text = user_agent.strip().lower()
     if text == "mozilla/5.0":  # ua-parser/uap-core#509: Mail Privacy Protection sends this and nothing behind it
         return Agent.PREFETCHER, "Apple Mail"

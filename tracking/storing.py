@@ -1,22 +1,32 @@
 """Writes judged hits into the database, each once, however often it is delivered. Knows no stream and no rule."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
-_TYPES = ("uuid", "timestamptz", "uuid", "uuid", "uuid", "int2", "int2", "varchar", "varchar", "varchar", "varchar")
+#: Its columns are Row's, in the same order.
 _TABLE = "CREATE TEMPORARY TABLE arriving (LIKE tracking_event) ON COMMIT DROP"
-_COPY = """
-COPY arriving (id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place)
-FROM STDIN (FORMAT BINARY)
+_COPY = "COPY arriving FROM STDIN (FORMAT BINARY)"
+#: The copies in one order, so that two workers wait for each other in turn.
+_LOCK = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM tracking_copy WHERE id IN (SELECT copy_id FROM arriving) ORDER BY id FOR UPDATE
+)
+SELECT count(*) FROM locked
 """
+#: Told is what was there before: hardly ever anything.
 _INSERT = """
-INSERT INTO tracking_event (id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place)
-SELECT id, at, organization_id, message_id, copy_id, kind, link, verdict, reason, device, place FROM arriving
-ON CONFLICT (at, id) DO NOTHING RETURNING id
+WITH new AS (
+    INSERT INTO tracking_event SELECT * FROM arriving
+    ON CONFLICT (at, id) DO NOTHING RETURNING id
+)
+SELECT id FROM arriving EXCEPT SELECT id FROM new
 """
 #: Counters follow what was really inserted, in the same commit.
 _COUNT = """
@@ -24,13 +34,20 @@ UPDATE tracking_copy AS c SET
     opens = c.opens + d.opens, clicks = c.clicks + d.clicks, hits = c.hits + d.hits,
     last_at = greatest(c.last_at, d.last_at),
     news_at = CASE WHEN d.opens + d.clicks > 0 THEN clock_timestamp() ELSE c.news_at END
-FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::timestamptz[]) AS d (id, opens, clicks, hits, last_at)
+FROM json_to_recordset(%s::json) AS d (id uuid, opens int, clicks int, hits int, last_at timestamptz)
 WHERE c.id = d.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+#: PostgreSQL's binary COPY ("COPY", section "Binary Format"): each field behind its length; times are microseconds
+#: since 2000. Written here, since a call for each field takes five times as long.
+_HEAD, _END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_FIXED = Struct(">h i16s iq i16s i16s i16s ih ih")
+_LENGTH = Struct(">i")
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class Row(NamedTuple):
     """One judged hit, as its table has it."""
 
     id: UUID
@@ -56,28 +73,34 @@ class Change:
     last_at: datetime | None = None
 
 
-def insert(rows: Iterable[Row]) -> set[UUID]:
-    """The ids of those that were not there yet. In the caller's transaction; the months' partitions are there."""
+def insert(rows: Iterable[Row]) -> list[Row]:
+    """Those that were not there yet. In the caller's transaction, which holds their copies from then on; the months'
+    partitions are there."""
+    each_once = {row.id: row for row in rows}
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
         with cursor.copy(_COPY) as copy:
-            copy.set_types(_TYPES)
-            for row in rows:
-                copy.write_row(astuple(row))
+            copy.write(b"".join([_HEAD, *map(_binary, each_once.values()), _END]))
+        cursor.execute(_LOCK)
         cursor.execute(_INSERT)
-        found: list[tuple[UUID]] = cursor.fetchall()
-    return {id_ for (id_,) in found}
+        for (id_,) in cursor.fetchall():
+            del each_once[id_]
+    return list(each_once.values())
+
+
+def _binary(row: Row) -> bytes:
+    at = (row.at - _EPOCH) // _MICROSECOND
+    owners = 16, row.organization_id.bytes, 16, row.message_id.bytes, 16, row.copy_id.bytes
+    fixed = _FIXED.pack(len(row), 16, row.id.bytes, 8, at, *owners, 2, row.kind, 2, row.link)
+    return fixed + b"".join([_LENGTH.pack(len(text)) + text for text in map(str.encode, row[7:])])
 
 
 def count(changes: dict[UUID, Change]) -> None:
-    """By copy, always in the same order: two workers never wait for each other."""
-    ids = sorted(changes)
-    columns: Sequence[Sequence[object]] = [
-        ids,
-        [changes[each].opens for each in ids],
-        [changes[each].clicks for each in ids],
-        [changes[each].hits for each in ids],
-        [changes[each].last_at for each in ids],
-    ]
+    """The copies are locked already."""
+    told = [{"id": id_, **_told(change)} for id_, change in changes.items()]
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [list(column) for column in columns])
+        cursor.execute(_COUNT, [orjson.dumps(told).decode()])
+
+
+def _told(change: Change) -> dict[str, object]:
+    return {"opens": change.opens, "clicks": change.clicks, "hits": change.hits, "last_at": change.last_at}

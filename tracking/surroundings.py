@@ -2,9 +2,10 @@
 networks, whether the sender was looking, and what the operator's files of networks say. Stores nothing."""
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
@@ -12,8 +13,8 @@ from django.conf import settings
 from organizations import policy
 from tracking import places
 from tracking.classify import Around
+from tracking.copies import Message
 from tracking.hot.hits import Hit
-from tracking.models import Copy, TrackedMessage
 from tracking.policies import NETWORKS
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -28,34 +29,35 @@ class Who:
 
 
 class Surroundings:
-    """For one batch."""
+    """For one batch: what is worked out of an address is remembered as long."""
 
-    def __init__(self, copies: Mapping[UUID, Copy]) -> None:
-        organizations = {copy.message.organization_id for copy in copies.values()}
+    def __init__(self, organizations: Collection[UUID]) -> None:
         self._networks = {each: _networks(each) for each in organizations}
+        self._who = cache(_who)
+        self._hosting = cache(places.hosting_of)
+        self.place_of = cache(places.place_of)
 
     def who(self, hit: Hit) -> Who:
-        if not hit.who:
-            return Who("", "")
-        peer, agent, forwarded = hit.who
-        return Who(_client(peer, forwarded), agent)
+        return self._who(*hit.who)
 
-    def of(self, message: TrackedMessage, at: datetime, address: str) -> Around:
+    def of(self, message: Message, at: datetime, address: str) -> Around:
         return Around(
             own_networks=self._networks[message.organization_id],
             sender_is_looking=_is_looking(message, at),
-            hosting=places.hosting_of(address),
+            hosting=self._hosting(address),
         )
 
-    def place_of(self, address: str) -> str:
-        return places.place_of(address)
+
+def _who(peer: str = "", agent: str = "", forwarded: str = "") -> Who:
+    """All of it empty where the day's key is gone."""
+    return Who(_client(peer, forwarded), agent)
 
 
 def _networks(organization_id: UUID) -> Collection[Network]:
     return [ipaddress.ip_network(text) for text in policy.organization_value_of(NETWORKS.key, organization_id)]
 
 
-def _is_looking(message: TrackedMessage, at: datetime) -> bool:
+def _is_looking(message: Message, at: datetime) -> bool:
     until = message.viewing_until
     return until is not None and until - LOOKED <= at <= until
 
