@@ -5,6 +5,7 @@ import threading
 import pytest
 from pytest_django import Settings
 
+from tracking import drain as draining
 from tracking import tasks
 from tracking.drain import Drained
 
@@ -23,7 +24,7 @@ def test_a_burst_takes_one_thread_of_a_worker(monkeypatch: pytest.MonkeyPatch) -
         may_end.wait(10)
         return Drained(stored=1) if len(calls) < 3 else None
 
-    monkeypatch.setattr(tasks.draining, "drain_events", slowly)
+    monkeypatch.setattr(draining, "drain_events", slowly)
     first = threading.Thread(target=tasks.drain)
     first.start()
     assert begun.wait(10)
@@ -46,7 +47,7 @@ def test_after_a_fault_it_is_drained_again(monkeypatch: pytest.MonkeyPatch) -> N
         calls.append(consumer)
         raise RuntimeError
 
-    monkeypatch.setattr(tasks.draining, "drain_events", fails)
+    monkeypatch.setattr(draining, "drain_events", fails)
     for _ in range(2):
         with pytest.raises(RuntimeError):
             tasks.drain()
