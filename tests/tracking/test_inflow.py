@@ -1,0 +1,44 @@
+"""The stream as the worker sees it, on Valkey's bad days."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from redis.exceptions import OutOfMemoryError
+
+from tracking import inflow, valkey
+from tracking.hot.stream import STREAM
+
+
+@pytest.fixture(autouse=True)
+def server() -> Iterator[Redis]:
+    valkey.valkey.cache_clear()
+    client = valkey.valkey()
+    client.delete(STREAM)
+    yield client
+    client.delete(STREAM)
+
+
+def test_a_full_valkey_is_drained_all_the_same(server: Redis) -> None:
+    """Otherwise it would stay full for ever."""
+    server.xadd(STREAM, {"f": b"x"})
+    assert len(inflow.take("one", 10)) == 1
+    server.xadd(STREAM, {"f": b"y"})
+    before = server.config_get("maxmemory")["maxmemory"]
+    server.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(OutOfMemoryError):
+            server.xadd(STREAM, {"f": b"z"})
+        given = inflow.take("one", 10)
+        assert [each.entry for each in given] == [{b"f": b"y"}]
+        inflow.done(given)
+    finally:
+        server.config_set("maxmemory", before)
+    assert server.xlen(STREAM) == 1
+
+
+def test_an_emptied_valkey_is_read_from_the_beginning(server: Redis) -> None:
+    assert inflow.take("one", 10) == []
+    server.flushdb()
+    server.xadd(STREAM, {"f": b"x"})
+    assert [each.entry for each in inflow.take("one", 10)] == [{b"f": b"x"}]
