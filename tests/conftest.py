@@ -5,12 +5,13 @@ from functools import cache
 
 import pytest
 
-from tests import loopback, running
+from tests import emptying, loopback, running
 from tests.journeys.people import AddIn, sign_in_anew
 
 SignIn = Callable[[str, str], AddIn]
 
 loopback.guard()
+emptying.by_what_was_written()
 
 
 @pytest.fixture(autouse=True)
