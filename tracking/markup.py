@@ -4,6 +4,7 @@ character once: a mail quotes strangers, so the text may be broken, or made to k
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from html.entities import html5
 
 _SPACE = r"\t\n\f\r "
 _NAME = re.compile(rf"[a-zA-Z][^{_SPACE}/>]*")
@@ -18,6 +19,9 @@ _TEXT_ONLY = {
     name: re.compile(rf"</{name}(?=[{_SPACE}/>])", re.IGNORECASE)
     for name in ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 }
+#: A character reference. Within an attribute a name without ";" is none where a letter, a digit or "=" follows
+#: (13.2.5.73): `?a=1&copy=2&region=3` means what it says.
+_REFERENCE = re.compile(r"&(?:#(?:[0-9]+|[xX][0-9a-fA-F]+);?|[a-zA-Z][a-zA-Z0-9]*(?:;|(?![a-zA-Z0-9=])))")
 #: Tag -> its attribute that holds an address.
 _WANTED = {"a": "href", "area": "href", "img": "src"}
 
@@ -109,4 +113,9 @@ def _value(match: re.Match[str]) -> Value | None:
     if not raw:
         return None
     inner = raw[1:-1] if raw[0] in "\"'" else raw
-    return Value(match.start(2), match.end(2), unescape(inner).strip())
+    return Value(match.start(2), match.end(2), _REFERENCE.sub(_meant, inner).strip(" \t\n\f\r"))
+
+
+def _meant(reference: re.Match[str]) -> str:
+    text = reference[0]
+    return unescape(text) if text[1] == "#" else html5.get(text[1:], text)

@@ -180,6 +180,23 @@ def test_what_browsers_take_for_a_link_is_one(before: str) -> None:
     assert compose(html, ALL).targets == ["https://a.example/"]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("?a=1&copy=2&region=3&lt=4&notify=5", "?a=1&copy=2&region=3&lt=4&notify=5"),
+        ("?a=1&currency=EUR&timestamp=6&para", "?a=1&currency=EUR&timestamp=6%C2%B6"),
+        ("?a=1&amp;copy=2&amp;region=3", "?a=1&copy=2&region=3"),
+        ("?a=1&copy;=2&notit;=3&ampx;", "?a=1%C2%A9=2&notit;=3&ampx;"),
+        ("?a=1&amp", "?a=1&"),
+        ("?a=1&amp-b", "?a=1&-b"),
+        ("?a=&#38;&#x26;&#38b=1&", "?a=&&&b=1&"),
+    ],
+)
+def test_a_link_leads_where_a_browser_would_have_gone(written: str, meant: str) -> None:
+    """HTML Standard, 13.2.5.73: what looks like a name in an address without "&amp;" hardly ever is one (C51)."""
+    assert compose(f'<a href="https://a.example/{written}">', ALL).targets == [f"https://a.example/{meant}"]
+
+
 def test_of_very_many_links_the_first_are_looked_at() -> None:
     html = "".join(f'<a href="https://a.example/{number}">' for number in range(MOST_HREFS + 5))
     composed = compose(html, ALL)
