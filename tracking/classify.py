@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import lru_cache
 
 from tracking.hot.hits import Flag
 from tracking.hot.tokens import Kind
@@ -41,6 +41,7 @@ _MICROSOFT = tuple(
 )  # fmt: skip
 
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Load images for somebody's screen, sometimes ahead of it.
 _SHOWING = (Agent.IMAGE_PROXY, Agent.WEB_VIEW)
 
@@ -63,9 +64,9 @@ LOOKING = Judged(Verdict.SELF, "The sender was looking at this message at that m
 LINKS_AT_ONCE = Judged(Verdict.SCANNER, "Several links of this message were followed within seconds.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """One hit, with who asked still readable. What several rules look at is worked out once."""
+    """One hit, with who asked still readable. What several rules look at is worked out once: see `forget`."""
 
     kind: Kind
     flags: int
@@ -73,21 +74,38 @@ class Asked:
     address: str  # "" where it is not known (the day's key is gone)
     since_sent: timedelta | None  # None: not sent yet, as far as we know
 
-    @cached_property
+    @property
     def program(self) -> tuple[Agent, str]:
         return agent_of(self.user_agent)
 
-    @cached_property
-    def ip(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:
-            return None
-        return getattr(address, "ipv4_mapped", None) or address
+    @property
+    def ip(self) -> Address | None:
+        return _ip_of(self.address)
 
-    @cached_property
+    @property
     def is_microsofts(self) -> bool:
-        return self.ip is not None and any(self.ip in network for network in _MICROSOFT)
+        return _is_microsofts(self.address)
+
+
+@lru_cache(1_000)
+def _ip_of(address: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+@lru_cache(1_000)
+def _is_microsofts(address: str) -> bool:
+    ip = _ip_of(address)
+    return ip is not None and any(ip in network for network in _MICROSOFT)
+
+
+def forget() -> None:
+    """Who asked, which is remembered for as long as a batch is judged. For whoever drains."""
+    for each in (agent_of, _ip_of, _is_microsofts):
+        each.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

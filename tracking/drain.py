@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from organizations import policy
-from tracking import burst, inflow, partitions, storing
+from tracking import burst, classify, inflow, partitions, storing
 from tracking.classify import Asked, Verdict, judge
 from tracking.copies import Known, known
 from tracking.hot.boxes import BatchBox, NotOurs, Opening
@@ -22,7 +22,7 @@ from tracking.hot.hits import Hit, unpacked
 from tracking.hot.tokens import Kind, read_keys
 from tracking.inflow import Given
 from tracking.policies import CLICKS, OPENS
-from tracking.signatures import agent_of, device_of
+from tracking.signatures import device_of
 from tracking.storing import Change, Row
 from tracking.surroundings import Surroundings
 from vault import days
@@ -55,7 +55,7 @@ def drain_events(consumer: str) -> Drained | None:
     try:
         drained = _store(*_opened(given))
     finally:
-        agent_of.cache_clear()  # who asked is in memory for as long as this batch
+        classify.forget()
     inflow.done(given)
     return drained
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from redis import Redis
 from organizations import policy
 from organizations.models import Member
 from tests.organizations import people
-from tracking import drain, inflow, partitions, publishing, valkey
+from tracking import classify, drain, inflow, partitions, publishing, signatures, storing, valkey
 from tracking.classify import Verdict
 from tracking.hot.boxes import BatchBox
 from tracking.hot.hits import Hit, packed
@@ -139,6 +140,20 @@ def test_who_asked_is_unreadable_after_the_day(alice: Member, settings: Settings
         days.end(day)
     assert drain.drain_events("one") == drain.Drained(stored=1)
     assert Event.objects.get().verdict == Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_who_asked_is_in_memory_as_long_as_a_batch(
+    alice: Member, settings: Settings, monkeypatch: pytest.MonkeyPatch, is_broken: bool
+) -> None:
+    """Also where the database takes nothing."""
+    arrive(settings, a_hit(a_copy(alice)))
+    if is_broken:
+        monkeypatch.setattr(storing, "insert", storing.count)
+    with pytest.raises(AttributeError) if is_broken else nullcontext():
+        drain.drain_events("one")
+    remember = (signatures.agent_of, classify._ip_of, classify._is_microsofts)
+    assert [each.cache_info().currsize for each in remember] == [0, 0, 0]
 
 
 def test_neither_strangers_nor_forged_entries_stop_the_others(alice: Member, settings: Settings, set_up: Redis) -> None:
