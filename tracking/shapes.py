@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from organizations.serializers import Strict
+from providers.addresses import parse_addresses
 from tracking.classify import Verdict
 
 MOST_RECIPIENTS, MOST_HREFS, LONGEST_HTML = 500, 2_000, 900_000
@@ -31,8 +32,10 @@ class MessageRequest(Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("html" in attrs) == ("links" in attrs):
             raise serializers.ValidationError({"html": "Give either the HTML or its links."})
-        copies = len(attrs["recipients"]) if attrs["singly"] else 1
-        if copies * len(attrs.get("html", "")) > MOST_HTML:
+        people = len(parse_addresses(attrs["recipients"])[0])
+        if people > MOST_RECIPIENTS:
+            raise serializers.ValidationError({"recipients": f"Give at most {MOST_RECIPIENTS} people."})
+        if (people if attrs["singly"] else 1) * len(attrs.get("html", "")) > MOST_HTML:
             raise serializers.ValidationError({"html": "Too much for so many copies. Give its links instead."})
         return attrs
 
