@@ -1,5 +1,6 @@
 """The policy page: every setting with its value in force and where that comes from, and the forms to change it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -12,6 +13,16 @@ from organizations import policy
 from organizations.models import Member
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What somebody asked for and did not get; he finds what he typed where he typed it."""
+
+    key: str
+    level: policy.Level
+    typed: str
+    message: str
 
 
 @require_safe
@@ -28,7 +39,8 @@ def change_policy(request: HttpRequest, member: Member) -> HttpResponse:
     try:
         policy.change(member, _level(request.POST), **_asked(request.POST, policy.toggle_named(key)))
     except policy.PolicyRefused as refusal:
-        return _page(request, member, refused=key, message=refusal.message, status=422)
+        refused = Refused(key, _level(request.POST), request.POST.get("value", ""), refusal.message)
+        return _page(request, member, refused=refused, status=422)
     return redirect(f"{reverse('dashboard:policy')}?saved={key}#{key}")
 
 
@@ -61,36 +73,49 @@ def _value(form: QueryDict, toggle: policy.Toggle) -> Any:
 
 
 def _page(
-    request: HttpRequest, member: Member, *, saved: str = "", refused: str = "", message: str = "", status: int = 200
+    request: HttpRequest, member: Member, *, saved: str = "", refused: Refused | None = None, status: int = 200
 ) -> HttpResponse:
-    rows = [_row(toggle) for toggle in policy.describe_for(member)]
-    context = {"page": "policy", "rows": rows, "saved": saved, "refused": refused, "message": message}
+    rows = [_row(toggle, refused) for toggle in policy.describe_for(member)]
+    context = {"page": "policy", "rows": rows, "saved": saved}
     return render(request, "dashboard/policy.html", context, status=status)
 
 
-def _row(toggle: Row) -> Row:
+def _row(toggle: Row, refused: Refused | None) -> Row:
     sources = {"member": "You", "organization": "Your organization", "default": "Built in"}
+    here = refused if refused and refused.key == toggle["key"] else None
+    levels = (policy.Level.MEMBER, policy.Level.ORGANIZATION)
+    forms = [form for form in (_form(toggle, level, here) for level in levels) if form]
     return {
         **toggle,
         "shown": _shown(toggle, toggle["value"]),
         "source_label": sources[toggle["source"]],
         "own": _shown(toggle, toggle["member_value"]),
-        "forms": [form for form in (_form(toggle, "member"), _form(toggle, "organization")) if form],
+        "choices": list(_words(toggle).items()),
+        "forms": forms,
+        "refused": here.message if here and not any(form["refused"] for form in forms) else "",
     }
 
 
-def _form(toggle: Row, level: str) -> Row | None:
-    if not toggle["can_change" if level == "member" else "can_change_organization"]:
+def _form(toggle: Row, level: policy.Level, refused: Refused | None) -> Row | None:
+    is_own = level is policy.Level.MEMBER
+    if not toggle["can_change" if is_own else "can_change_organization"]:
         return None
     stored = toggle[f"{level}_value"]
     value = toggle["value"] if stored is None else stored
+    text = "\n".join(value) if isinstance(value, list) else "" if value is None else value
+    here = refused if refused and refused.level is level else None
     return {
-        "level": level,
-        "title": "For you" if level == "member" else "For everybody",
+        "level": level.value,
+        "title": "For you" if is_own else "For everybody",
         "is_set": stored is not None,
-        "text": "\n".join(value) if isinstance(value, list) else "" if value is None else value,
-        "may_open": level == "organization" and toggle["scope"] == "both",
+        "text": here.typed if here else text,
+        "refused": here.message if here else "",
+        "may_open": not is_own and toggle["scope"] == "both",
     }
+
+
+def _words(toggle: Row) -> dict[str, str]:
+    return dict(zip(toggle["choices"], policy.toggle_named(toggle["key"]).choice_labels, strict=True))
 
 
 def _shown(toggle: Row, value: Any) -> str:
@@ -101,4 +126,4 @@ def _shown(toggle: Row, value: Any) -> str:
         return "Off" if toggle["type"] == "usernames_or_off" else "Not set"
     if isinstance(value, list):
         return ", ".join(value) if value else "None"
-    return str(value)
+    return _words(toggle).get(value, str(value))

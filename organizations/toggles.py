@@ -71,6 +71,7 @@ class Toggle:
     scope: Scope = Scope.BOTH
     users_can_modify: bool = True
     choices: tuple[str, ...] = ()
+    choice_labels: tuple[str, ...] = ()  # each of them in words
     minimum: int | None = None
     maximum: int | None = None
     label: str = ""
@@ -84,6 +85,8 @@ class Toggle:
             raise ValueError(f"{self.key}: lists merge as a union, and nothing else does")
         if self.kind is Merge.CAP and self.type not in (Type.BOOL, Type.INT):
             raise ValueError(f"{self.key}: only a bool or a number can be capped")
+        if len(self.choices) != len(self.choice_labels):
+            raise ValueError(f"{self.key}: each choice is said in words")
         if self.clean(self.default) != self.default:
             raise ValueError(f"{self.key}: the default is not a value of its own type")
 
@@ -166,10 +169,26 @@ def _domains(toggle: Toggle, value: Any) -> list[str]:
 
 def _networks(toggle: Toggle, value: Any) -> list[str]:
     """A single address is a network of one. Host bits are refused: 192.0.2.7/24 may be a slip for either."""
+    return sorted({_network(toggle, item.strip()) for item in _texts(toggle, value)})
+
+
+def _network(toggle: Toggle, text: str) -> str:
     try:
-        return sorted({str(ipaddress.ip_network(item.strip())) for item in _texts(toggle, value)})
+        return str(ipaddress.ip_network(text))
     except ValueError:
-        raise toggle.refuse("not-a-network", "Give networks such as 192.0.2.0/24 or 2001:db8::/48.") from None
+        raise toggle.refuse("not-a-network", f"“{_short(text)}” is no network. {_advice(text)}") from None
+
+
+def _advice(text: str) -> str:
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return "Give networks such as 192.0.2.0/24 or 2001:db8::/48."
+    return f"For all of it give {meant}, for the one address {text.partition('/')[0]}."
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 50 else f"{text[:50]}…"
 
 
 def _usernames_or_off(toggle: Toggle, value: Any) -> list[str] | None:

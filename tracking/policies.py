@@ -31,9 +31,10 @@ NOTIFY = policy.declare(
         type=Type.CHOICE,
         default="in_app",
         choices=("none", "in_app"),
+        choice_labels=("Not at all", "In the sidebar"),
         scope=Scope.MEMBER,
         label="Tell me about opens and clicks",
-        help="Only of those that a person did, likely: what mail servers and scanners load does not count.",
+        help="Only what a person likely did: what mail servers and security filters load by themselves does not count.",
     )
 )
 NETWORKS = policy.declare(
@@ -45,7 +46,7 @@ NETWORKS = policy.declare(
         scope=Scope.ORGANIZATION,
         users_can_modify=False,
         label="Our own networks",
-        help="Opens and clicks from there are your own people's and count for nothing: 192.0.2.0/24, 2001:db8::/48.",
+        help="Opens and clicks from there are your own people's and count for nothing. For example 192.0.2.0/24.",
     )
 )
 RETENTION = policy.declare(

@@ -14,7 +14,15 @@ from organizations.toggles import MAX_LIST
 ROOT = Path(__file__).resolve().parents[2]
 OVERRIDE = Toggle(key="t.override", kind=Merge.OVERRIDE, type=Type.INT, default=5, minimum=1, maximum=9)
 FIXED = Toggle(key="t.fixed", kind=Merge.OVERRIDE, type=Type.BOOL, default=False, scope=Scope.ORGANIZATION)
-OWN = Toggle(key="t.own", kind=Merge.OVERRIDE, type=Type.CHOICE, default="a", scope=Scope.MEMBER, choices=("a", "b"))
+OWN = Toggle(
+    key="t.own",
+    kind=Merge.OVERRIDE,
+    type=Type.CHOICE,
+    default="a",
+    scope=Scope.MEMBER,
+    choices=("a", "b"),
+    choice_labels=("A", "B"),
+)
 UNION = Toggle(key="t.union", kind=Merge.UNION, type=Type.DOMAINS, default=[])
 CAP = Toggle(key="t.cap", kind=Merge.CAP, type=Type.BOOL, default=True)
 CAPPED = Toggle(key="t.capped", kind=Merge.CAP, type=Type.INT, default=50, minimum=0, maximum=100)
@@ -274,10 +282,21 @@ def toggles_in(tree: ast.Module) -> dict[str, str]:
     return named
 
 
+def known_in(tree: ast.Module) -> dict[str, str]:
+    """The same with what it imports by name from another file of ours."""
+    named = toggles_in(tree)
+    for node in tree.body:
+        source = ROOT / f"{(node.module or '').replace('.', '/')}.py" if isinstance(node, ast.ImportFrom) else ROOT
+        theirs = toggles_in(ast.parse(source.read_text(encoding="utf-8"))) if source.is_file() else {}
+        aliases = node.names if isinstance(node, ast.ImportFrom) else []
+        named |= {alias.asname or alias.name: theirs[alias.name] for alias in aliases if alias.name in theirs}
+    return named
+
+
 def readers(path: Path) -> set[str]:
     """The keys that a file reads: first arguments of `value_of` and `organization_value_of`, literal or NAME.key."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    named, found = toggles_in(tree), set()
+    named, found = known_in(tree), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args:
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
