@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
@@ -21,7 +21,7 @@ SHOWN = 50
 #: Days that are shown unless somebody asks for others, and at most.
 USUAL, MOST = 30, 366
 #: What a spreadsheet would take for a formula (owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def page(request: HttpRequest, member: Member) -> HttpResponse:
         "rows": shown,
         "lines": list(analytics.lines(iter(shown))),
         "totals": analytics.by_sender(member.organization_id, days.span) if member.is_administrator else [],
+        "zone": timezone.get_current_timezone_name(),
         "is_on": policies.opens(member) or policies.clicks(member),
         "backlog": _backlog() if member.is_administrator else None,
     }
@@ -60,21 +61,27 @@ def export(request: HttpRequest, member: Member) -> StreamingHttpResponse:
     """Streamed: a year of messages need not fit into memory."""
     days = _days(request.GET)
     everybody = member.is_administrator and request.GET.get("who") == "everybody"
-    rows = _totals(member, days.span) if everybody else _lines(member, days.span)
+    zone = timezone.get_current_timezone()  # of the member: over before the last line is written
+    rows = _totals(member, days.span) if everybody else _lines(member, days.span, zone)
     name = f"{'everybody' if everybody else 'messages'}-{days.first}-{days.last}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingHttpResponse(_written(rows), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _lines(member: Member, span: Span) -> Iterator[list[object]]:
-    yield ["Sent", "Recipients", "Opens", "Clicks", "Last"]
+def _lines(member: Member, span: Span, zone: tzinfo) -> Iterator[list[str | int]]:
+    yield ["Sent", "Recipients", "Opens", "Clicks", "Last signal"]
     for line in analytics.lines(analytics.own(member, span).iterator(chunk_size=500)):
-        last = line.last_at.isoformat() if line.last_at else ""
-        yield [line.sent_at.isoformat(), "; ".join(line.recipients), line.opens, line.clicks, last]
+        to = "; ".join(_plain(each) for each in line.recipients)  # where ";" parts cells each of them begins one
+        yield [_told(line.sent_at, zone), to, line.opens, line.clicks, _told(line.last_at, zone)]
 
 
-def _totals(member: Member, span: Span) -> Iterator[list[object]]:
-    yield ["Sender", "Messages", "Opened", "Clicked"]
+def _told(at: datetime | None, zone: tzinfo) -> str:
+    """With its zone: 2026-11-22T08:35:00+01:00."""
+    return at.astimezone(zone).isoformat(timespec="seconds") if at else ""
+
+
+def _totals(member: Member, span: Span) -> Iterator[list[str | int]]:
+    yield ["Sender", "Messages sent", "of these opened", "of these clicked"]
     for total in analytics.by_sender(member.organization_id, span):
         yield [total.sender, total.messages, total.opened, total.clicked]
 
@@ -86,14 +93,16 @@ class _Line:
         return text
 
 
-def _written(rows: Iterable[list[object]]) -> Iterator[str]:
-    writer = csv.writer(_Line())
+def _written(rows: Iterable[list[str | int]]) -> Iterator[str]:
+    """With a byte order mark: Excel takes it for UTF-8 by nothing else."""
+    writer = csv.writer(_Line(), quoting=csv.QUOTE_ALL)
+    yield "\ufeff"
     for row in rows:
-        yield writer.writerow([_plain(each) for each in row])
+        yield writer.writerow([_plain(each) if isinstance(each, str) else each for each in row])
 
 
-def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _plain(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _days(query: QueryDict) -> Days:

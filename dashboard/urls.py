@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import analytics, connections, members, views
+from dashboard import analytics, connections, members, views, withdrawn
 from dashboard.overview import overview
 from dashboard.policy import change_policy, policy_page
 
@@ -17,6 +17,9 @@ urlpatterns = [
     path("connections/<uuid:connection_id>/end/", connections.end_for, name="end_for"),
     path("analytics/", analytics.page, name="analytics"),
     path("analytics/export/", analytics.export, name="analytics_export"),
+    path("analytics/withdrawn/", withdrawn.page, name="withdrawn"),
+    path("analytics/withdrawn/add/", withdrawn.withdraw, name="withdraw_target"),
+    path("analytics/withdrawn/restore/", withdrawn.restore, name="restore_target"),
     path("policy/", policy_page, name="policy"),
     path("policy/change/", change_policy, name="policy_change"),
     path("members/", members.members, name="members"),

@@ -49,6 +49,7 @@ class Copy(models.Model):
     hits = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(null=True)  # of the last that a person did, likely
     news_at = models.DateTimeField(null=True)  # when the last of these was counted
+    replied_at = models.DateTimeField(null=True)  # when we heard of a reply, which proves an open (replies.py)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["message", "news_at"])]
@@ -83,15 +84,16 @@ class Event(models.Model):
 
 
 class WithdrawnTarget(models.Model):
-    """Where links of an organization shall lead no more: a mark (hot.standing.mark_of), which is no address and names
-    nobody. It outlives the organization, whose links are still out there."""
+    """Where links of an organization shall lead no more. Its id is a mark (hot.standing.mark_of), which is no address
+    and names nobody; it outlives the organization, whose links are still out there."""
 
-    mark = models.BinaryField(primary_key=True, max_length=16)
+    id = models.UUIDField(primary_key=True, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
+    sealed = models.BinaryField(null=True)  # the address, for those who may want it back; goes with the organization
 
     def __str__(self) -> str:
-        return bytes(self.mark).hex()
+        return str(self.id)
 
 
 def _owner(message: TrackedMessage) -> UUID:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from organizations.models import Organization, PolicyValue
 from tracking.hot.boxes import BatchBox
-from tracking.hot.standing import mark_of, switched_off
+from tracking.hot.standing import switched_off
 from tracking.hot.stream import DAY, STANDING, SWITCHED_OFF, WITHDRAWN
 from tracking.hot.tokens import Kind, read_keys
 from tracking.models import WithdrawnTarget
@@ -57,13 +57,7 @@ def _switched_off() -> Iterator[bytes]:
 
 
 def _withdrawn() -> Iterator[bytes]:
-    yield from (bytes(mark) for mark in WithdrawnTarget.objects.values_list("mark", flat=True))
-
-
-def withdraw(organization: Organization, target: str) -> None:
-    """Links of this organization that lead there show a page instead, from the next standing on."""
-    mark = mark_of(organization.pk.bytes, target)
-    WithdrawnTarget.objects.get_or_create(mark=mark, defaults={"organization": organization})
+    yield from (mark.bytes for mark in WithdrawnTarget.objects.values_list("pk", flat=True))
 
 
 def _day(day: date) -> bytes:

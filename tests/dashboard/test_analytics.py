@@ -1,8 +1,11 @@
 """Opens and clicks in the dashboard: one's own by message, everybody's as sums, and both as CSV."""
 
 import csv
+import re
 from datetime import timedelta
 from typing import Any
+from unittest import mock
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import StreamingHttpResponse
@@ -12,6 +15,7 @@ from django.utils import timezone
 from organizations.models import Member
 from tests.dashboard.test_pages import HOST, page, signed_in
 from tests.organizations import people
+from tracking import inflow
 from tracking.models import Content, Copy, TrackedMessage
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -36,7 +40,8 @@ def table(client: Client, query: str = "") -> list[list[str]]:
     assert isinstance(response, StreamingHttpResponse)
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     text = b"".join(part for part in response.streaming_content if isinstance(part, bytes)).decode()
-    return list(csv.reader(text.splitlines()))
+    assert text.startswith("\ufeff"), "else Excel reads it in its own code page"
+    return list(csv.reader(text.removeprefix("\ufeff").splitlines()))
 
 
 def test_each_sees_whom_he_wrote_to_and_nobody_else_does(everybody: Any) -> None:
@@ -51,15 +56,51 @@ def test_each_sees_whom_he_wrote_to_and_nobody_else_does(everybody: Any) -> None
     assert "No signal" in page(signed_in(bob), "analytics/")
     assert "Everybody" not in page(signed_in(bob), "analytics/")
     rows = table(signed_in(alice), "?who=everybody")
-    assert rows[0] == ["Sender", "Messages", "Opened", "Clicked"]
+    assert rows[0] == ["Sender", "Messages sent", "of these opened", "of these clicked"]
     assert sorted(row[1:] for row in rows[1:]) == [["1", "0", "0"], ["1", "1", "1"]]
     assert table(signed_in(bob), "?who=everybody")[1][1] == "joe@customer.example", "he gets his own"
 
 
-def test_no_spreadsheet_takes_a_recipient_for_a_formula(everybody: Any) -> None:
+@pytest.mark.parametrize(
+    "formula", ["=cmd|'/c calc'!a1@x.example", "+1@x.example", "-1@x.example", "@sum(a1)@x.example"]
+)
+def test_no_spreadsheet_takes_a_recipient_for_a_formula(everybody: Any, formula: str) -> None:
+    """BI-H2: neither at the beginning nor behind the semicolon, which parts cells in half of Europe."""
     alice, *_ = everybody
-    a_message(alice, "=cmd|'/c calc'!a1@customer.example")
-    assert table(signed_in(alice))[1][1].startswith("'=")
+    a_message(alice, formula, formula)
+    assert table(signed_in(alice))[1][1] == f"'{formula}; '{formula}"
+
+
+def test_times_say_their_zone(everybody: Any) -> None:
+    alice, *_ = everybody
+    message = a_message(alice, "jane@customer.example", opens=1, last_at=timezone.now())
+    assert message.sent_at is not None
+    row = table(signed_in(alice))[1]
+    here = ZoneInfo("Europe/Berlin")
+    assert row[0] == message.sent_at.astimezone(here).isoformat(timespec="seconds")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0[12]:00", row[4])
+    assert "Times are in your time zone, Europe/Berlin." in page(signed_in(alice), "analytics/")
+
+
+def test_where_nothing_was_sent_nothing_is_offered(everybody: Any) -> None:
+    text = page(signed_in(everybody[0]), "analytics/")
+    assert "No tracked message of yours was sent in these days." in text
+    assert "Nobody sent a tracked message in these days." in text
+    assert "<table" not in text
+    assert "CSV" not in text
+
+
+def test_administrators_see_what_waits_to_be_counted(everybody: Any) -> None:
+    alice, bob, _ = everybody
+    text = page(signed_in(alice), "analytics/")
+    assert re.search(r"Waiting to be counted</dt><dd>Nothing<", text)
+    backlog = inflow.Backlog(entries=3, oldest=12.4, spooled=4_096, lost=7)
+    with mock.patch.object(inflow, "backlog", return_value=backlog):
+        text = page(signed_in(alice), "analytics/")
+        assert "Waiting to be counted" not in page(signed_in(bob), "analytics/")
+    assert "3 batches, the oldest for 12 seconds" in text
+    assert "4.0\xa0KB" in text
+    assert ">7</span> opens and clicks" in text
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from tests.organizations import people
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
-PRIVATE = ("connections", "analytics", "policy", "members", "audit")
-PAGES = ("", "connections/", "analytics/", "policy/", "members/", "audit/", "cookies/")
+PRIVATE = ("connections", "analytics", "analytics/withdrawn", "policy", "members", "audit")
+PAGES = ("", "connections/", "analytics/", "analytics/withdrawn/", "policy/", "members/", "audit/", "cookies/")
 HOST = {"Host": "localhost:8000"}
 
 
@@ -129,6 +129,30 @@ def test_a_user_changes_nothing_for_everybody(everybody: Any) -> None:
     assert "Only an administrator" in response.content.decode()
     assert change(signed_in(bob), "search.ttl", "420", level="member").status_code == 422
     assert policy.value_of("search.ttl", bob) == 300
+
+
+def test_who_is_refused_finds_what_he_typed_and_which_of_it_is_wrong(everybody: Any) -> None:
+    typed = "2001:db8::/48\r\n192.0.2.7/24"
+    response = change(signed_in(everybody[0]), "track.own_networks", typed, level="organization")
+    assert response.status_code == 422
+    text = response.content.decode()
+    assert "“192.0.2.7/24” is no network. For all of it give 192.0.2.0/24, for the one address 192.0.2.7." in text
+    box = re.search(r"<textarea id=\"track.own_networks-organization\"[^>]*>([^<]*)<", text)
+    assert box is not None
+    assert box[1].split() == typed.split()
+    assert 'aria-invalid="true"' in box[0]
+    assert text.count("<details open>") == 1
+    named = change(signed_in(everybody[0]), "track.own_networks", "our office", level="organization")
+    assert "“our” is no network. Give networks such as 192.0.2.0/24" in named.content.decode()
+
+
+def test_choices_are_said_in_words(everybody: Any) -> None:
+    bob = everybody[1]
+    text = page(signed_in(bob), "policy/")
+    assert "<strong>In the sidebar</strong>" in text
+    assert ">in_app<" not in text
+    assert change(signed_in(bob), "track.notify", "none", level="member").status_code == 302
+    assert "<strong>Not at all</strong>" in page(signed_in(bob), "policy/")
 
 
 def test_a_setting_that_does_not_exist_is_refused(everybody: Any) -> None:
