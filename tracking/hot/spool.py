@@ -4,12 +4,16 @@ One file per process, locked as long as it lives: what a dead process left behin
 
 import asyncio
 import fcntl
+import logging
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
 from tracking.hot.hits import Entry
+
+log = logging.getLogger("sidebar.tracking")
 
 _LENGTHS = Struct(">IB")  # of the whole entry; of the number of its fields
 _FIELD = Struct(">BI")
@@ -21,8 +25,7 @@ class Spool:
     def __init__(self, folder: Path, bound: int) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._bound = folder, bound
-        self._path = folder / f"{os.getpid()}-{os.urandom(4).hex()}.hits"
-        self._file = _locked(self._path)
+        self._path, self._file = _made(folder, f"{os.getpid()}-{os.urandom(4).hex()}")
         self.lost = 0
 
     @property
@@ -50,8 +53,8 @@ class Spool:
             if path == self._path:
                 continue
             try:
-                yield Waiting(path, _locked(path), is_own=False)
-            except OSError:  # its process lives, or someone else was quicker
+                yield Waiting(path, _locked(path, os.O_RDWR), is_own=False)
+            except OSError:  # its process lives, or somebody else was quicker
                 continue
 
 
@@ -74,6 +77,9 @@ class Waiting:
         self._at = until
 
     def done(self) -> None:
+        """Nothing more can be read."""
+        if rest := os.fstat(self._file).st_size - self._at:
+            log.error("%s bytes at the end of a spool are no whole batch and are dropped", rest)
         os.ftruncate(self._file, 0)
         self._at = 0
         if not self._is_own:
@@ -85,8 +91,21 @@ class Waiting:
             os.close(self._file)
 
 
-def _locked(path: Path) -> int:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def _made(folder: Path, name: str) -> tuple[Path, int]:
+    """Under its name only once it is locked: nobody may take it for a dead process' file. The name is on disk too."""
+    unfinished, path = folder / f"{name}.new", folder / f"{name}.hits"
+    file = _locked(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    unfinished.rename(path)
+    names = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(names)
+    finally:
+        os.close(names)
+    return path, file
+
+
+def _locked(path: Path, how: int) -> int:
+    file = os.open(path, how | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -114,15 +133,23 @@ def _written(entry: Entry) -> bytes:
 
 
 def _read(file: int, at: int) -> tuple[Entry, int] | None:
+    """None where no whole entry begins: at the end, behind a cut, or in what something else has written."""
     head = os.pread(file, _LENGTHS.size, at)
     if len(head) < _LENGTHS.size:
         return None
     length, fields = _LENGTHS.unpack(head)
-    body = os.pread(file, length, at + _LENGTHS.size)
-    return (dict(_fields(body, 0, fields)), at + _LENGTHS.size + length) if len(body) == length else None
+    begin, end = at + _LENGTHS.size, at + _LENGTHS.size + length
+    if end > os.fstat(file).st_size:
+        return None
+    try:
+        entry = dict(_fields(os.pread(file, length, begin), fields))
+    except struct.error:
+        return None
+    return (entry, end) if entry else None
 
 
-def _fields(data: bytes, at: int, count: int) -> Iterator[tuple[bytes, bytes]]:
+def _fields(data: bytes, count: int) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
     for _ in range(count):
         name, value = _FIELD.unpack_from(data, at)
         at += _FIELD.size
