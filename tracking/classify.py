@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from tracking.hot.hits import Flag
 from tracking.hot.tokens import Kind
-from tracking.signatures import Agent, agent_of
+from tracking.signatures import OWN, Agent, agent_of
 
 #: Delivery alone takes that long: whatever asked, nobody has read it (gophish/gophish#1555: one to three seconds).
 AT_ONCE = timedelta(seconds=3)
@@ -116,6 +116,12 @@ class Around:
     own_networks: Collection[ipaddress.IPv4Network | ipaddress.IPv6Network] = ()
     sender_is_looking: bool = False  # "I am viewing this", said by the sender's own sidebar
     hosting: str = ""  # the data centre that the address belongs to, if a file of networks says so
+
+
+def is_from_its_person(asked: Asked, around: Around) -> bool:
+    """Whether the address is that of who wanted it. A proxy's, a filter's or a data centre's place is not his: Google
+    loads images from California for readers anywhere."""
+    return asked.program[0] in OWN and not asked.is_microsofts and not around.hosting
 
 
 def judge(asked: Asked, around: Around) -> Judged:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from organizations import policy
 from tracking import burst, classify, inflow, partitions, storing
-from tracking.classify import Asked, Verdict, judge
+from tracking.classify import Asked, Verdict, is_from_its_person, judge
 from tracking.copies import Known, known
 from tracking.hot.boxes import BatchBox, NotOurs, Opening
 from tracking.hot.hits import Hit, unpacked
@@ -119,7 +119,8 @@ def _row(hit: Hit, copy: Known, around: Surroundings) -> Row:
     who, at, message = around.who(hit), datetime.fromtimestamp(hit.at / 1_000, UTC), copy.message
     since_sent = at - message.sent_at if message.sent_at else None
     asked = Asked(Kind(hit.kind), hit.flags, who.agent, who.address, since_sent)
-    judged = judge(asked, around.of(message, at, who.address))
+    beside = around.of(message, at, who.address)
+    judged = judge(asked, beside)
     return Row(
         id=UUID(bytes=hit.id),
         at=at,
@@ -131,7 +132,7 @@ def _row(hit: Hit, copy: Known, around: Surroundings) -> Row:
         verdict=judged.verdict,
         reason=judged.reason[:160],
         device=device_of(who.agent),
-        place=around.place_of(who.address)[:80],
+        place=around.place_of(who.address)[:80] if is_from_its_person(asked, beside) else "",
     )
 
 

@@ -102,6 +102,8 @@ AGENTS: tuple[tuple[str, Agent, str], ...] = (
     ("superhuman", Agent.MAIL_PROGRAM, "Superhuman"),
     ("the bat!", Agent.MAIL_PROGRAM, "The Bat!"),
 )
+#: A person's own: what it asks for comes from where that person is.
+OWN = (Agent.BROWSER, Agent.MAIL_PROGRAM, Agent.WEB_VIEW)
 _ENGINES = ("applewebkit/", "gecko/", "trident/")
 _COMPUTERS = ("windows", "macintosh", "mac os x", "x11", "linux", "ms-office", "msoffice")
 
@@ -130,7 +132,7 @@ def device_of(user_agent: str) -> str:
     asks for desktop pages says that it is a Mac, and nothing can be done about it."""
     kind, _ = agent_of(user_agent)
     text = user_agent.lower()
-    if kind not in (Agent.BROWSER, Agent.MAIL_PROGRAM, Agent.WEB_VIEW):
+    if kind not in OWN:
         return ""
     if "ipad" in text or ("android" in text and "mobile" not in text):
         return "tablet"

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from redis import Redis
 from organizations import policy
 from organizations.models import Member
 from tests.organizations import people
+from tests.tracking import maxmind
+from tests.tracking.recorded_agents import GMAIL_PROXY
 from tracking import classify, drain, inflow, partitions, publishing, signatures, storing, valkey
 from tracking.classify import Verdict
 from tracking.hot.boxes import BatchBox
@@ -92,6 +95,18 @@ def test_a_hit_is_judged_and_stored_once(alice: Member, settings: Settings, set_
     assert drain.drain_events("one") == drain.Drained(repeated=1)
     copy.refresh_from_db()
     assert copy.opens == 1
+
+
+def test_only_a_readers_own_address_says_where_he_was(alice: Member, settings: Settings, tmp_path: Path) -> None:
+    """C50. Gmail's proxy stands in California, wherever its readers are."""
+    somewhere = {"198.51.100.0/24": {"country": {"names": {"en": "Norway"}}}}
+    settings.GEOIP_FILE = str(maxmind.write(tmp_path / "places.mmdb", somewhere))
+    copy = a_copy(alice)
+    arrive(settings, a_hit(copy), a_hit(copy, agent=GMAIL_PROXY))
+    drain.drain_events("one")
+    assert sorted(Event.objects.values_list("verdict", "device", "place")) == [
+        (Verdict.HUMAN_LIKELY, "", ""), (Verdict.HUMAN_LIKELY, "computer", "Norway"),
+    ]  # fmt: skip
 
 
 def test_what_a_dead_worker_was_given_is_drained_by_another(

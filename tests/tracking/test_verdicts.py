@@ -6,7 +6,7 @@ import pytest
 
 from tests.tracking import recorded_agents as ua
 from tests.tracking.recorded_cases import CASES, CLICK, HOUR, LOOKING, OPEN, Case
-from tracking.classify import AT_DELIVERY, AT_ONCE, VETTED, Around, Asked, Judged, Verdict, judge
+from tracking.classify import AT_DELIVERY, AT_ONCE, VETTED, Around, Asked, Judged, Verdict, is_from_its_person, judge
 from tracking.hot.tokens import Kind
 from tracking.signatures import AGENTS, Agent, agent_of, device_of
 
@@ -121,3 +121,16 @@ def test_no_browser_is_taken_for_something_else(agent: str) -> None:
 ])  # fmt: skip
 def test_what_kind_of_device(agent: str, device: str) -> None:
     assert device_of(agent) == device
+
+
+@pytest.mark.parametrize(("agent", "address", "hosting", "is_his"), [
+    (ua.CHROME_MAC, "198.51.100.7", "", True), (ua.OUTLOOK_365, "198.51.100.7", "", True),
+    (ua.APPLE_MAIL, "198.51.100.7", "", True),
+    (ua.GMAIL_PROXY, "198.51.100.7", "", False), (ua.YAHOO_PROXY, "198.51.100.7", "", False),
+    (ua.APPLE_PRIVACY, "198.51.100.7", "", False), (ua.BARRACUDA, "198.51.100.7", "", False),
+    ("", "198.51.100.7", "", False),
+    (ua.CHROME_MAC, "198.51.100.7", "Hetzner", False), (ua.CHROME_MAC, "40.94.16.9", "", False),
+])  # fmt: skip
+def test_a_proxys_place_is_not_its_readers(agent: str, address: str, hosting: str, is_his: bool) -> None:
+    asked = Asked(OPEN, 0, agent, address, timedelta(hours=1))
+    assert is_from_its_person(asked, Around(hosting=hosting)) is is_his
