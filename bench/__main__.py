@@ -14,7 +14,7 @@ def main() -> None:
     os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/none")
     os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
-    from bench import card_memory, rotation, warm_lookup, working_day
+    from bench import card_memory, rotation, tracking, warm_lookup, working_day
 
     results = Results()
     working_day.measure(results)
@@ -23,6 +23,7 @@ def main() -> None:
         if value is None:
             del os.environ[name]
     rotation.measure(results)
+    tracking.measure(results)
     from tests.running import whole_stack
 
     with whole_stack() as stack:

@@ -1,7 +1,8 @@
-"""The yardstick that others keep: a Django view with the default middleware that writes one row for each hit. It uses
-no room of ours. The database comes from DATABASE_URL."""
+"""The yardsticks that others keep: a Django view with the default middleware that writes one row for each hit, and the
+view of `pytracking` (PyPI) doing the same. No room of ours is used. DATABASE_URL and PYTRACKING_KEY say with what."""
 
 import os
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -12,6 +13,7 @@ if not settings.configured:
         SECRET_KEY="not a secret: the yardstick signs nothing that matters",
         ROOT_URLCONF=__name__,
         ALLOWED_HOSTS=["*"],
+        PYTRACKING_CONFIGURATION={"encryption_bytestring_key": os.environb.get(b"PYTRACKING_KEY")},
         MIDDLEWARE=[
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.common.CommonMiddleware",
@@ -36,6 +38,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
+from pytracking.django import OpenTrackingView  # noqa: E402
 
 application = get_wsgi_application()
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
@@ -46,12 +49,19 @@ def open_(request: HttpRequest, token: str) -> HttpResponse:
         message = Signer().unsign(token)
     except BadSignature:
         return HttpResponse(GIF, content_type="image/gif")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO naive_hit (message, address, agent) VALUES (%s, %s, %s)",
-            [message, request.META["REMOTE_ADDR"], request.headers.get("User-Agent", "")],
-        )
+    _write(message, request.META["REMOTE_ADDR"], request.headers.get("User-Agent", ""))
     return HttpResponse(GIF, content_type="image/gif")
 
 
-urlpatterns = [path("open/<str:token>", open_)]
+class Pytracking(OpenTrackingView):  # type: ignore[misc]  # it has no types
+    def notify_tracking_event(self, tracking_result: Any) -> None:
+        asked = tracking_result.request_data
+        _write(tracking_result.metadata["message"], asked["user_ip"], asked["user_agent"])
+
+
+def _write(message: str, address: str, agent: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO naive_hit (message, address, agent) VALUES (%s, %s, %s)", [message, address, agent])
+
+
+urlpatterns = [path("open/<str:token>", open_), path("pytracking/<path:path>", Pytracking.as_view())]
