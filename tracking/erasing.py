@@ -4,13 +4,14 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from organizations.registries import Eraser, erasers
-from tracking.models import Event, TrackedMessage, WithdrawnTarget
+from tracking.models import Copy, Event, TrackedMessage, WithdrawnTarget
 
-#: Rows deleted in one transaction.
-BATCH = 5_000
+#: Messages deleted in one transaction.
+BATCH = 1_000
 
 
 def count(organization_id: UUID) -> Mapping[str, int]:
@@ -22,11 +23,26 @@ def count(organization_id: UUID) -> Mapping[str, int]:
 
 
 def erase(organization_id: UUID) -> None:
-    messages = TrackedMessage.objects.filter(organization_id=organization_id)
-    while batch := list(messages.values_list("pk", flat=True)[:BATCH]):
-        TrackedMessage.objects.filter(pk__in=batch).delete()
+    forget(TrackedMessage.objects.filter(organization_id=organization_id))
     Event.objects.filter(organization_id=organization_id).delete()
     _withdrawn(organization_id).update(sealed=None, organization=None)
+
+
+def forget(messages: QuerySet[TrackedMessage]) -> int:
+    """With what came of them. Returns how many."""
+    count = 0
+    while batch := list(messages.values_list("pk", flat=True)[:BATCH]):
+        count += len(batch)
+        _forget(batch)
+    return count
+
+
+def _forget(ids: list[UUID]) -> None:
+    """The copies first, in the order in which whoever drains holds them: what was being stored goes as well."""
+    with transaction.atomic():
+        list(Copy.objects.select_for_update().filter(message_id__in=ids).order_by("pk").values_list("pk"))
+        TrackedMessage.objects.filter(pk__in=ids).delete()
+        Event.objects.filter(message_id__in=ids).delete()
 
 
 def _withdrawn(organization_id: UUID) -> QuerySet[WithdrawnTarget]:

@@ -5,11 +5,9 @@ from uuid import UUID
 
 from organizations import policy
 from organizations.models import Organization
-from tracking import partitions
+from tracking import erasing, partitions
 from tracking.models import Event, TrackedMessage
 from tracking.policies import RETENTION
-
-BATCH = 5_000
 
 
 def drop_old(now: datetime) -> int:
@@ -22,8 +20,4 @@ def drop_old(now: datetime) -> int:
 def _of(organization_id: UUID, now: datetime) -> int:
     before = now - timedelta(days=int(policy.organization_value_of(RETENTION.key, organization_id)))
     Event.objects.filter(organization_id=organization_id, at__lt=before).delete()
-    old, count = TrackedMessage.objects.filter(organization_id=organization_id, created_at__lt=before), 0
-    while batch := list(old.values_list("pk", flat=True)[:BATCH]):
-        count += TrackedMessage.objects.filter(pk__in=batch).count()
-        TrackedMessage.objects.filter(pk__in=batch).delete()
-    return count
+    return erasing.forget(TrackedMessage.objects.filter(organization_id=organization_id, created_at__lt=before))
