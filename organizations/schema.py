@@ -41,7 +41,7 @@ class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return {**schema, "additionalProperties": False}
+        return {**schema, "additionalProperties": False, **self.target.rules}
 
 
 class PolicyValuesSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

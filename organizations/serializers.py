@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -15,6 +15,9 @@ DOMAIN = rf"^@?[^@.{BLANK}]+(\.[^@.{BLANK}]+)+\.?$"
 
 class Strict(serializers.Serializer[Any]):
     """Refuses fields it does not name, and logs that it did: somebody may be trying to give himself a role."""
+
+    #: JSON Schema of what `validate` asks for beyond the single fields.
+    rules: ClassVar[Mapping[str, Any]] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []

@@ -10,6 +10,7 @@ from django.db.models import Count, IntegerField, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from organizations.models import Member
+from providers.errors import Transient
 from tracking.models import Content, TrackedMessage
 from vault.errors import VaultError
 
@@ -62,13 +63,14 @@ def lines(messages: Iterable[TrackedMessage]) -> Iterator[Line]:
 def _recipients(message: TrackedMessage) -> list[str]:
     try:
         return Content.of(message).recipients
-    except VaultError:
+    except (VaultError, Transient):
         return []
 
 
 def by_sender(organization_id: UUID, span: Span) -> list[Total]:
     rows = _sent(span).filter(organization_id=organization_id)
-    opened, clicked = Q(copies__opens__gt=0) | Q(copies__clicks__gt=0), Q(copies__clicks__gt=0)
+    clicked = Q(copies__clicks__gt=0)
+    opened = Q(copies__opens__gt=0) | clicked | Q(copies__replied_at__isnull=False)
     found = rows.values_list("member_id", "member__name", "member__username").annotate(
         messages=Count("pk", distinct=True),
         opened=Count("pk", distinct=True, filter=opened),

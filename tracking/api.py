@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from tracking.views import FindView, MessagesView, MessageView, NewsView, SentView, ViewingView
+from tracking.views import FindView, MessagesView, MessageView, NewsView, RepliesView, SentView, ViewingView
 
 urlpatterns = [
     path("messages/", MessagesView.as_view(), name="tracked-messages"),
+    path("replies/", RepliesView.as_view(), name="tracking-replies"),
     path("news/", NewsView.as_view(), name="tracking-news"),
     path("messages/find/", FindView.as_view(), name="find-tracked-message"),
     path("messages/<uuid:message_id>/", MessageView.as_view(), name="tracked-message"),

@@ -1,33 +1,54 @@
 """Shapes of this room's requests and answers."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from organizations.serializers import Strict
 from providers.addresses import parse_addresses
 from tracking.classify import Verdict
+from tracking.compose import MOST_HREFS
 
-MOST_RECIPIENTS, MOST_HREFS, LONGEST_HTML = 500, 2_000, 900_000
+MOST_RECIPIENTS, LONGEST_HTML = 500, 900_000
 #: Characters of HTML that one answer may hold, all copies together.
 MOST_HTML = 20_000_000
+
+
+class Text(serializers.CharField):
+    """A text of JSON's as it was sent; a number is none, and NUL is refused at the door."""
+
+    default_validators = (RegexValidator(r"^[^\u0000]*$"),)
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(trim_whitespace=False, **how)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class YesOrNo(serializers.BooleanField):
+    """JSON's true or false; "yes" and 1 are neither."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
 
 
 class MessageRequest(Strict):
     """Either `html`, or only `links`: then the text need not leave the mail client."""
 
-    recipients = serializers.ListField(
-        child=serializers.CharField(trim_whitespace=False, max_length=1_000), max_length=MOST_RECIPIENTS, min_length=1
-    )
-    html = serializers.CharField(required=False, trim_whitespace=False, allow_blank=True, max_length=LONGEST_HTML)
-    links = serializers.ListField(
-        child=serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=20_000),
-        required=False,
-        max_length=MOST_HREFS,
-    )
-    singly = serializers.BooleanField(default=False, help_text="Whether each recipient gets a copy of his own.")
-    opens = serializers.BooleanField(default=True)
-    clicks = serializers.BooleanField(default=True)
+    rules: ClassVar = {"oneOf": [{"required": ["html"]}, {"required": ["links"]}]}
+
+    recipients = serializers.ListField(child=Text(max_length=1_000), max_length=MOST_RECIPIENTS, min_length=1)
+    html = Text(required=False, allow_blank=True, max_length=LONGEST_HTML)
+    links = serializers.ListField(child=Text(allow_blank=True), required=False, max_length=MOST_HREFS)
+    singly = YesOrNo(default=False, help_text="Whether each recipient gets a copy of his own.")
+    opens = YesOrNo(default=True)
+    clicks = YesOrNo(default=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("html" in attrs) == ("links" in attrs):
@@ -51,17 +72,27 @@ class PreparedShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(allow_null=True)
     tracked = serializers.BooleanField()
     reason = serializers.ChoiceField(choices=("", "not-set-up", "switched-off", "internal", "no-recipients"))
+    invalid = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Places in `recipients` of what is no address: mend these."
+    )
     copies = PreparedCopyShape(many=True)
 
 
 class SentRequest(Strict):
-    message_id = serializers.CharField(required=False, allow_blank=True, max_length=998, help_text="Of its header.")
+    message_id = Text(required=False, allow_blank=True, max_length=998, help_text="Of its header.")
 
 
 class FindRequest(Strict):
     """The Message-IDs of an open conversation."""
 
-    message_ids = serializers.ListField(child=serializers.CharField(max_length=998), max_length=100)
+    message_ids = serializers.ListField(child=Text(max_length=998), max_length=100)
+
+
+class ReplyRequest(Strict):
+    """Of a message that somebody else wrote: its headers. Not of an automatic reply (Auto-Submitted, RFC 3834)."""
+
+    in_reply_to = Text(max_length=998, help_text="A Message-ID, as the header In-Reply-To has it.")
+    sender = Text(max_length=1_000, help_text="As the header From has it.")
 
 
 class FoundShape(serializers.Serializer[Any]):
@@ -88,11 +119,16 @@ class NewsShape(serializers.Serializer[Any]):
 
 class RecipientShape(serializers.Serializer[Any]):
     who = serializers.CharField()
-    signal = serializers.ChoiceField(choices=("clicked", "opened", "maybe_opened", "no_signal"))
+    of_all = serializers.BooleanField(help_text="All got the same copy: nobody can tell which of them it was.")
+    signal = serializers.ChoiceField(
+        choices=("clicked", "replied", "opened", "maybe_opened", "no_signal"),
+        help_text="`replied`: opened, since there is a reply. `no_signal` does not say that nobody read it.",
+    )
     how_sure = serializers.ChoiceField(choices=("sure", "likely", "unclear"))
     opens = serializers.IntegerField()
     clicks = serializers.IntegerField()
     last_at = serializers.DateTimeField(allow_null=True)
+    replied_at = serializers.DateTimeField(allow_null=True, help_text="When we heard of a reply.")
 
 
 class EventShape(serializers.Serializer[Any]):

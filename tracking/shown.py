@@ -15,7 +15,7 @@ from tracking.classify import Verdict
 from tracking.hot.tokens import Kind
 from tracking.models import Content, Copy, Event, TrackedMessage
 
-_HOW_SURE = {"clicked": "sure", "opened": "likely"}
+_HOW_SURE = {"clicked": "sure", "replied": "sure", "opened": "likely"}
 #: The newest hits of a message that are told one by one.
 MOST_EVENTS = 200
 
@@ -30,7 +30,7 @@ class Seen:
     @property
     def etag(self) -> str:
         told = [str(self.message.pk), str(self.message.sent_at)]
-        told += [f"{copy.pk} {copy.hits} {copy.opens} {copy.clicks}" for copy in self.copies]
+        told += [f"{copy.pk} {copy.hits} {copy.opens} {copy.clicks} {copy.replied_at}" for copy in self.copies]
         return f'"{hashlib.blake2b(" ".join(told).encode(), digest_size=12).hexdigest()}"'
 
 
@@ -42,7 +42,7 @@ def of(member: Member, message_id: UUID) -> Seen | None:
 
 def found(member: Member, headers: Iterable[str]) -> list[UUID]:
     """His messages with these Message-IDs, as far as they were tracked, the newest first."""
-    marks = {mark_of(member, header) for header in headers}
+    marks = {mark_of(member, header) for header in headers} - {b""}
     return list(_own(member).filter(mark__in=marks).order_by("-sent_at", "pk").values_list("pk", flat=True))
 
 
@@ -51,8 +51,9 @@ def _own(member: Member) -> QuerySet[TrackedMessage]:
 
 
 def mark_of(member: Member, header: str) -> bytes:
-    """A keyed digest: the Message-ID itself is not kept."""
-    return salted_hmac(f"tracking {member.organization_id}", header.strip().strip("<>"), algorithm="sha256").digest()
+    """A keyed digest: the Message-ID itself is not kept. b"" for none at all, "<>" too."""
+    name = header.strip().strip("<>")
+    return salted_hmac(f"tracking {member.organization_id}", name, algorithm="sha256").digest() if name else b""
 
 
 def told(seen: Seen) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def told(seen: Seen) -> dict[str, Any]:
 
 def who(copy: Copy, content: Content) -> str:
     if copy.number is None:
-        return f"Someone of {len(content.recipients)}"
+        return f"Someone of {len(content.recipients)}" if len(content.recipients) > 1 else "Someone"
     return content.recipients[copy.number]
 
 
@@ -79,14 +80,17 @@ def _recipient(copy: Copy, who: str, events: Iterable[Event]) -> dict[str, Any]:
     signal = signal_of(copy)
     if signal == "no_signal" and any(event.verdict == Verdict.UNKNOWN for event in events if event.copy_id == copy.pk):
         signal = "maybe_opened"
-    facts = {"opens": copy.opens, "clicks": copy.clicks, "last_at": copy.last_at}
-    return {"who": who, "signal": signal, "how_sure": _HOW_SURE.get(signal, "unclear"), **facts}
+    facts = {"opens": copy.opens, "clicks": copy.clicks, "last_at": copy.last_at, "replied_at": copy.replied_at}
+    how_sure = _HOW_SURE.get(signal, "unclear")
+    return {"who": who, "of_all": copy.number is None, "signal": signal, "how_sure": how_sure, **facts}
 
 
 def signal_of(copy: Copy) -> str:
-    """A click proves an open; a loaded image makes it likely; what a machine did says nothing."""
+    """A click or a reply proves an open; a loaded image makes it likely; what a machine did says nothing."""
     if copy.clicks:
         return "clicked"
+    if copy.replied_at:
+        return "replied"
     return "opened" if copy.opens else "no_signal"
 
 

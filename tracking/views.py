@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.http import Http404
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,7 +11,7 @@ from rest_framework.views import APIView
 
 from organizations.schema import problems
 from organizations.views.access import member_of
-from tracking import news, sending, shown
+from tracking import news, replies, sending, shown
 from tracking.prepare import Prepared, Wanted, prepare_message
 from tracking.shapes import (
     FindRequest,
@@ -19,6 +20,7 @@ from tracking.shapes import (
     NewsQuery,
     NewsShape,
     PreparedShape,
+    ReplyRequest,
     SentRequest,
     ShownShape,
 )
@@ -51,6 +53,7 @@ def _told(prepared: Prepared) -> dict[str, object]:
         "id": str(message.pk) if message else None,
         "tracked": message is not None,
         "reason": prepared.why_not,
+        "invalid": prepared.invalid,
         "copies": copies,
     }
 
@@ -72,9 +75,16 @@ class MessageView(APIView):
     def get(self, request: Request, message_id: UUID) -> Response:
         seen = _own(request, message_id)
         headers = {"ETag": seen.etag, "Cache-Control": "private, no-cache"}
-        if request.headers.get("If-None-Match") == seen.etag:
+        if _has(request, seen.etag):
             return Response(status=304, headers=headers)
         return Response(ShownShape(shown.told(seen)).data, headers=headers)
+
+
+def _has(request: Request, etag: str) -> bool:
+    """Compared as RFC 9110 13.1.2 says: a list, and weak ones too, which is what a proxy that compresses makes of
+    ours."""
+    known = {each.removeprefix("W/") for each in parse_etags(request.headers.get("If-None-Match", ""))}
+    return not known.isdisjoint((etag, "*"))
 
 
 class SentView(APIView):
@@ -104,6 +114,22 @@ class ViewingView(APIView):
         return Response(status=204)
 
 
+class RepliesView(APIView):
+    @extend_schema(
+        operation_id="message_is_a_reply",
+        summary="Somebody replied: that proves an open",
+        description="For a message that the member received and is looking at. Whether what it replies to is tracked "
+        "need not be known: if not, nothing happens.",
+        request=ReplyRequest,
+        responses={204: None, **problems(400, 415, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        told = ReplyRequest(data=request.data)
+        told.is_valid(raise_exception=True)
+        replies.note(member_of(request), told.validated_data["in_reply_to"], told.validated_data["sender"])
+        return Response(status=204)
+
+
 class FindView(APIView):
     @extend_schema(
         operation_id="find_tracked_messages",
@@ -124,11 +150,14 @@ class NewsView(APIView):
         operation_id="tracking_news",
         summary="What people did with your messages lately",
         description="Ask once a minute. Only what a person did, likely; nothing where the member wants no news.",
-        parameters=[NewsQuery],
-        responses={200: NewsShape, **problems(400, 503)},
+        parameters=[NewsQuery, _IF_NEW],
+        responses={200: NewsShape, 304: None, **problems(400, 503)},
     )
     def get(self, request: Request) -> Response:
         asked = NewsQuery(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         found = news.since(member_of(request), asked.validated_data.get("after"))
-        return Response(NewsShape({"items": found.items, "until": found.until}).data)
+        headers = {"ETag": found.etag, "Cache-Control": "private, no-cache"}
+        if _has(request, found.etag):
+            return Response(status=304, headers=headers)
+        return Response(NewsShape({"items": found.items(), "until": found.until}).data, headers=headers)
