@@ -11,7 +11,7 @@ from organizations.domains import own_domains
 from organizations.models import Member
 from providers.addresses import parse_addresses
 from tracking import policies
-from tracking.compose import Ours, Plan, composed
+from tracking.compose import Ours, Plan, composed, older_target
 from tracking.hot.tokens import Keyring, Kind, Opened, TokenTooLong, read_keys
 from tracking.markup import read
 from tracking.models import Content, Copy, TrackedMessage
@@ -161,8 +161,9 @@ class _Press:
 
     def _each(self, hrefs: Sequence[tuple[str, str]], targets: list[str]) -> Iterator[str | None]:
         for href, target in hrefs:
-            if href.startswith(self.ours.links):
-                yield self.ours.open_link(href.removeprefix(self.ours.links)) or None
+            older = older_target(href, self.ours)
+            if older is not None:
+                yield older or None
                 continue
             address = self.link(len(targets) + 1, target) if target else ""
             if address:

@@ -13,7 +13,7 @@ from tracking.compose import MOST_HREFS, Ours, Plan, compose
 
 MAILS = Path(__file__).resolve().parents[3] / "shared/corpora/mime"
 PIXEL = "https://t.example/t/o/NEW.gif"
-OLDER = {"old": "https://a.example/?b=1&c=2"}
+OLDER = {"oldy": "https://a.example/?b=1&c=2"}  # a token has whole groups of four
 OURS = Ours("https://t.example/t/o/", "https://t.example/t/c/", lambda token: OLDER.get(token, ""))
 NOTHING = Plan(OURS)
 ALL = Plan(OURS, PIXEL, lambda number, _: f"https://t.example/t/c/N{number}")
@@ -78,11 +78,44 @@ def test_everything_else_stays(html: str) -> None:
 
 def test_our_older_pixels_and_links_in_quoted_text_are_taken_out() -> None:
     """C49, product.md F6: a reply counts for nobody's older message."""
-    quoted = '<blockquote><a href="https://t.example/t/c/old">x</a><img width=1 src="https://t.example/t/o/OLD.gif"/>z</blockquote>'
+    quoted = '<blockquote><a href="https://t.example/t/c/oldy">x</a><img width=1 src="https://t.example/t/o/OLD.gif"/>z</blockquote>'
     expected = '<blockquote><a href="https://a.example/?b=1&amp;c=2">x</a>z</blockquote>'
     assert compose(quoted, NOTHING).html == expected
     assert compose(quoted, ALL).html == expected + IMAGE
     assert compose(quoted, ALL).targets == []
+
+
+@pytest.mark.parametrize(
+    "src",
+    [
+        "https://ci3.googleusercontent.com/meips/ADKq_N=s0-d-e1-ft#https://t.example/t/o/OLD.gif",
+        "https://ecp.yusercontent.com/mail?url=https%3A%2F%2Ft.example%2Ft%2Fo%2FOLD.gif&amp;t=1",
+        "HTTPS&#58;//ci3.googleusercontent.com/x#https://t.example/t/o/OLD.gif",
+    ],
+)
+def test_a_quoted_pixel_is_taken_out_behind_its_readers_proxy_too(src: str) -> None:
+    """What a recipient quotes when he answers is what his mail program has shown him."""
+    assert compose(f'a<img src="{src}">b', ALL).html == f"ab{IMAGE}"
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://t.example/t/c/oldy",
+        "https://eur03.safelinks.protection.outlook.com/?url=https%3A%2F%2Ft.example%2Ft%2Fc%2Foldy&amp;data=05%7C01",
+        "https://urldefense.com/v3/__https://t.example/t/c/oldy__;!!abc$",
+        "https://linkprotect.cudasvc.com/url?a=https%3a%2f%2ft.example%2ft%2fc%2foldy&amp;c=E,1",
+    ],
+)
+def test_a_quoted_link_leads_straight_on_out_of_a_filters_too(href: str) -> None:
+    composed = compose(f'<a href="{href}">', ALL)
+    assert composed.html == f'<a href="https://a.example/?b=1&amp;c=2">{IMAGE}'
+    assert composed.targets == []
+
+
+@pytest.mark.parametrize("href", ["https://t.example/t/c/dead", "mailto:a@b.example?body=https://t.example/t/c/oldy"])
+def test_a_link_of_ours_that_opens_no_more_stays(href: str) -> None:
+    assert compose(f'<a href="{href}">', ALL).html == f'<a href="{href}">{IMAGE}'
 
 
 def test_with_everything_switched_off_nothing_is_added() -> None:
