@@ -25,7 +25,7 @@ from tracking.policies import CLICKS, OPENS
 from tracking.signatures import device_of
 from tracking.storing import Change, Row
 from tracking.surroundings import Surroundings
-from vault import days
+from vault import days, frames
 
 log = logging.getLogger("sidebar.tracking")
 
@@ -46,9 +46,10 @@ class Drained:
     broken: int = 0
 
 
+@frames.emptied
 def drain_events(consumer: str) -> Drained | None:
     """One batch; None where nothing waits. Raises RedisError, DatabaseError and what the vault raises: then the batch
-    is given out again later."""
+    is given out again later, and nobody who asked stays behind in the frames of what failed."""
     given = inflow.take(consumer, MOST)
     if not given:
         return None
@@ -84,12 +85,14 @@ def _opening(name: bytes) -> Opening | None:
 
 
 def _store(hits: list[Hit], broken: int) -> Drained:
-    copies = known({hit.copy_id for hit in hits})
-    placed = _placed(hits, copies)
-    around = Surroundings({copy.message.organization_id for _, copy in placed})
-    rows = [_row(hit, copy, around) for hit, copy in placed]
-    partitions.make({partitions.month_of(row.at) for row in rows})
+    latest = (timezone.now() + AHEAD).timestamp() * 1_000
+    timely = [hit for hit in hits if hit.at < latest]
+    partitions.make(_months(timely))
     with transaction.atomic():
+        copies = known({hit.copy_id for hit in timely})
+        placed = _placed(timely, copies)
+        around = Surroundings({copy.message.organization_id for _, copy in placed})
+        rows = [_row(hit, copy, around) for hit, copy in placed]
         arrived = storing.insert(rows)
         changes = _changes(arrived)
         burst.rejudge(arrived, changes)
@@ -97,12 +100,16 @@ def _store(hits: list[Hit], broken: int) -> Drained:
     return Drained(len(arrived), len(rows) - len(arrived), len(hits) - len(rows), broken)
 
 
+def _months(hits: Iterable[Hit]) -> set[date]:
+    days_of = {hit.at // 86_400_000 for hit in hits}
+    return {partitions.month_of(datetime.fromtimestamp(day * 86_400, UTC)) for day in days_of}
+
+
 def _placed(hits: list[Hit], copies: Mapping[bytes, Known]) -> list[tuple[Hit, Known]]:
     """Those whose message is still here, of the organization in the token, which still wants to know: the hot process
     may have heard of that a moment too late."""
-    latest = (timezone.now() + AHEAD).timestamp() * 1_000
     wants = cache(_wants)
-    found = [(hit, copy) for hit in hits if hit.at < latest and (copy := copies.get(hit.copy_id))]
+    found = [(hit, copy) for hit in hits if (copy := copies.get(hit.copy_id))]
     return [
         (hit, copy)
         for hit, copy in found

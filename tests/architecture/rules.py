@@ -21,6 +21,7 @@ DOORS: dict[str, frozenset[str] | None] = {
     "entrusted": None,
     "errors": None,
     "farewell": None,
+    "frames": frozenset({"emptied"}),
     "heartbeat": None,
     "incidents": None,
     "mailboxes": None,
