@@ -17,11 +17,13 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\ufeff\u200b-\u200f\u2028-\u202e\u2066
 #: What browsers leave as it is in each part of an address (WHATWG URL, 1.3); the rest of ASCII they percent-encode.
 _PATH, _QUERY, _FRAGMENT = "!$&'()*+,;=:@/%|[]", "!$&()*+,;=:@/?%|[]^`{}", "!$&'()*+,;=:@/?%|[]^{}#"
 #: Ways out of a list, and links that open something once: a detour could use them up, or show them to us.
+#: Not so presets, designing, accessories or an association.
 _PERSONAL = re.compile(
-    r"unsubscri|opt-?out|abmeld|abbestell|desinscri|d[eé]sabonn|list-manage|preferences|magic|one-?time|passw|reset"
-    r"|verif|confirm|activat|invit|sign-?in|log-?in|sso|saml|oauth|authorize|callback|[?&#](token|otp|code|ticket|sig"
-    r"|signature|auth|key|jwt|access_token|id_token|x-amz-[a-z]+|se|sas)=",
-    re.IGNORECASE,
+    r"unsub|opt[-_]?out|abmeld|abbestell|d[eé]sinscri|d[eé]sabonn|afmeld|uitschrijv|disiscri|dar(?:se)?[-_]de[-_]baja"
+    r"|list-manage|preferences|magic|one[-_]?time|passw|(?<!p)reset|verif|confirm|activat|invit|(?:sign|log)[-_]?in(?!g)"
+    r"|(?<![a-z])sso(?![a-z])|(?<![a-z])saml(?:2|request|response)?(?![a-z])|oauth|authori[sz]e|callback"
+    r"|[?&#;](?:[\w-]*(?:token|signature|otp|jwt|secret)|(?:oob)?code|ticket|sig|auth|key|x-amz-[a-z]+|se|sas)=",
+    re.IGNORECASE | re.ASCII,
 )
 
 

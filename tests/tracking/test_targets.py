@@ -19,7 +19,10 @@ KEPT = [
     "https://example.com/a//b",
     "https://example.com/?redirect=https://other.example/",
     "https://example.com/@name/status/1",
-]
+    "https://shop.example/accessories/", "https://example.com/association", "https://example.com/lessons/1",
+    "https://example.com/designing-apis", "https://example.com/presets", "https://example.com/signing?cataloging",
+    "https://example.com/?promo_code=SUMMER&country_code=at", "https://example.com/samlet",
+]  # fmt: skip
 SPELLED_AS_BROWSERS_DO = {
     "https://example.com": "https://example.com/",
     "HTTPS://EXAMPLE.com/A": "https://example.com/A",
@@ -88,6 +91,10 @@ PERSONAL = [
     "https://shop.example/abmelden/7", "https://app.example/magic-link/abc", "https://app.example/?token=abc",
     "https://app.example/reset?x=1", "https://app.example/verify/1", "https://id.example/oauth2/authorize?client_id=1",
     "https://app.example/invite/abc", "https://app.example/a?otp=123456", "https://b.example/o?X-Amz-Signature=1",
+    "https://app.example/users/sign_in", "https://app.example/log_in", "https://list.example/opt_out",
+    "https://list.example/unsub?u=1", "https://list.example/afmelden", "https://list.example/d\u00e9sinscription",
+    "https://app.example/?user_token=1", "https://app.example/?authToken=1", "https://b.example/o?x-goog-signature=1",
+    "https://app.example/action?mode=a&oobCode=1", "https://idp.example/sso/a", "https://idp.example/?SAMLRequest=a",
     "https://app.example/login?next=/a", "https://app.example/#access_token=abc", "https://app.example/confirm/9",
 ]  # fmt: skip
 
