@@ -89,6 +89,12 @@ PLACES = (
     Place("reset", _json("PATCH", "policy/", lambda text: {"reset": [text]})),
     Place("setting", _json("PATCH", "policy/?level=organization", lambda text: {"values": {"search.ttl": text}})),
     Place("setting's name", _json("PATCH", "policy/", lambda text: {"values": {text: text}, "expected": {text: 1}})),
+    Place("recipient", _json("POST", "tracking/messages/", lambda text: {"recipients": [text], "links": []})),
+    Place("html", _json("POST", "tracking/messages/", lambda text: {"recipients": [JANE], "html": text})),
+    Place("link", _json("POST", "tracking/messages/", lambda text: {"recipients": [JANE], "links": [text]})),
+    Place("message id", _json("POST", "tracking/messages/find/", lambda text: {"message_ids": [text]})),
+    Place("in reply to", _json("POST", "tracking/replies/", lambda text: {"in_reply_to": text, "sender": text})),
+    Place("after", _api("tracking/news/?after=")),
     Place("before", _api("audit/?before=")),
     Place("limit", _api("members/?limit=")),
     Place("parameter", _api("members/?")),
@@ -172,7 +178,7 @@ NO_JSON: tuple[tuple[str, bytes, dict[str, str], int], ...] = (
 )
 
 
-@pytest.mark.parametrize("path", ["sidebar/people/", "sidebar/records/Contact/", "invitations/"])
+@pytest.mark.parametrize("path", ["sidebar/people/", "sidebar/records/Contact/", "invitations/", "tracking/messages/"])
 @pytest.mark.parametrize(("name", "body", "headers", "status"), NO_JSON, ids=[row[0] for row in NO_JSON])
 def test_a_body_that_is_none(
     path: str, name: str, body: bytes, headers: dict[str, str], status: int, alice: AddIn

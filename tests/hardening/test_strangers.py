@@ -17,9 +17,18 @@ from tests.journeys.people import AddIn, origin_of
 PEOPLE = ["jane.doe@northwind.example", "liam.oconnor@northwind.example", "sofia.rossi@rossi-vini.example"]
 PEOPLE += ["priya.raman@kestrel-labs.example", "zoe.vanderberg@northwind.example", "t.lukasiewicz@northwind.example"]
 PROBES = 1_000
+#: What is a person's own: to everybody else, whatever the role, it does not exist.
+OWN = ("connection_id", "device_id", "message_id")
+MESSAGE_ID = "<strangers@acme.example>"
 LISTS = ("domains/", "invitations/", "members/", "connections/", "me/devices/")
 #: Random ids; the first two are of what is the person's own.
-PERSONAL = ("connection_id", "device_id", "member_id")
+PERSONAL = ("connection_id", "device_id", "member_id", "message_id")
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "id": {"values": {"Description": "x"}},
+    "message_id": {"message_id": "<x@y.example>"},
+}
 
 
 class Operation(NamedTuple):
@@ -36,7 +45,7 @@ def operations(alice: AddIn) -> list[Operation]:
     """From the OpenAPI description, so that a new call cannot be forgotten."""
     described = alice.call("GET", "schema/").json()["paths"]
     found = list(_operations(described))
-    kinds = {"connection_id", "device_id", "domain_id", "invitation_id", "member_id", "id"}
+    kinds = {"connection_id", "device_id", "domain_id", "invitation_id", "member_id", "message_id", "id"}
     assert {operation.kind for operation in found} == kinds
     return found
 
@@ -63,8 +72,19 @@ def ids(alice: AddIn, charlie: AddIn) -> dict[str, list[str]]:
         "domain_id": alice.call("GET", "domains/").json()[:20],
         "invitation_id": alice.call("GET", "invitations/").json()[:20],
         "member_id": alice.call("GET", "members/").json(),
+        "message_id": [_tracked_message(alice) for _ in range(3)],
     }
     return {**{kind: [str(row["id"]) for row in rows] for kind, rows in listed.items()}, "id": sorted(_records(alice))}
+
+
+def _tracked_message(alice: AddIn) -> dict[str, Any]:
+    """Prepared, sent, with a Message-ID that a stranger may know."""
+    assert alice.call("PATCH", "policy/?level=organization", json={"values": {"track.opens": True}}).status_code == 200
+    wanted = {"recipients": ["jane@northwind.example"], "links": []}
+    message: dict[str, Any] = alice.call("POST", "tracking/messages/", json=wanted).json()
+    sent = alice.call("POST", f"tracking/messages/{message['id']}/sent/", json={"message_id": MESSAGE_ID})
+    assert sent.status_code == 204
+    return message
 
 
 def _records(alice: AddIn) -> set[str]:
@@ -92,7 +112,7 @@ def ask(caller: AddIn, operation: Operation, identifier: str) -> requests.Respon
     path = operation.path.replace("{object}", object_).replace("{" + operation.name + "}", key)
     if object_ and "{object}" not in operation.path and f"/{object_}/" not in operation.path:
         return None
-    body: dict[str, Any] = {"values": {"Description": "x"}} if operation.kind == "id" else {"is_active": False}
+    body = BODIES.get(operation.kind, {"is_active": False})
     sent = {"json": body} if operation.method in ("PATCH", "PUT", "POST") else {}
     return caller.call(operation.method, path, fresh=True, headers={"Idempotency-Key": str(uuid4())}, **sent)
 
@@ -149,8 +169,23 @@ def test_a_colleague_without_the_role_learns_nothing(
             his, nobodys = ask(bob, operation, real), ask(bob, operation, made_up(operation.kind, real))
             assert his is not None
             assert nobodys is not None
-            assert his.status_code == (404 if operation.kind in PERSONAL[:2] else 403), operation
+            assert his.status_code == (404 if operation.kind in OWN else 403), operation
             assert shape(his) == shape(nobodys), operation
+
+
+def test_a_message_id_of_anothers_mail_finds_nothing_and_proves_nothing(
+    ids: dict[str, list[str]], alice: AddIn, bob: AddIn, charlie: AddIn
+) -> None:
+    """Headers are no secret: a colleague, or the recipient's own organization, has them too."""
+    before = alice.call("GET", f"tracking/messages/{ids['message_id'][0]}/").json()
+    reply = {"in_reply_to": MESSAGE_ID, "sender": "jane@northwind.example"}
+    for person in (bob, charlie):
+        assert person.call("POST", "tracking/messages/find/", json={"message_ids": [MESSAGE_ID]}).json() == {"ids": []}
+        assert person.call("POST", "tracking/replies/", json=reply).status_code == 204
+        assert person.call("GET", "tracking/news/").json()["items"] == []
+    assert alice.call("GET", f"tracking/messages/{ids['message_id'][0]}/").json() == before
+    found = alice.call("POST", "tracking/messages/find/", json={"message_ids": [MESSAGE_ID]}).json()["ids"]
+    assert sorted(found) == sorted(ids["message_id"])
 
 
 @pytest.mark.parametrize(
