@@ -12,6 +12,8 @@ PAGES = (
     "/dashboard/",
     "/dashboard/connections/",
     "/dashboard/connections/everybody/",
+    "/dashboard/analytics/",
+    "/dashboard/analytics/withdrawn/",
     "/dashboard/policy/",
     "/dashboard/members/",
     "/dashboard/audit/",

@@ -5,6 +5,7 @@ import { call, Problem } from "./api.js";
 import { announce, byId, el, replace } from "./dom.js";
 import { useLocale } from "./format.js";
 import { connectHost } from "./host.js";
+import { connectNews } from "./news.js";
 import { isSignedIn, SignedOut, SignInFailed, signIn, signOut } from "./oauth.js";
 import { connectPeople } from "./people.js";
 import { openRecord } from "./records.js";
@@ -19,6 +20,7 @@ const show = (...nodes) => replace(view, ...nodes);
 const actions = { open: (record) => openRecord(record, fail), show, fail };
 const people = connectPeople({ actions, show, fail });
 const tracking = connectTracking(byId("tracking"));
+const news = connectNews(byId("news"), tracking);
 const search = connectSearch({ actions, show, back: () => people.show(state.item), fail });
 
 connectHost({
@@ -47,6 +49,7 @@ async function start() {
   }
   people.show(state.item);
   tracking.show(state.item);
+  news.start();
   people.prefetch(state.list);
 }
 
@@ -66,6 +69,7 @@ function showMe(me) {
 function showSignIn(message = "") {
   people.stop();
   tracking.stop();
+  news.stop();
   search.reset();
   byId("bar").hidden = true;
   byId("menu").open = false;

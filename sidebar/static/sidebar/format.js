@@ -78,6 +78,23 @@ export function dateTime(value) {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone }).format(date);
 }
 
+/** With its zone, for times that others may be told: "22 Nov 2026, 07:35 CET". */
+export function moment(value) {
+  const date = new Date(value);
+  if (isNaN(date)) return String(value);
+  const day = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+  return new Intl.DateTimeFormat(locale, { ...day, timeZone, timeZoneName: "short" }).format(date);
+}
+
+/** The same, shorter where it was today: "07:35 CET". */
+export function lately(value) {
+  const date = new Date(value);
+  if (isNaN(date) || dateOf(date) !== dateOf(new Date())) return moment(value);
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZone, timeZoneName: "short" }).format(date);
+}
+
+const dateOf = (date) => new Intl.DateTimeFormat("en", { dateStyle: "short", timeZone }).format(date);
+
 export function clockTime(value) {
   const date = new Date(value);
   return isNaN(date) ? "" : new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone }).format(date);

@@ -3,32 +3,35 @@
 
 import { call, changed } from "./api.js";
 import { announce, el, newId, replace } from "./dom.js";
-import { dateTime } from "./format.js";
+import { moment } from "./format.js";
+import { SignedOut } from "./oauth.js";
 
 const EVERY = 5_000; // ms between looks; an answer that is the same as before costs the server next to nothing
+const AFTER_FAILURE = 30_000;
 const LOOK = 45_000; // ms after which "I am looking" is said again
 const SIGNALS = {
-  clicked: "Clicked",
-  opened: "Opened, likely",
-  maybe_opened: "Perhaps opened",
-  no_signal: "No signal",
+  clicked: ["Clicked", "tag known"],
+  replied: ["Replied", "tag known"],
+  opened: ["Likely opened", "tag known"],
+  maybe_opened: ["Perhaps opened", "tag warn"],
+  no_signal: ["No signal", "tag"],
 };
 const VERDICTS = {
-  human_likely: "",
-  proxy_prefetch: "loaded ahead",
-  scanner: "a filter",
-  self: "your own",
-  unknown: "unclear",
+  human_likely: ["likely a person", "tag known"],
+  proxy_prefetch: ["loaded ahead", "tag"],
+  scanner: ["automatic", "tag"],
+  self: ["your side", "tag"],
+  unknown: ["unclear", "tag warn"],
 };
 
 export function connectTracking(place) {
   let mine = null;
-  let timer = 0;
+  let shown = "";
 
   function stop() {
     mine?.abort();
-    clearTimeout(timer);
     mine = null;
+    shown = "";
     place.hidden = true;
     replace(place);
   }
@@ -39,50 +42,90 @@ export function connectTracking(place) {
     const run = mine = new AbortController();
     try {
       const { ids } = await call("POST", "tracking/messages/find/", { body: { message_ids: item.messageIds.slice(0, 100) }, signal: run.signal });
-      if (ids.length) await follow(ids[0], run);
+      if (ids.length) await follow(ids[0], run.signal);
     } catch {
       // Who is in the mail matters more: a failure here is shown nowhere, and the next message asks again.
     }
   }
 
-  /** Looks again and again at the newest of them, as long as it is open and anybody may see it. */
-  async function follow(id, run, said = 0, etag = "") {
-    if (!document.hidden && Date.now() - said > LOOK) {
-      said = Date.now();
-      await call("POST", `tracking/messages/${id}/viewing/`, { signal: run.signal });
+  /** Looks again and again at the newest of them, as long as it is open; only while anybody may see it. */
+  async function follow(id, signal) {
+    const look = { id, signal, said: 0, etag: "" };
+    while (!signal.aborted) {
+      const wait = document.hidden ? EVERY : await again(look);
+      await pause(wait, signal);
     }
-    const answer = document.hidden ? null : await changed(`tracking/messages/${id}/`, etag, run.signal);
-    if (answer) draw(answer.body, etag !== "");
-    timer = setTimeout(() => follow(id, run, said, answer?.etag ?? etag).catch(() => {}), EVERY);
+  }
+
+  /** Returns how long to wait then. What passes must not end it: the message may stay open for hours. */
+  async function again(look) {
+    try {
+      if (Date.now() - look.said > LOOK) {
+        await call("POST", `tracking/messages/${look.id}/viewing/`, { signal: look.signal });
+        look.said = Date.now();
+      }
+      const answer = await changed(`tracking/messages/${look.id}/`, look.etag, look.signal);
+      if (answer) draw(answer.body, look.etag !== "");
+      look.etag = answer?.etag ?? look.etag;
+      return EVERY;
+    } catch (error) {
+      if (error instanceof SignedOut || error.name === "AbortError" || error.status === 404) throw error;
+      return AFTER_FAILURE;
+    }
   }
 
   function draw(message, isNews) {
-    const title = newId("tracking");
-    const open = place.querySelector("details")?.open ?? false;
+    const before = place.querySelector("details");
+    const focused = before?.contains(document.activeElement);
+    shown = message.id;
     place.hidden = false;
-    replace(place, el("section", { class: "tracked", aria: { labelledby: title } },
-      el("h2", { id: title }, "What came of your message"),
-      el("ul", { class: "signals" }, message.recipients.map(recipient)),
-      message.events.length ? el("details", { open }, el("summary", {}, "Each time"), el("ul", {}, message.events.map(event))) : null,
-      el("p", { class: "quiet small" }, "No signal does not mean unread: recipients may block images.")));
+    replace(place, block(message, before?.open ?? false));
+    if (focused) place.querySelector("summary")?.focus();
     if (isNews) announce("New about your message");
   }
 
-  return { show, stop };
+  return { show, stop, isShowing: (id) => shown === id };
 }
 
-function recipient({ who, signal, last_at: lastAt, clicks, opens }) {
-  const times = clicks ? `${clicks} ${clicks === 1 ? "click" : "clicks"}` : opens > 1 ? `${opens} times` : "";
+function pause(ms, signal) {
+  return new Promise((go) => {
+    const timer = setTimeout(go, ms);
+    signal.addEventListener("abort", () => { clearTimeout(timer); go(); }, { once: true });
+  });
+}
+
+function block({ sent_at: sentAt, recipients, events }, open) {
+  const title = newId("tracking");
+  const several = recipients.length > 1;
+  return el("section", { class: "tracked", aria: { labelledby: title } },
+    el("h2", { id: title }, "What came of your message"),
+    el("p", { class: "quiet small" }, sentAt ? ["Sent ", when(sentAt)] : "Not sent yet, as far as we know: until then nothing counts."),
+    el("ul", { class: "signals" }, recipients.map(recipient)),
+    recipients.map(({ signal }) => signal).includes("no_signal")
+      ? el("p", { class: "quiet small" }, "No signal does not mean unread: many mail programs block images.") : null,
+    events.length ? el("details", { open }, el("summary", {}, `Every open and click (${events.length})`),
+      el("ul", {}, events.map((each) => event(each, several)))) : null);
+}
+
+function recipient({ who, of_all: ofAll, signal, last_at: lastAt, clicks, opens }) {
+  const [words, look] = SIGNALS[signal] ?? [signal, "tag"];
+  const facts = [clicks && counted(clicks, "click"), opens && counted(opens, "open")].filter(Boolean).join(", ");
   return el("li", {},
-    el("span", { class: "who" }, who),
-    el("span", { class: signal === "no_signal" ? "tag" : "tag known" }, SIGNALS[signal] ?? signal),
-    el("span", { class: "quiet small" }, [times, lastAt ? dateTime(lastAt) : ""].filter(Boolean).join(", ")));
+    el("div", { class: "signal" }, el("span", { class: "who" }, who), el("span", { class: look }, words)),
+    facts || lastAt ? el("p", { class: "quiet small" }, facts, facts && lastAt ? ", last " : "", lastAt ? when(lastAt) : "") : null,
+    ofAll ? el("p", { class: "quiet small" }, "All of them got the same copy: nobody can tell who it was.") : null);
 }
 
-function event({ at, what, who, link, verdict, reason, device, place }) {
-  const label = VERDICTS[verdict] ?? verdict;
-  return el("li", { title: reason },
-    el("strong", {}, what === "click" ? "Click" : "Open"), " ", dateTime(at), " ",
-    label ? el("span", { class: "tag" }, label) : null,
-    el("p", { class: "quiet small" }, [who, link, device, place, reason].filter(Boolean).join(" \u00b7 ")));
+function event({ at, what, who, link, verdict, reason, device, place }, several) {
+  const [words, look] = VERDICTS[verdict] ?? [verdict, "tag"];
+  const facts = [several ? who : "", link, device, place].filter(Boolean);
+  return el("li", {},
+    el("div", { class: "signal" },
+      el("span", { class: "who" }, el("strong", {}, what === "click" ? "Click" : "Open"), " ", when(at)),
+      el("span", { class: look }, words)),
+    el("p", { class: "small" }, reason),
+    facts.length ? el("p", { class: "quiet small facts" }, facts.map((fact) => el("span", { class: "fact" }, fact))) : null);
 }
+
+const when = (value) => el("time", { datetime: value }, moment(value));
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
