@@ -89,15 +89,18 @@ def _store(hits: list[Hit], broken: int) -> Drained:
     timely = [hit for hit in hits if hit.at < latest]
     partitions.make(_months(timely))
     with transaction.atomic():
-        copies = known({hit.copy_id for hit in timely})
-        placed = _placed(timely, copies)
-        around = Surroundings({copy.message.organization_id for _, copy in placed})
-        rows = [_row(hit, copy, around) for hit, copy in placed]
+        rows = _judged(timely)
         arrived = storing.insert(rows)
         changes = _changes(arrived)
         burst.rejudge(arrived, changes)
         storing.count(changes)
     return Drained(len(arrived), len(rows) - len(arrived), len(hits) - len(rows), broken)
+
+
+def _judged(hits: list[Hit]) -> list[Row]:
+    placed = _placed(hits, known({hit.copy_id for hit in hits}))
+    around = Surroundings({copy.message.organization_id for _, copy in placed})
+    return [_row(hit, copy, around) for hit, copy in placed]
 
 
 def _months(hits: Iterable[Hit]) -> set[date]:

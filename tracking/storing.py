@@ -13,13 +13,6 @@ from django.db import connection
 #: Its columns are Row's, in the same order.
 _TABLE = "CREATE TEMPORARY TABLE arriving (LIKE tracking_event) ON COMMIT DROP"
 _COPY = "COPY arriving FROM STDIN (FORMAT BINARY)"
-#: The copies in one order, so that two workers wait for each other in turn.
-_LOCK = """
-WITH locked AS MATERIALIZED (
-    SELECT id FROM tracking_copy WHERE id IN (SELECT copy_id FROM arriving) ORDER BY id FOR UPDATE
-)
-SELECT count(*) FROM locked
-"""
 #: Told is what was there before: hardly ever anything.
 _INSERT = """
 WITH new AS (
@@ -74,14 +67,13 @@ class Change:
 
 
 def insert(rows: Iterable[Row]) -> list[Row]:
-    """Those that were not there yet. In the caller's transaction, which holds their copies from then on; the months'
+    """Those that were not there yet. In the caller's transaction, which holds their copies (copies.known); the months'
     partitions are there."""
     each_once = {row.id: row for row in rows}
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
         with cursor.copy(_COPY) as copy:
             copy.write(b"".join([_HEAD, *map(_binary, each_once.values()), _END]))
-        cursor.execute(_LOCK)
         cursor.execute(_INSERT)
         for (id_,) in cursor.fetchall():
             del each_once[id_]
