@@ -59,14 +59,17 @@ def mark_of(member: Member, header: str) -> bytes:
 def told(seen: Seen) -> dict[str, Any]:
     """Opens the seal. Raises what the vault raises."""
     content, message = Content.of(seen.message), seen.message
-    events = list(Event.objects.filter(message_id=message.pk, at__gte=message.created_at).order_by("-at")[:MOST_EVENTS])
+    events = Event.objects.filter(message_id=message.pk, at__gte=message.created_at)
+    unclear = set(events.filter(verdict=Verdict.UNKNOWN).values_list("copy_id", flat=True))
     names = {copy.pk: who(copy, content) for copy in seen.copies}
     return {
         "id": str(message.pk),
         "sent_at": message.sent_at,
         "tracked": {"opens": message.opens, "clicks": message.clicks},
-        "recipients": [_recipient(copy, names[copy.pk], events) for copy in seen.copies],
-        "events": [_event(event, names.get(event.copy_id, ""), content) for event in events],
+        "recipients": [_recipient(copy, names[copy.pk], is_unclear=copy.pk in unclear) for copy in seen.copies],
+        "events": [
+            _event(event, names.get(event.copy_id, ""), content) for event in events.order_by("-at")[:MOST_EVENTS]
+        ],
     }
 
 
@@ -76,9 +79,9 @@ def who(copy: Copy, content: Content) -> str:
     return content.recipients[copy.number]
 
 
-def _recipient(copy: Copy, who: str, events: Iterable[Event]) -> dict[str, Any]:
+def _recipient(copy: Copy, who: str, *, is_unclear: bool) -> dict[str, Any]:
     signal = signal_of(copy)
-    if signal == "no_signal" and any(event.verdict == Verdict.UNKNOWN for event in events if event.copy_id == copy.pk):
+    if signal == "no_signal" and is_unclear:
         signal = "maybe_opened"
     facts = {"opens": copy.opens, "clicks": copy.clicks, "last_at": copy.last_at, "replied_at": copy.replied_at}
     how_sure = _HOW_SURE.get(signal, "unclear")
