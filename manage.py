@@ -6,12 +6,12 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from config import process
 from config.embedded import state
 from config.env import ConfigurationError
+from config.hardening import harden
 
 if __name__ == "__main__":
-    process.harden()  # a command may hold keys and tokens as a web process does
+    harden()  # a command may hold keys and tokens as a web process does
     state.adopt_environment()  # beside a running `make run`: its servers, its keys
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:

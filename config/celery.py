@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_init
 
+from config.hardening import harden
 from config.logging import configure
 from organizations.schedule import BEAT as ORGANIZATIONS
 from sidebar.schedule import BEAT as SIDEBAR
@@ -36,6 +37,4 @@ def start_worker(**kwargs: Any) -> None:
 
 @beat_init.connect
 def start_beat(**kwargs: Any) -> None:
-    from config import process
-
-    process.harden()  # it asks for nothing, yet its settings hold every key
+    harden()  # it asks for nothing, yet its settings hold every key

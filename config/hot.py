@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from config import env
+from config.hardening import harden
 from tracking.hot.app import App
 from tracking.hot.boxes import BatchBox
 from tracking.hot.commits import Commits
@@ -23,6 +24,7 @@ class Process:
     """The RSGI target: builds its parts on the event loop of its worker."""
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        harden()
         keys = read_keys(env.read("TRACKING_KEY"))
         box = BatchBox(keys)
         stream = Stream(env.read("REDIS_URL"))

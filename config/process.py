@@ -1,24 +1,14 @@
 """What every process of ours does first: no core dumps, checked settings, and the epoch poll."""
 
-import ctypes
 import gc
-import resource
 import sys
 from multiprocessing.util import Finalize
 
 from django.core import checks
 from django.db import Error as DatabaseTrouble
 
+from config.hardening import harden
 from config.logging import Line
-
-PR_SET_DUMPABLE = 4
-
-
-def harden() -> None:
-    """Keep cached cards and tokens out of core files and away from other processes of the same user (C57)."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def refuse_bad_configuration() -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0,
 
 def test_a_command_leaves_no_core_file_and_is_closed_to_others() -> None:
     done = run([sys.executable, "manage.py", "shell", "--no-imports", "-c", _LOOK], {})
+    assert done.stdout == "(0, 0) 0\n", done.stderr
+
+
+def test_the_hot_process_leaves_no_core_file_and_is_closed_to_others(tmp_path: Path) -> None:
+    """It has in RAM who asks, and the keys of all links."""
+    script = "import asyncio\nfrom config.hot import process\nprocess.__rsgi_init__(asyncio.new_event_loop())"
+    key = b64encode(bytes(32)).decode()
+    away: dict[str, str | None] = {
+        "TRACKING_KEY": key,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "TRACKING_SPOOL_DIR": str(tmp_path),
+    }
+    done = run([sys.executable, "-c", f"{script}\n{_LOOK}"], away)
     assert done.stdout == "(0, 0) 0\n", done.stderr
 
 
