@@ -27,8 +27,8 @@ install-dev: $(VENV)/dev
 run: install ## Start everything, with local providers and a demo mailbox; Ctrl-C stops all of it
 	@exec $(BIN)/python -m config.run
 
-test: install-dev ## Run the tests (no service needs to be installed)
-	@$(BIN)/python -m pytest
+test: install-dev ## Run the tests, in two processes (no service needs to be installed)
+	@$(BIN)/python -m tests
 
 check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, security lint
 	@$(BIN)/ruff check .
