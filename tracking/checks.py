@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from organizations.loopback import is_loopback
-from tracking.hot.tokens import KeyUnusable, read_keys
+from tracking.hot.tokens import Keyring, KeyUnusable, read_keys
 
 
 @register()
@@ -21,15 +21,19 @@ def tracking_is_whole(**_: Any) -> list[CheckMessage]:
 
 def _key() -> list[CheckMessage]:
     try:
-        read_keys(settings.TRACKING_KEY)
+        Keyring(read_keys(settings.TRACKING_KEY))
     except KeyUnusable as fault:
         return [Error(str(fault), hint="Make one with: openssl rand -base64 32", id="tracking.E002")]
     return []
 
 
 def _url() -> list[CheckMessage]:
-    """Links in mail live for years and cross every network: https, but for one's own machine."""
+    """Links in mail live for years and cross every network: https, but for one's own machine. What answers there knows
+    /t/o/ and /t/c/ and no path before them."""
     parts = urlsplit(settings.TRACKING_URL)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    is_origin = parts.hostname and not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    if is_safe and is_origin:
         return []
-    return [Error("TRACKING_URL must be https.", id="tracking.E003")]
+    message = "TRACKING_URL must be an https origin, such as https://t.example.com, without a path."
+    return [Error(message, id="tracking.E003")]

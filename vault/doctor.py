@@ -29,7 +29,16 @@ from vault import (
     salesforce,
 )
 from vault.errors import KekUnusable, VaultError
-from vault.models import ClientRegistration, Connection, DatabaseMark, DataKey, DiscardedGrant, LiveProcess, State
+from vault.models import (
+    ClientRegistration,
+    Connection,
+    DatabaseMark,
+    DataKey,
+    DayKey,
+    DiscardedGrant,
+    LiveProcess,
+    State,
+)
 from vault.routers import KEY_STORE
 
 _TROUBLED = (State.NEEDS_RECONNECT, State.DEGRADED)
@@ -56,7 +65,8 @@ def key() -> Iterator[Finding]:
 def orphans() -> Iterator[Finding]:
     """Data keys that outlive their organization would undo its destruction."""
     kept = set(DataKey.objects.using(KEY_STORE).values_list("organization_id", flat=True).distinct())
-    gone = kept - set(Organization.objects.values_list("pk", flat=True)) - {keys.INSTANCE}
+    here = (Organization, DayKey)  # a day's pair has a key of its own, which goes with its day (days.py)
+    gone = kept.difference([keys.INSTANCE], *(model.objects.values_list("pk", flat=True) for model in here))
     if gone:
         advice = "Was the key store restored from before a destruction? Then delete these keys again (docs/vault.md 7)."
         yield Finding(Level.WARNING, f"Data keys of organizations that are not here: {len(gone)}.", advice)
