@@ -2,6 +2,7 @@
 and to another where that one has died. Opens no entry."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -11,8 +12,9 @@ from tracking.hot.stream import LOST, SPOOLED, STREAM
 from tracking.valkey import valkey
 
 GROUP = "drain"
-#: Milliseconds after which an entry that was given out and not acknowledged is given to somebody else.
-ABANDONED = 60_000
+#: Milliseconds after which an entry that was given out and not acknowledged is given to somebody else. A batch takes a
+#: second or two; where its worker is slow and not dead, what the other one inserts is a repeat.
+ABANDONED = 15_000
 #: Bytes a process that has said nothing for so long (seconds) has in its spool are another's by now.
 SILENT = 120
 
@@ -21,6 +23,11 @@ SILENT = 120
 class Given:
     id: bytes
     entry: Entry
+
+    @property
+    def at(self) -> datetime:
+        """When it came into the stream, by Valkey's clock."""
+        return datetime.fromtimestamp(int(self.id.partition(b"-")[0]) / 1_000, UTC)
 
 
 def take(consumer: str, most: int) -> list[Given]:
@@ -45,6 +52,8 @@ def _taken(consumer: str, most: int) -> list[Given]:
 
 def done(given: list[Given]) -> None:
     """After the commit: they are not needed any more, by anybody."""
+    if not given:
+        return
     ids = [each.id for each in given]
     pipe = valkey().pipeline(transaction=True)
     pipe.xack(STREAM, GROUP, *ids)

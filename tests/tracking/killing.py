@@ -1,121 +1,97 @@
-"""Load on the whole product while its parts are killed: every answer that a hit got is written down here, and compared
-in the end with what is in the table. Each token is asked for once, so that a hit is known by its copy."""
+"""Kills parts of a running product at random moments, and compares in the end what was answered with what is stored."""
 
-import http.client
 import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.journeys.people import AddIn
 from tests.running import Stack
-from tracking.hot.tokens import Keyring, Kind, read_keys
+from tests.tracking.asking import Hit, Load, await_true
+from tracking.hot.commits import RETRY_AFTER
+from tracking.hot.stream import PATIENCE
+from tracking.inflow import GROUP
 
 #: As run.json names them.
-PARTS = ("tracking", "worker", "Valkey", "PostgreSQL")
-RECIPIENTS = 500  # copies of one message
-CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+HOT, WORKER, VALKEY, POSTGRES = PARTS = ("tracking", "worker", "Valkey", "PostgreSQL")
+STREAM = "tracking:hits"
+#: Seconds in which the hot process has on its disk what it answered while the stream was down.
+KEPT = 1.0
 
 
 @dataclass
-class Ledger:
-    """Copies by what became of the one hit on each."""
+class Killed:
+    """Part and moment of each kill; from when until when the stream did not answer in time."""
 
-    answered: set[str] = field(default_factory=set)
-    unanswered: set[str] = field(default_factory=set)
-    kills: list[str] = field(default_factory=list)
+    parts: list[tuple[str, float]] = field(default_factory=list)
+    away: list[tuple[float, float]] = field(default_factory=list)
 
+    def moments(self, part: str) -> list[float]:
+        return [at for name, at in self.parts if name == part]
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One pixel: its path, and the copy that it stands for."""
-
-    path: str
-    copy_id: str
+    def was_away(self, at: float) -> bool:
+        """As the hot process sees it: it takes the stream for down a moment after it comes back."""
+        return any(begin - 2 * PATIENCE <= at <= end + RETRY_AFTER + 2 * PATIENCE for begin, end in self.away)
 
 
-def tickets(stack: Stack, sender: AddIn, number: int) -> list[Ticket]:
-    """Through the API, as an add-in gets them; the messages are sent."""
-    keyring = Keyring(read_keys(_setting(stack, "TRACKING_KEY")))
-    found: list[Ticket] = []
-    while len(found) < number:
-        people = [f"somebody-{len(found) + each}@customer.example" for each in range(RECIPIENTS)]
-        body = {"recipients": people, "links": [], "singly": True}
-        told = sender.call("POST", "tracking/messages/", json=body).json()
-        sender.call("POST", f"tracking/messages/{told['id']}/sent/", json={})
-        found += [_ticket(keyring, each["pixel"]) for each in told["copies"]]
-    return found[:number]
+class Killer:
+    """-9, and only what this stack has started. `instead`: how to kill a part that is the test's own."""
+
+    def __init__(self, stack: Stack, seed: int, instead: dict[str, Callable[[], None]] | None = None) -> None:
+        self.killed = Killed()
+        self._stack, self._random, self._instead = stack, random.Random(seed), instead or {}
+
+    def kill(self, part: str) -> None:
+        """Once it runs; the worker every other time at the moment when it holds entries."""
+        if part == WORKER and self._random.random() < 0.5:
+            self._await_draining()
+        if part in self._instead:
+            self.killed.parts.append((part, time.monotonic()))
+            self._instead[part]()
+            return
+        await_true(lambda: self._pid(part) is not None, 30)
+        os.killpg(self._pid(part) or 0, signal.SIGKILL)
+        self.killed.parts.append((part, time.monotonic()))
+
+    def kill_at_random(self, load: Load, kills: int, pause: tuple[float, float]) -> None:
+        """Each part as often, in any order."""
+        parts = [*PARTS * (kills // len(PARTS)), *self._random.sample(PARTS, kills % len(PARTS))]
+        self._random.shuffle(parts)
+        for part in parts:
+            time.sleep(self._random.uniform(*pause))
+            assert not load.is_over(), "the load ended before the kills did"
+            self.kill(part)
+
+    def _pid(self, part: str) -> int | None:
+        """None while it does not run: 0 and 1 would be everybody's."""
+        pid = int(facts(self._stack)["pids"].get(part) or 0)
+        return pid if pid > 1 and _is_alive(pid) else None
+
+    def _await_draining(self) -> None:
+        with Redis.from_url(self._stack.facts["redis_url"], socket_timeout=2) as valkey:
+            until = time.monotonic() + 5
+            while time.monotonic() < until:
+                with suppress(RedisError, TypeError):
+                    given: Any = valkey.xpending(STREAM, GROUP)
+                    if given["pending"]:
+                        break
+                time.sleep(0.002)
+        time.sleep(self._random.random() * 0.05)
 
 
-def _ticket(keyring: Keyring, pixel: str) -> Ticket:
-    path = urlsplit(pixel).path
-    opened = keyring.open(Kind.OPEN, path.removeprefix("/t/o/").removesuffix(".gif"))
-    assert opened is not None
-    return Ticket(path, opened.copy_id.hex())
-
-
-def _setting(stack: Stack, name: str) -> str:
-    environment = stack.facts["environment"]
-    return str(environment.get(name) or Path(environment[f"{name}_FILE"]).read_text().strip())
-
-
-class Load:
-    """Asks for each ticket once, `threads` at a time, at `rate` a second in all."""
-
-    def __init__(self, stack: Stack, tickets: list[Ticket], threads: int, rate: float) -> None:
-        self.ledger = Ledger()
-        self._netloc = urlsplit(stack.facts["tracking_url"]).netloc
-        self._tickets, self._next, self._lock = tickets, count(), threading.Lock()
-        self._pause = threads / rate
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
-
-    def start(self) -> None:
-        for each in self._threads:
-            each.start()
-
-    def is_over(self) -> bool:
-        return not any(each.is_alive() for each in self._threads)
-
-    def _work(self) -> None:
-        connection: http.client.HTTPConnection | None = None
-        while (number := next(self._next)) < len(self._tickets):
-            ticket = self._tickets[number]
-            connection = connection or http.client.HTTPConnection(self._netloc, timeout=5)
-            try:
-                connection.request("GET", ticket.path, headers={"User-Agent": CHROME})
-                good = connection.getresponse().read()[:6] == b"GIF89a"
-            except (OSError, http.client.HTTPException):
-                good = False
-                connection.close()
-                connection = None
-            with self._lock:
-                (self.ledger.answered if good else self.ledger.unanswered).add(ticket.copy_id)
-            time.sleep(self._pause * random.random() * 2)
-
-
-def kill_at_random(stack: Stack, load: Load, kills: int, parts: tuple[str, ...], pause: tuple[float, float]) -> None:
-    """-9, each to one part that runs; only what this stack has started."""
-    while len(load.ledger.kills) < kills and not load.is_over():
-        time.sleep(random.uniform(*pause))
-        part = random.choice(parts)
-        pid = _facts(stack)["pids"].get(part)
-        if pid and _is_alive(pid):
-            os.kill(pid, signal.SIGKILL)
-            load.ledger.kills.append(part)
-
-
-def _facts(stack: Stack) -> dict[str, Any]:
+def facts(stack: Stack) -> dict[str, Any]:
     return dict(json.loads((stack.state / "run.json").read_text()))
 
 
@@ -126,14 +102,42 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
+@contextmanager
+def watched(stack: Stack, killed: Killed) -> Iterator[None]:
+    """Notes when the stream does not answer as fast as the hot process wants it to."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        with Redis.from_url(stack.facts["redis_url"], socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as it:
+            while not is_over.wait(0.02):
+                began = time.monotonic()
+                try:
+                    it.ping()
+                except (RedisError, OSError):
+                    _extend(killed.away, began, time.monotonic())
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watching.join()
+
+
+def _extend(away: list[tuple[float, float]], began: float, ended: float) -> None:
+    if away and began - away[-1][1] < 0.1:
+        away[-1] = (away[-1][0], ended)
+    else:
+        away.append((began, ended))
+
+
 def await_drained(stack: Stack, seconds: float) -> float:
     """Until nothing waits, neither in the stream nor on disk. Returns how long it took."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if _waiting(stack) == 0:
-            return time.monotonic() - began
-        time.sleep(0.5)
-    raise AssertionError(f"{_waiting(stack)} still wait after {seconds} s")
+    try:
+        return await_true(lambda: _waiting(stack) == 0, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{_waiting(stack)} still wait: {error}") from None
 
 
 def _waiting(stack: Stack) -> int:
@@ -141,14 +145,14 @@ def _waiting(stack: Stack) -> int:
     spooled = sum(path.stat().st_size for path in stack.state.glob("tracking-spool/*.hits"))
     try:
         with Redis.from_url(stack.facts["redis_url"], socket_timeout=2) as valkey:
-            entries: Any = valkey.xlen("tracking:hits")
+            entries: Any = valkey.xlen(STREAM)
             return spooled + int(entries)
     except (RedisError, OSError):
         return -1
 
 
 def stored(stack: Stack) -> dict[str, int]:
-    """Copy -> how many events of it are in the table, and whether its counter says the same."""
+    """Copy -> how many events of it are in the table. Its counter says the same."""
     with psycopg.connect(stack.facts["database_url"]) as database:
         events = database.execute("SELECT copy_id, count(*) FROM tracking_event GROUP BY 1").fetchall()
         wrong = database.execute(
@@ -159,8 +163,42 @@ def stored(stack: Stack) -> dict[str, int]:
     return {copy_id.hex: number for copy_id, number in events}
 
 
-def judge(ledger: Ledger, found: dict[str, int]) -> None:
-    """Who was answered is there once; who was not, at most once; nobody else is."""
-    lost = [each for each in ledger.answered if found.get(each) != 1]
-    assert lost == [], f"{len(lost)} of {len(ledger.answered)}: {[found.get(each) for each in lost[:5]]}"
-    assert [each for each in ledger.unanswered if found.get(each, 0) > 1] == []
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Copies. `excused`: answered while the stream was down, by a process that was killed right then; `unsynced`:
+    answered within `grace` seconds before Valkey was killed."""
+
+    answered: int
+    unanswered: int
+    stored: int
+    excused: int
+    unsynced: int
+
+
+def judge(ledger: list[Hit], found: dict[str, int], killed: Killed, grace: float = 0.0) -> Outcome:
+    """Who was answered while the stream was up is there once; who was not, at most once; nobody else is at all."""
+    assert set(found.values()) <= {1}, "some are doubled"
+    assert found.keys() <= {hit.copy_id for hit in ledger}
+    missing = [hit for hit in ledger if hit.is_answered and hit.copy_id not in found]
+    excused = [hit for hit in missing if killed.was_away(hit.at) and _is_before(hit, killed.moments(HOT), KEPT)]
+    unsynced = [hit for hit in missing if hit not in excused and _is_before(hit, killed.moments(VALKEY), grace)]
+    lost = set(missing) - set(excused) - set(unsynced)
+    assert not lost, f"{len(lost)} of {len(ledger)} lost: {_around(lost, killed)}"
+    answered = sum(hit.is_answered for hit in ledger)
+    return Outcome(answered, len(ledger) - answered, len(found), len(excused), len(unsynced))
+
+
+def _is_before(hit: Hit, moments: list[float], seconds: float) -> bool:
+    return any(0 <= at - hit.at <= seconds for at in moments)
+
+
+def _around(lost: set[Hit], killed: Killed) -> list[list[str]]:
+    """For each of the first five: what was killed within ten seconds around it."""
+    first = sorted(lost, key=lambda hit: hit.at)[:5]
+    near = [[(part, at - hit.at) for part, at in killed.parts if abs(at - hit.at) < 10] for hit in first]
+    return [[f"{part} {seconds:+.2f} s" for part, seconds in each] for each in near]
+
+
+def tell(seed: int, killed: Killed, outcome: Outcome, drained: float) -> None:
+    kills = dict(Counter(part for part, _ in killed.parts))
+    sys.stdout.write(f"\nseed {seed}: {len(killed.parts)} kills {kills}; {outcome}; drained after {drained:.0f} s\n")
