@@ -2,6 +2,7 @@
 then forgotten. Killed at any point nothing is lost (acknowledged after the commit) and nothing doubled (ids)."""
 
 import logging
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,11 +27,14 @@ from tracking.signatures import device_of
 from tracking.storing import Change, Row
 from tracking.surroundings import Surroundings
 from vault import days, frames
+from vault.errors import TokenTampered
 
 log = logging.getLogger("sidebar.tracking")
 
 #: Entries taken at once; each holds up to hot.commits.LARGEST hits.
 MOST = 50
+#: So long an entry waits that does not open: TRACKING_KEY may have a new key which this worker is not told yet.
+HELD = timedelta(hours=1)
 #: A clock of a hot process that is further ahead than this is wrong, and its hits cannot be placed.
 AHEAD = timedelta(days=1)
 
@@ -54,25 +58,36 @@ def drain_events(consumer: str) -> Drained | None:
     if not given:
         return None
     try:
-        drained = _store(*_opened(given))
+        hits, closed = _opened(given)
+        drained = _store(hits, len(closed))
     finally:
         classify.forget()
-    inflow.done(given)
+    inflow.done([each for each in given if each not in closed or each.at < timezone.now() - HELD])
     return drained
 
 
-def _opened(given: Iterable[Given]) -> tuple[list[Hit], int]:
-    box, openings, hits, broken = BatchBox(read_keys(settings.TRACKING_KEY)), dict[bytes, Opening | None](), [], 0
+def _opened(given: Iterable[Given]) -> tuple[list[Hit], list[Given]]:
+    """The hits, and the entries that do not open."""
+    box, openings, hits, closed = BatchBox(read_keys(settings.TRACKING_KEY)), dict[bytes, Opening | None](), [], []
     for each in given:
         name = each.entry.get(b"d", b"")
         if name not in openings:
             openings[name] = _opening(name)
         try:
-            hits += unpacked(each.entry, box, openings[name])
-        except (NotOurs, KeyError, ValueError):
-            broken += 1
-            log.error("an entry of the stream does not open with TRACKING_KEY and is passed over")
-    return hits, broken
+            hits += _unpacked(each, box, openings[name])
+        except (NotOurs, KeyError, ValueError, struct.error):
+            closed.append(each)
+    if closed:
+        log.error("%s entries of the stream do not open with TRACKING_KEY", len(closed))
+    return hits, closed
+
+
+def _unpacked(given: Given, box: BatchBox, day: Opening | None) -> list[Hit]:
+    """Where the day's key is another by now (a database was restored), what happened still counts."""
+    try:
+        return unpacked(given.entry, box, day)
+    except NotOurs:
+        return unpacked(given.entry, box, None)
 
 
 def _opening(name: bytes) -> Opening | None:
@@ -80,6 +95,9 @@ def _opening(name: bytes) -> Opening | None:
     try:
         private = days.private(date.fromisoformat(name.decode()))
     except ValueError:
+        return None
+    except TokenTampered:
+        log.error("a day's key does not open: nobody knows who asked on that day")
         return None
     return Opening(name, private) if private else None
 

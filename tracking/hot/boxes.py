@@ -23,7 +23,7 @@ class BatchBox:
 
     def __init__(self, keys: list[bytes]) -> None:
         self._aeads = [AESGCM(_derived(key, b"hits in batches")) for key in keys]
-        self._mac = _derived(keys[0], b"the day's public key")
+        self._macs = [_derived(key, b"the day's public key") for key in keys]
 
     def seal(self, plain: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
@@ -45,12 +45,12 @@ class BatchBox:
 
     def publish_day(self, name: bytes, public: bytes) -> bytes:
         """The day's public key as it stands in Valkey: whoever can only write there can put no key of his own."""
-        return hashlib.blake2b(name + public, key=self._mac, digest_size=_MAC).digest() + public + name
+        return _marked(self._macs[0], public + name)
 
     def open_day(self, published: bytes) -> tuple[bytes, bytes]:
         """Its name and public key. Raises NotOurs."""
         public, name = published[_MAC : _MAC + _POINT], published[_MAC + _POINT :]
-        if not hmac.compare_digest(self.publish_day(name, public), published):
+        if not any(hmac.compare_digest(_marked(mac, public + name), published) for mac in self._macs):
             raise NotOurs("The day's key in Valkey was not put there by us.")
         return name, public
 
@@ -100,6 +100,10 @@ class Opening:
 
 def _agreed(shared: bytes, point: bytes, public: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"sidebar tracking day" + point + public).derive(shared)
+
+
+def _marked(mac: bytes, told: bytes) -> bytes:
+    return hashlib.blake2b(told, key=mac, digest_size=_MAC).digest() + told
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
