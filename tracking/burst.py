@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from tracking import storing
 from tracking.classify import BURST, LINKS_AT_ONCE, Verdict
 from tracking.hot.tokens import Kind
 from tracking.storing import Change, Row
@@ -59,5 +60,8 @@ def rejudge(arrived: Iterable[Row], changes: dict[UUID, Change]) -> None:
         cursor.execute(_SUSPECTS, facts)
         facts["copies"] = [copy_id for (copy_id,) in cursor.fetchall()]
         cursor.execute(_REJUDGE, facts)
-        for copy_id, verdict in cursor.fetchall():
-            changes[copy_id].clicks -= verdict == Verdict.HUMAN_LIKELY
+        taken = [copy_id for copy_id, verdict in cursor.fetchall() if verdict == Verdict.HUMAN_LIKELY]
+    for copy_id in taken:
+        changes[copy_id].clicks -= 1
+        changes[copy_id].last_at = None
+    storing.look_up_last(set(taken))

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
+from tracking import storing
 from tracking.classify import LOOKING, Verdict
 from tracking.hot.tokens import Kind
 from tracking.models import Copy, Event, TrackedMessage
@@ -32,6 +33,8 @@ def viewed_by_sender(message: TrackedMessage) -> None:
         own = Event.objects.filter(message_id=message.pk, kind=Kind.OPEN, verdict=Verdict.HUMAN_LIKELY)
         own = own.filter(at__gt=Now() - JUST_BEFORE)
         taken = own.order_by().values_list("copy_id").annotate(number=Count("id"))
-        for copy_id, number in list(taken):
-            Copy.objects.filter(pk=copy_id).update(opens=F("opens") - number)
+        fewer = dict(taken)
         own.update(verdict=LOOKING.verdict, reason=LOOKING.reason)
+        for copy_id, number in fewer.items():
+            Copy.objects.filter(pk=copy_id).update(opens=F("opens") - number)
+        storing.look_up_last(fewer)

@@ -1,6 +1,6 @@
 """Writes judged hits into the database, each once, however often it is delivered. Knows no stream and no rule."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
@@ -9,6 +9,8 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
+
+from tracking.classify import Verdict
 
 #: Its columns are Row's, in the same order.
 _TABLE = "CREATE TEMPORARY TABLE arriving (LIKE tracking_event) ON COMMIT DROP"
@@ -32,6 +34,12 @@ WHERE c.id = d.id
 """
 
 
+#: When somebody last came, now that a hit has turned out to be nobody's.
+_LAST = """
+UPDATE tracking_copy AS c SET last_at = (
+    SELECT max(e.at) FROM tracking_event AS e WHERE e.copy_id = c.id AND e.verdict = %s
+) WHERE c.id = ANY(%s::uuid[])
+"""
 #: PostgreSQL's binary COPY ("COPY", section "Binary Format"): each field behind its length; times are microseconds
 #: since 2000. Written here, since a call for each field takes five times as long.
 _HEAD, _END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
@@ -92,6 +100,12 @@ def count(changes: dict[UUID, Change]) -> None:
     told = [{"id": id_, **_told(change)} for id_, change in changes.items()]
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [orjson.dumps(told).decode()])
+
+
+def look_up_last(copies: Collection[UUID]) -> None:
+    """Of copies that are locked already, and whose hits' verdicts have changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST, [Verdict.HUMAN_LIKELY, list(copies)])
 
 
 def _told(change: Change) -> dict[str, object]:
