@@ -2,12 +2,15 @@
 the public key of the day. All of it anew each time; what has not changed is not told again."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
 from organizations.models import Organization, PolicyValue
+from providers.errors import Transient
 from tracking.hot.boxes import BatchBox
 from tracking.hot.standing import switched_off
 from tracking.hot.stream import DAY, STANDING, SWITCHED_OFF, WITHDRAWN
@@ -16,13 +19,16 @@ from tracking.models import WithdrawnTarget
 from tracking.policies import CLICKS, OPENS
 from tracking.valkey import valkey
 from vault import days
+from vault.errors import VaultError
+
+log = logging.getLogger("sidebar.tracking")
 
 #: A day's key is dropped so long after its day: what came in before midnight must still be judged.
 GRACE = timedelta(days=1)
 
 
 def publish_standing(now: datetime) -> bool:
-    """Whether anything had changed. Raises RedisError, and what the vault raises."""
+    """Whether anything had changed. Raises RedisError."""
     off, withdrawn, day = set(_switched_off()), set(_withdrawn()), _day(now.astimezone(UTC).date())
     version = _digest(off, withdrawn, day)
     if valkey().get(STANDING) == version:
@@ -61,8 +67,16 @@ def _withdrawn() -> Iterator[bytes]:
 
 
 def _day(day: date) -> bytes:
-    """As the hot process takes it: signed, since whoever writes to Valkey could put in a key of his own."""
-    return BatchBox(read_keys(settings.TRACKING_KEY)).publish_day(day.isoformat().encode(), days.begin(day))
+    """As the hot process takes it: signed, since whoever writes to Valkey could put in a key of his own.
+
+    Where a new day's key cannot be made, the last one serves on: a link that does harm is withdrawn all the same."""
+    try:
+        public = days.begin(day)
+    except (VaultError, Transient) as fault:
+        log.error("the key of a new day cannot be made, the last one serves on: %s", type(fault).__name__)
+        kept: Any = valkey().get(DAY)
+        return kept or b""
+    return BatchBox(read_keys(settings.TRACKING_KEY)).publish_day(day.isoformat().encode(), public)
 
 
 def _digest(off: set[bytes], withdrawn: set[bytes], day: bytes) -> bytes:
