@@ -3,6 +3,7 @@ networks, whether the sender was looking, and what the operator's files of netwo
 
 import ipaddress
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -64,12 +65,23 @@ def _is_looking(message: Message, at: datetime) -> bool:
 
 def _client(peer: str, forwarded: str) -> str:
     """The address that asked. What a trusted proxy says counts from its end: the rest anybody may have written."""
-    address = peer
+    trusted = _trusted(tuple(settings.TRUSTED_PROXIES))
+    address = _shown(peer)
     for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
-        if address not in settings.TRUSTED_PROXIES:
+        if not address or not any(ipaddress.ip_address(address) in network for network in trusted):
             break
-        address = hop
-    return _shown(address)
+        address = _shown(hop)
+    return address
+
+
+@cache
+def _trusted(listed: tuple[str, ...]) -> list[Network]:
+    """Addresses and networks, as the web process reads them; what else it takes (a name, "*") is nobody here."""
+    found = []
+    for each in listed:
+        with suppress(ValueError):
+            found.append(ipaddress.ip_network(each))
+    return found
 
 
 def _shown(text: str) -> str:
