@@ -84,7 +84,8 @@ def arrive(settings: Settings, *hits: Hit, times: int = 1) -> None:
 def test_a_hit_is_judged_and_stored_once(alice: Member, settings: Settings, set_up: Redis) -> None:
     copy = a_copy(alice)
     arrive(settings, a_hit(copy), times=3)
-    (entry,) = {tuple(entry.items()) for _, entry in set_up.xrange("tracking:hits")}
+    entries: Any = set_up.xrange("tracking:hits")
+    (entry,) = {tuple(entry.items()) for _, entry in entries}
     assert drain.drain_events("one") == drain.Drained(stored=1, repeated=2)
     assert drain.drain_events("one") is None
     event = Event.objects.get()
