@@ -14,7 +14,7 @@ def main() -> None:
     os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/none")
     os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
-    from bench import card_memory, rotation, tracking, warm_lookup, working_day
+    from bench import burst, card_memory, rotation, tracking, warm_lookup, working_day
 
     results = Results()
     working_day.measure(results)
@@ -28,6 +28,7 @@ def main() -> None:
 
     with whole_stack() as stack:
         warm_lookup.measure(results, stack)
+        burst.measure(results, stack)
     results.save()
 
 

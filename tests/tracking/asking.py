@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.journeys.people import AddIn
+from tests.journeys.people import AddIn, sign_in_anew
 from tests.running import Stack
 from tracking.hot.tokens import Keyring, Kind, read_keys
 
@@ -34,6 +34,14 @@ class Hit:
     at: float
     seconds: float
     is_answered: bool
+
+
+def switched_on(stack: Stack) -> AddIn:
+    """An administrator whose organization tracks opens and clicks."""
+    alice = sign_in_anew(stack, "acme", "alice")
+    values = {"track.opens": True, "track.clicks": True}
+    assert alice.call("PATCH", "policy/?level=organization", json={"values": values}).status_code == 200
+    return alice
 
 
 def tickets(stack: Stack, sender: AddIn, number: int) -> list[Ticket]:

@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests import running
-from tests.journeys.people import AddIn, sign_in_anew
 from tests.running import Stack
-from tests.tracking.asking import Load, tickets
+from tests.tracking.asking import Load, switched_on, tickets
 from tests.tracking.killing import (
     VALKEY,
     Killer,
@@ -36,13 +35,6 @@ def own() -> Iterator[Stack]:
 
 def beside(valkey: OwnValkey) -> AbstractContextManager[Stack]:
     return running.whole_stack(environment={"REDIS_URL": valkey.url})
-
-
-def switched_on(stack: Stack) -> AddIn:
-    alice = sign_in_anew(stack, "acme", "alice")
-    values = {"track.opens": True, "track.clicks": True}
-    assert alice.call("PATCH", "policy/?level=organization", json={"values": values}).status_code == 200
-    return alice
 
 
 def killed_at_random(
