@@ -43,6 +43,8 @@ NOT_INHERITED = (
     *("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL"),
     *("MICROSOFT_CLIENT_ID", "MICROSOFT_CLIENT_SECRET"),
 )
+#: Seconds, on a machine that runs other tests beside: a limit, not a promise (tests/config/test_run.py has that).
+PATIENCE = 120
 _numbers = count(1)
 
 
@@ -92,7 +94,7 @@ def whole_stack(state: Path | None = None, environment: Mapping[str, str] | None
 
 
 def start(state: Path, environment: Mapping[str, str], port: int = 0) -> Stack:
-    """Raises AssertionError with what it printed when it is not ready in 60 s."""
+    """Raises AssertionError with what it printed when it is not ready in PATIENCE."""
     state.mkdir(parents=True, exist_ok=True)
     output = state / "terminal.log"
     began = time.monotonic()
@@ -107,7 +109,7 @@ def start(state: Path, environment: Mapping[str, str], port: int = 0) -> Stack:
             start_new_session=True,
         )
     while b"ready\n" not in output.read_bytes():
-        if process.poll() is not None or time.monotonic() - began > 60:
+        if process.poll() is not None or time.monotonic() - began > PATIENCE:
             process.kill()
             raise AssertionError(f"Not ready: {output.read_text()}")
         time.sleep(0.05)

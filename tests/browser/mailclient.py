@@ -23,6 +23,8 @@ SWITCHES = (
     "--no-first-run",
     "--disable-quic",
 )
+#: Milliseconds: a limit, not a promise. Other tests run beside.
+PATIENCE = 15_000
 WIDE = {"width": 1360, "height": 860}
 #: A refused form or a revoked connection is an answer, not a fault of the page.
 _EXPECTED = re.compile(r"status of (400|401|403|404|409|422|503)")
@@ -109,7 +111,8 @@ def finish_at_salesforce(popup: Page) -> None:
 def mail_client(browser: Browser, public_url: str, scheme: str = "light") -> Iterator[MailClient]:
     """Fails at its end if any page wrote an error or broke its Content-Security-Policy."""
     context = browser.new_context(viewport=WIDE, color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     client = MailClient(context, context.new_page(), public_url)
     watch(client.page, client.complaints)
     client.page.goto(public_url + "/")
