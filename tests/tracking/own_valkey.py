@@ -5,13 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from config.embedded.processes import Supervisor
 from config.embedded.valkey import Valkey
-from tests import servers
+from tests import running, servers
 
 #: Seconds between looks at the size of Valkey's file.
 LOOK = 0.02
@@ -87,3 +87,8 @@ def own_valkey(name: str, fsync: str = "always") -> Iterator[OwnValkey]:
         is_over.set()
         watching.join()
         valkey.stop()
+
+
+def beside(valkey: OwnValkey, **settings: str) -> AbstractContextManager[running.Stack]:
+    """The whole product, with this Valkey."""
+    return running.whole_stack(environment={"REDIS_URL": valkey.url, **settings})

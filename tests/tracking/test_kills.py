@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 import pytest
 
@@ -20,7 +19,7 @@ from tests.tracking.killing import (
     tell,
     watched,
 )
-from tests.tracking.own_valkey import OwnValkey, own_valkey
+from tests.tracking.own_valkey import beside, own_valkey
 
 #: The same kills again: KILL_SEED=... make soak
 SEED = int(os.environ.get("KILL_SEED") or secrets.randbelow(1_000_000))
@@ -31,10 +30,6 @@ def own() -> Iterator[Stack]:
     """A stack of this test's own: it is killed in parts."""
     with running.whole_stack() as stack:
         yield stack
-
-
-def beside(valkey: OwnValkey) -> AbstractContextManager[Stack]:
-    return running.whole_stack(environment={"REDIS_URL": valkey.url})
 
 
 def killed_at_random(
