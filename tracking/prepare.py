@@ -1,11 +1,12 @@
 """The use case `prepare_message`: what goes out instead of a message, for each copy of it. Content passes through; what
 is kept are the recipients and where links lead, sealed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Lower
 
 from organizations.domains import own_domains
 from organizations.models import Member
@@ -88,8 +89,17 @@ def _people(member: Member, recipients: Sequence[str]) -> _People:
     own = own_domains(member.organization_id)
     mailboxes, invalid = parse_addresses(recipients)
     everybody = {mailbox.key: mailbox.address for mailbox in mailboxes}
-    outsiders = [address for key, address in everybody.items() if key.rpartition("@")[2] not in own]
+    members = _members(member, everybody)
+    outsiders = [
+        address for key, address in everybody.items() if key not in members and key.rpartition("@")[2] not in own
+    ]
     return _People(list(everybody.values()), outsiders, invalid)
+
+
+def _members(member: Member, keys: Collection[str]) -> set[str]:
+    """Those of the organization's people: at a public mail service no domain tells them from others."""
+    rows = Member.objects.filter(organization_id=member.organization_id, is_active=True).annotate(key=Lower("email"))
+    return set(rows.filter(key__in=keys).values_list("key", flat=True))
 
 
 def _why_not(*, opens: bool, clicks: bool, found: _People) -> str:
