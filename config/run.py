@@ -86,13 +86,18 @@ class Stack:
         """Development keys, made once and kept; the operator's own always win."""
         self.added["LOCAL_DIR"] = str(self.state.directory)
         self.added["PUBLIC_URL"] = self.public_url
-        if not env.is_set("TRACKING_URL"):
-            self.added["TRACKING_URL"] = f"http://localhost:{self.tracking_port}"
         if not env.is_set("KEY_STORE_URL"):
             self._key_store().parent.mkdir(mode=0o700, exist_ok=True)
             self.added["KEY_STORE_URL"] = f"sqlite:///{self._key_store()}"
-        if not self.simulators and "DATABASE_URL_FILE" not in self.added:
-            return  # a grown-up installation on this machine brings its keys, or refuses to start
+        if self.simulators or "DATABASE_URL_FILE" in self.added:
+            self._make_keys()  # a grown-up installation on this machine brings its own, or refuses to start
+        if self._tracks() and not env.is_set("TRACKING_URL"):
+            self.added["TRACKING_URL"] = f"http://localhost:{self.tracking_port}"
+
+    def _tracks(self) -> bool:
+        return env.is_set("TRACKING_KEY") or "TRACKING_KEY_FILE" in self.added
+
+    def _make_keys(self) -> None:
         for name in KEYS:
             if env.is_set(name):
                 continue
@@ -131,11 +136,13 @@ class Stack:
 
     def _start_product(self) -> None:
         environment, log = self.environment(), self.state.log
-        self.supervisor.start(
+        programs = [
             product.web(self.port, self.public_url, log, environment),
             product.worker(self.state.directory, log, environment),
-            product.hot(self.tracking_port, log, environment),
-        )
+        ]
+        if self._tracks():
+            programs.append(product.hot(self.tracking_port, log, environment))
+        self.supervisor.start(*programs)
 
     def publish(self) -> None:
         """run.json: what the bench, the browser tests and manage.py need to find us. Readable by us only."""
@@ -147,7 +154,7 @@ class Stack:
                 "pids": {"owner": os.getpid(), **pids},
                 "database_url": self._setting("DATABASE_URL"),
                 "redis_url": self._setting("REDIS_URL"),
-                "tracking_url": self._setting("TRACKING_URL"),
+                "tracking_url": self._setting("TRACKING_URL") if self._tracks() else "",
                 "log": str(self.state.log),
                 "environment": {**_operators(), **self.added},
                 **self.facts,

@@ -14,6 +14,11 @@ from config.embedded.processes import Program
 ROOT = Path(__file__).resolve().parents[2]
 WEB_WORKERS = 2
 WORKER_THREADS = 4
+#: Beginnings of the names of what the hot process may know: its settings, and what every program needs.
+_HOTS = (
+    *("TRACKING_KEY", "TRACKING_SPOOL", "REDIS_URL", "LOCAL_DIR", "GRANIAN_"),
+    *("PATH", "HOME", "LANG", "LC_", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHON", "LD_LIBRARY_PATH", "SSL_CERT_"),
+)
 #: Seconds for a renewal under way to be stored (vault.underway, docs/vault.md V24); who is idle ends at once.
 DRAIN = 17
 
@@ -63,7 +68,7 @@ def web(port: int, public_url: str, log: Path, environment: Mapping[str, str]) -
 
 
 def hot(port: int, log: Path, environment: Mapping[str, str]) -> Program:
-    """What answers pixels and clicks (tracking.hot)."""
+    """What answers pixels and clicks (tracking.hot). Anybody may speak to it: it is told no key but its own."""
     return Program(
         name="tracking",
         command=[
@@ -74,7 +79,7 @@ def hot(port: int, log: Path, environment: Mapping[str, str]) -> Program:
         ],
         log=log / "tracking.log",
         is_ready=lambda: _answers(port, "localhost", "/healthz"),
-        environment=environment,
+        environment={name: value for name, value in environment.items() if name.startswith(_HOTS)},
         directory=ROOT,
     )
 
