@@ -121,6 +121,20 @@ def test_what_a_dead_worker_was_given_is_drained_by_another(
     assert inflow.backlog(timezone.now().timestamp()).entries == 0
 
 
+def test_a_valkey_without_room_is_drained(alice: Member, settings: Settings, set_up: Redis) -> None:
+    """It takes nothing more, and would for ever if draining wanted to add anything."""
+    copy = a_copy(alice)
+    arrive(settings, a_hit(copy))
+    drain.drain_events("one")
+    arrive(settings, a_hit(copy))
+    before: Any = set_up.config_get("maxmemory")
+    set_up.config_set("maxmemory", 1)
+    try:
+        assert drain.drain_events("one") == drain.Drained(stored=1)
+    finally:
+        set_up.config_set("maxmemory", before["maxmemory"])
+
+
 def test_two_links_within_seconds_are_nobodys_fingers(alice: Member, settings: Settings) -> None:
     """Also where they come in different batches: the first was taken for a person's until the second came."""
     copy = a_copy(alice)
