@@ -25,6 +25,9 @@ AT_DELIVERY = timedelta(seconds=30)
 VETTED = timedelta(minutes=30)
 #: Different links within so short a time are nobody's fingers (anymail/django-anymail#200).
 BURST = timedelta(seconds=5)
+#: A mail program loads a message's images when it shows it: so long after its sender's sidebar has said that it does,
+#: and so long before, since the image may be the quicker one. Longer would hide readers from a sender who watches.
+A_LOOK, JUST_BEFORE = timedelta(seconds=30), timedelta(seconds=15)
 #: Microsoft's mail protection. The first six are what Microsoft publishes for *.mail.protection.outlook.com
 #: (endpoints.office.com, set 10; quoted in MicrosoftDocs/OfficeDocs-Enterprise#755). The last it does not publish
 #: (MicrosoftDocs/OfficeDocs-Enterprise#544), but its detonations come from there (opencollective/opencollective#3656,

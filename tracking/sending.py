@@ -1,20 +1,13 @@
 """What the mail client tells of a message that was prepared: that it was sent, and that its sender looks at it."""
 
-from datetime import timedelta
-
 from django.db import transaction
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
 from tracking import storing
-from tracking.classify import LOOKING, Verdict
+from tracking.classify import A_LOOK, JUST_BEFORE, LOOKING, Verdict
 from tracking.hot.tokens import Kind
 from tracking.models import Copy, Event, TrackedMessage
-
-#: How long a look lasts, as far as it may load the image; a client that still shows the message says so again.
-A_LOOK = timedelta(seconds=60)
-#: The image may have been asked for a moment before the sidebar has said so.
-JUST_BEFORE = timedelta(seconds=15)
 
 
 def sent(message: TrackedMessage, mark: bytes) -> None:

@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
@@ -13,14 +13,12 @@ from django.conf import settings
 
 from organizations import policy
 from tracking import places
-from tracking.classify import Around
+from tracking.classify import A_LOOK, JUST_BEFORE, Around
 from tracking.copies import Message
 from tracking.hot.hits import Hit
 from tracking.policies import NETWORKS
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-#: How long before the sender said "I am looking" his own mail program may have loaded the image.
-LOOKED = timedelta(seconds=75)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def _networks(organization_id: UUID) -> Collection[Network]:
 
 def _is_looking(message: Message, at: datetime) -> bool:
     until = message.viewing_until
-    return until is not None and until - LOOKED <= at <= until
+    return until is not None and until - A_LOOK - JUST_BEFORE <= at <= until
 
 
 def _client(peer: str, forwarded: str) -> str:
