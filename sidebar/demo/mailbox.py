@@ -51,6 +51,12 @@ class Conversation:
         """Of all its messages, for a data attribute."""
         return json.dumps([mail.message_id for mail in self.mails if mail.message_id])
 
+    @property
+    def replies_json(self) -> str:
+        """Who replied to which Message-ID, for a data attribute."""
+        replies = [mail for mail in self.mails if mail.in_reply_to and mail.sender.address]
+        return json.dumps([{"in_reply_to": mail.in_reply_to, "sender": mail.sender.address} for mail in replies])
+
 
 def _first_name(name: str) -> str:
     """ "Doe, Jane" and "Jane Doe" -> "Jane"."""

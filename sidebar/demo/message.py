@@ -42,6 +42,7 @@ class Mail:
 
     message_id: str
     references: tuple[str, ...]
+    in_reply_to: str  # "" for a machine's own answer too (RFC 3834): it says nothing of its person
     subject: str
     sent_at: datetime
     sender: Mailbox
@@ -94,6 +95,7 @@ def _read(message: Message) -> Mail:
     return Mail(
         message_id=next(iter(_ids(message, "Message-ID")), ""),
         references=(*_ids(message, "References"), *_ids(message, "In-Reply-To")),
+        in_reply_to="" if _is_automatic(message) else next(iter(_ids(message, "In-Reply-To")), ""),
         subject=_header(message, "Subject") or "(no subject)",
         sent_at=_date(message),
         sender=senders[0] if senders else Mailbox(address=""),
@@ -103,6 +105,10 @@ def _read(message: Message) -> Mail:
         html=clean.html if clean else "",
         attachments=tuple(_attachments(parts)),
     )
+
+
+def _is_automatic(message: Message) -> bool:
+    return _header(message, "Auto-Submitted").strip().lower() not in ("", "no")
 
 
 def _is_body(part: Message, kind: str) -> bool:

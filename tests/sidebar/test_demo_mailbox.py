@@ -1,5 +1,6 @@
 """The demo mailbox: every odd mail of the folder is read, hostile mail harms nothing, and the pane needs no cookie."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -44,6 +45,23 @@ def test_answers_stand_with_what_they_answer() -> None:
     assert len(thread.mails) == 3
     assert thread.senders == "Jane, Alice, Liam"
     assert [mail.sent_at for mail in thread.mails] == sorted(mail.sent_at for mail in thread.mails)
+
+
+def test_who_replied_to_what() -> None:
+    """Two headers, and none of an automatic answer: that says nothing of its person (RFC 3834)."""
+    thread = next(found for found in conversations(FOLDER) if "Fleet tracking" in found.subject)
+    assert json.loads(thread.replies_json) == [
+        {"in_reply_to": "<c0ffee-4411@northwind.example>", "sender": "alice@acme.example"},
+        {"in_reply_to": "<CAF3x91k2@mail.acme.example>", "sender": "liam.oconnor@northwind.example"},
+    ]
+    answer = b"From: a@b.example\nIn-Reply-To: <1@c.example>\n%s\n\nI am away."
+    for header, in_reply_to in (
+        (b"X-Other: 1", "<1@c.example>"),
+        (b"Auto-Submitted: no", "<1@c.example>"),
+        (b"Auto-Submitted: auto-replied", ""),
+        (b"Auto-Submitted: auto-generated; owner=x", ""),
+    ):
+        assert read_message(answer % header).in_reply_to == in_reply_to
 
 
 def test_the_folder_is_parsed_once() -> None:

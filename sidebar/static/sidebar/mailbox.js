@@ -59,8 +59,9 @@ function mark(address) {
 }
 
 function tellItem() {
-  const { key, people, messageIds } = document.getElementById("reader").dataset;
-  if (paneIsReady && key) tell({ type: "item", id: key, people: JSON.parse(people), messageIds: JSON.parse(messageIds) });
+  const { key, people, messageIds, replies } = document.getElementById("reader").dataset;
+  if (!paneIsReady || !key) return;
+  tell({ type: "item", id: key, people: JSON.parse(people), messageIds: JSON.parse(messageIds), replies: JSON.parse(replies) });
 }
 
 function tellList() {
