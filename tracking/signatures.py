@@ -111,7 +111,7 @@ _COMPUTERS = ("windows", "macintosh", "mac os x", "x11", "linux", "ms-office", "
 @lru_cache(1_000)
 def agent_of(user_agent: str) -> tuple[Agent, str]:
     """Its kind and name; (UNKNOWN, "") where nothing is known of it. Whoever drains forgets them after each batch."""
-    text = user_agent.strip().lower()
+    text = user_agent.strip().lower().replace("cubot", "")  # makes phones: omrilotan/isbot#29
     if text == "mozilla/5.0":  # ua-parser/uap-core#509: Mail Privacy Protection sends this and nothing behind it
         return Agent.PREFETCHER, "Apple Mail"
     for part, kind, name in AGENTS:

@@ -155,4 +155,9 @@ OPERA_ANDROID = (  # danbooru/danbooru#5693
     "Mozilla/5.0 (Linux; Android 10; Mi A2) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/122.0.6261.149"
     " Mobile Safari/537.36 OPR/81.6.4292.79147"
 )
+INSTAGRAM_CUBOT = (  # the brand: omrilotan/isbot#29
+    "Mozilla/5.0 (Linux; Android 12; P60 Build/SP1A.210812.016; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0"
+    " Chrome/118.0.0.0 Mobile Safari/537.36 Instagram 308.0.0.36.109 Android (31/12; 320dpi; 720x1468; CUBOT; P60; P60;"
+    " mt6765; es_ES; 534961953)"
+)
 IE_11 = "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko"  # webmasters.stackexchange.com, 71112

@@ -171,6 +171,7 @@ CASES = (
     Case("Firefox on Android", CLICK, ua.FIREFOX_ANDROID, HOUR, HUMAN, ORDINARY),
     Case("Opera on Android", CLICK, ua.OPERA_ANDROID, HOUR, HUMAN, ORDINARY),
     Case("an app's own window", CLICK, ua.IOS_APP, HOUR, HUMAN, "HaraldWalker/user-agent-utils#133"),
+    Case("a phone called CUBOT", CLICK, ua.INSTAGRAM_CUBOT, HOUR, HUMAN, "omrilotan/isbot#29"),
     Case("Thunderbird", OPEN, ua.THUNDERBIRD, HOUR, HUMAN, "donatj/PhpUserAgent#53"),
     Case("Apple Mail without its privacy", OPEN, ua.APPLE_MAIL, HOUR, HUMAN, "medama-io/go-useragent#10"),
     Case("Mail on Windows", OPEN, ua.WINDOWS_MAIL, HOUR, HUMAN, PIM),
