@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from organizations import policy
 from tracking import burst, classify, inflow, partitions, storing
@@ -26,7 +25,7 @@ from tracking.policies import CLICKS, OPENS
 from tracking.signatures import device_of
 from tracking.storing import Change, Row
 from tracking.surroundings import Surroundings
-from vault import days, frames
+from vault import clock, days, frames
 from vault.errors import TokenTampered
 
 log = logging.getLogger("sidebar.tracking")
@@ -62,7 +61,7 @@ def drain_events(consumer: str) -> Drained | None:
         drained = _store(hits, len(closed))
     finally:
         classify.forget()
-    inflow.done([each for each in given if each not in closed or each.at < timezone.now() - HELD])
+    inflow.done([each for each in given if each not in closed or each.at < clock.now() - HELD])
     return drained
 
 
@@ -103,7 +102,7 @@ def _opening(name: bytes) -> Opening | None:
 
 
 def _store(hits: list[Hit], broken: int) -> Drained:
-    latest = (timezone.now() + AHEAD).timestamp() * 1_000
+    latest = (clock.now() + AHEAD).timestamp() * 1_000
     timely = [hit for hit in hits if hit.at < latest]
     partitions.make(_months(timely))
     with transaction.atomic():
