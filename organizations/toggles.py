@@ -51,6 +51,8 @@ class PolicyRefused(ValueError):
 
 
 MAX_LIST = 1000
+#: Of a network, in bits: nobody was ever given more than that (IANA, IPv4 Address Space Registry).
+WIDEST_NETWORK = 8
 #: White space and control characters, written out: what `\s` means differs between Python and JSON Schema's ECMAScript.
 BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 USERNAME = rf"^[^@{BLANK}]+@[^{BLANK}]+$"
@@ -174,9 +176,12 @@ def _networks(toggle: Toggle, value: Any) -> list[str]:
 
 def _network(toggle: Toggle, text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text))
+        network = ipaddress.ip_network(text)
     except ValueError:
         raise toggle.refuse("not-a-network", f"“{_short(text)}” is no network. {_advice(text)}") from None
+    if network.prefixlen < WIDEST_NETWORK:
+        raise toggle.refuse("not-a-network", f"{network} is more than any organization has.")
+    return str(network)
 
 
 def _advice(text: str) -> str:
