@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Frame, Locator, Page, Playwright, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+)
 
 HERE = Path(__file__).parent
 CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
@@ -25,7 +36,7 @@ SWITCHES = (
 )
 #: Milliseconds: a limit, not a promise. Other tests run beside.
 PATIENCE = 15_000
-WIDE = {"width": 1360, "height": 860}
+WIDE: ViewportSize = {"width": 1360, "height": 860}
 #: A refused form or a revoked connection is an answer, not a fault of the page.
 _EXPECTED = re.compile(r"status of (400|401|403|404|409|422|503)")
 

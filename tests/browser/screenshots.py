@@ -2,12 +2,19 @@
 
 import argparse
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import ViewportSize, sync_playwright
 
-from tests.browser.mailclient import MailClient, launch, mail_client
+from tests.browser.mailclient import WIDE, MailClient, launch, mail_client
+from tests.browser.sent import followed, loaded, message_id, sent, until_counted
+from tests.journeys.people import AddIn, sign_in_anew
+from tests.journeys.test_tracking import switched_on
+from tests.running import Stack
+from tests.tracking import recorded_agents as agents
+from tracking.classify import JUST_BEFORE
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "screenshots"
@@ -18,7 +25,7 @@ DASHBOARD = {
     "everybody": "connections/everybody/",
     "policy": "policy/",
     "members": "members/",
-    "analytics": "analytics/",
+    "withdrawn": "analytics/withdrawn/",
     "audit": "audit/",
 }
 
@@ -26,14 +33,41 @@ DASHBOARD = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", nargs="?", type=Path, default=ROOT / ".local", help="where it keeps run.json")
-    facts = json.loads((parser.parse_args().state / "run.json").read_text())
+    state = parser.parse_args().state
+    facts = json.loads((state / "run.json").read_text())
     FOLDER.mkdir(parents=True, exist_ok=True)
+    stack = Stack(subprocess.Popen("true"), state, facts, 0, state)  # it runs already
+    alice = switched_on(sign_in_anew(stack, "acme", "alice"))
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for scheme in ("light", "dark"):
             with mail_client(browser, facts["public_url"], scheme) as client:
                 tour(client, facts, scheme)
+                what_came_of_it(client, stack, alice, scheme)
         browser.close()
+
+
+def what_came_of_it(client: MailClient, stack: Stack, alice: AddIn, scheme: str) -> None:
+    """Of a mail to three people, beside it and on the dashboard."""
+    client.page.set_viewport_size(WIDE)
+    client.page.goto(client.public_url)
+    client.open_mail("Introduction")
+    people = ("sofia.rossi@rossi-mare.example", "procurement@rossi-mare.example", "marco@rossi-mare.example")
+    message = sent(stack, alice, message_id(client), *people)
+    loaded(message, 0, agents.THUNDERBIRD)
+    loaded(message, 1, agents.APPLE_PRIVACY)
+    followed(message, 1, agents.CHROME_MAC, "HEAD")
+    followed(message, 0, agents.SAFARI_IPHONE)
+    until_counted(alice, message, 4)
+    client.page.wait_for_timeout(JUST_BEFORE.total_seconds() * 1_000)  # else the sender may have opened it himself
+    client.open_mail("Fleet tracking")
+    client.open_mail("Introduction")
+    client.pane.locator(".tracked summary").click()
+    keep(client, f"tracking-{scheme}")
+    client.page.goto(f"{client.public_url}/dashboard/analytics/")
+    keep(client, f"dashboard-analytics-{scheme}")
+    client.page.set_viewport_size(NARROW)
+    keep(client, f"dashboard-analytics-narrow-{scheme}")
 
 
 def tour(client: MailClient, facts: dict[str, Any], scheme: str) -> None:

@@ -1,5 +1,5 @@
 // What came of one's own messages in the opened conversation: who opened or clicked, when, where, and how sure that is.
-// Says to the server that the sender is looking, so that this counts for nothing. Quiet where nothing is tracked.
+// Says to the server that its sender was just shown it, so that this counts for nothing. Quiet where nothing is tracked.
 
 import { call, changed } from "./api.js";
 import { announce, el, newId, replace } from "./dom.js";
@@ -8,7 +8,6 @@ import { SignedOut } from "./oauth.js";
 
 const EVERY = 5_000; // ms between looks; an answer that is the same as before costs the server next to nothing
 const AFTER_FAILURE = 30_000;
-const LOOK = 45_000; // ms after which "I am looking" is said again
 const SIGNALS = {
   clicked: ["Clicked", "tag known"],
   replied: ["Replied", "tag known"],
@@ -42,27 +41,34 @@ export function connectTracking(place) {
     const run = mine = new AbortController();
     try {
       const { ids } = await call("POST", "tracking/messages/find/", { body: { message_ids: item.messageIds.slice(0, 100) }, signal: run.signal });
-      if (ids.length) await follow(ids[0], run.signal);
+      if (!ids.length) return;
+      await tell(item.replies, run.signal);
+      await follow(ids[0], run.signal);
     } catch {
       // Who is in the mail matters more: a failure here is shown nowhere, and the next message asks again.
     }
   }
 
+  /** What they reply to was read. What cannot be said now is said when the message is opened again. */
+  async function tell(replies, signal) {
+    for (const body of replies) await call("POST", "tracking/replies/", { body, signal }).catch(() => {});
+  }
+
   /** Looks again and again at the newest of them, as long as it is open; only while anybody may see it. */
   async function follow(id, signal) {
-    const look = { id, signal, said: 0, etag: "" };
+    const look = { id, signal, said: false, etag: "" };
     while (!signal.aborted) {
-      const wait = document.hidden ? EVERY : await again(look);
-      await pause(wait, signal);
+      if (document.hidden) look.said = false; // whoever comes back is shown it anew
+      await pause(document.hidden ? EVERY : await again(look), signal);
     }
   }
 
   /** Returns how long to wait then. What passes must not end it: the message may stay open for hours. */
   async function again(look) {
     try {
-      if (Date.now() - look.said > LOOK) {
+      if (!look.said) {
         await call("POST", `tracking/messages/${look.id}/viewing/`, { signal: look.signal });
-        look.said = Date.now();
+        look.said = true; // once: said again and again it would hide every reader from a sender who watches
       }
       const answer = await changed(`tracking/messages/${look.id}/`, look.etag, look.signal);
       if (answer) draw(answer.body, look.etag !== "");
