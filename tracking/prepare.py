@@ -20,8 +20,8 @@ from tracking.targets import target_of
 
 #: Links of one message that lead through us; the others stay as they are.
 MOST_LINKS = 500
-#: Links of all its copies together: a thread of the web process makes them while its sender waits.
-MOST_TOKENS = 50_000
+#: Links of all its copies together, 2 kB each at most: a thread of the web process makes them while its sender waits.
+MOST_TOKENS = 25_000
 
 
 @dataclass(frozen=True, slots=True)

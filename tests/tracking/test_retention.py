@@ -59,3 +59,14 @@ def test_nothing_is_kept_longer_than_anybody_may() -> None:
     oldest = partitions.month_of(timezone.now() - timedelta(days=1_095))
     assert all(month >= oldest for month in partitions.existing())
     assert Event.objects.count() == 1
+
+
+def test_what_was_never_sent_goes_after_a_month() -> None:
+    """Its recipients are nobody's business any more. One that is only put off is kept, and one that went out."""
+    alice, *_ = people.everybody()
+    sent, put_off, given_up = a_message(alice, 31), a_message(alice, 29), a_message(alice, 31, 30)
+    TrackedMessage.objects.exclude(pk=sent.pk).update(sent_at=None)
+    assert retention.drop_old(timezone.now()) == 1
+    assert set(TrackedMessage.objects.values_list("pk", flat=True)) == {sent.pk, put_off.pk}
+    assert not TrackedMessage.objects.filter(pk=given_up.pk).exists()
+    assert not Event.objects.exists()
