@@ -43,7 +43,7 @@ def without(leave: Callable[[], None], come_back: Callable[[], None], load: Load
 def test_nothing_is_lost_in_a_minute_without_valkey(
     valkey: OwnValkey, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Frozen it takes connections and says nothing: each second one batch waits for it."""
+    """Frozen it takes connections and says nothing: each second a batch waits for it, and at worst the next as well."""
     leave, come_back = {"killed": (valkey.kill, valkey.start), "frozen": (valkey.freeze, valkey.thaw)}[how]
     with beside(valkey) as own:
         load = Load(own, tickets(own, switched_on(own), 40_000), rate=300.0)
@@ -60,7 +60,7 @@ def test_nothing_is_lost_in_a_minute_without_valkey(
         )
     assert (outcome.unanswered, outcome.stored, lost) == (0, outcome.answered, 0)
     assert len(meanwhile) > 2_000
-    assert percentile(meanwhile, 0.99) < (PATIENCE + 0.25) * 1_000
+    assert percentile(meanwhile, 0.99) < (PATIENCE * 2 + 0.25) * 1_000
 
 
 @pytest.mark.timeout(600)
