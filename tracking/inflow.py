@@ -42,12 +42,22 @@ def take(consumer: str, most: int) -> list[Given]:
 
 
 def _taken(consumer: str, most: int) -> list[Given]:
-    left: Any = valkey().xautoclaim(STREAM, GROUP, consumer, ABANDONED, count=most)
-    found = [Given(id_, entry) for id_, entry in left[1] if entry]
+    found = _abandoned(consumer, most)
     if found:
         return found
     new: Any = valkey().xreadgroup(GROUP, consumer, {STREAM: ">"}, count=most)
     return [Given(id_, entry) for _, entries in new or [] for id_, entry in entries]
+
+
+def _abandoned(consumer: str, most: int) -> list[Given]:
+    """Valkey looks at ten times `most` of what was given out and then stops: others may stand behind these."""
+    start, found = b"0-0", list[Given]()
+    while not found:
+        left: Any = valkey().xautoclaim(STREAM, GROUP, consumer, ABANDONED, start_id=start, count=most)
+        start, found = left[0], [Given(id_, entry) for id_, entry in left[1] if entry]
+        if start == b"0-0":
+            break
+    return found
 
 
 def done(given: list[Given]) -> None:

@@ -42,3 +42,13 @@ def test_an_emptied_valkey_is_read_from_the_beginning(server: Redis) -> None:
     server.flushdb()
     server.xadd(STREAM, {"f": b"x"})
     assert [each.entry for each in inflow.take("one", 10)] == [{b"f": b"x"}]
+
+
+def test_a_dead_workers_entries_are_found_behind_many_of_living_ones(server: Redis) -> None:
+    """Such as do not open yet (drain.HELD)."""
+    for number in range(150):
+        server.xadd(STREAM, {"f": b"%d" % number})
+    *_, last = inflow.take("living", 150)
+    server.xclaim(STREAM, inflow.GROUP, "dead", 0, [last.id], idle=inflow.ABANDONED * 2, justid=True)
+    assert inflow.take("one", 10) == [last]
+    assert inflow.take("one", 10) == []
