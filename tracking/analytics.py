@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, IntegerField, Max, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 
 from organizations.models import Member
 from providers.errors import Transient
@@ -32,7 +32,7 @@ class Line:
     recipients: list[str]
     opens: int
     clicks: int
-    last_at: datetime | None
+    last_at: datetime | None  # of the last open, click or reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ def own(member: Member, span: Span) -> QuerySet[TrackedMessage]:
     """The newest first; `lines` tells them."""
     mine = _sent(span).filter(organization_id=member.organization_id, member_id=member.pk)
     sums = {f"sum_{name}": Coalesce(Sum(f"copies__{name}"), 0, output_field=IntegerField()) for name in _COUNTERS}
-    return mine.annotate(**sums, newest=Max("copies__last_at")).order_by("-sent_at", "pk")
+    newest = Greatest(Max("copies__last_at"), Max("copies__replied_at"))  # of those that are there
+    return mine.annotate(**sums, newest=newest).order_by("-sent_at", "pk")
 
 
 _COUNTERS = ("opens", "clicks")
