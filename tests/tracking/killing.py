@@ -47,9 +47,10 @@ class Killed:
 
 
 class Killer:
-    """-9, and only what this stack has started. `instead`: how to kill a part that is the test's own."""
+    """-9, and only what this stack has started. `instead`: how to kill a part that is the test's own;
+    it says when that was."""
 
-    def __init__(self, stack: Stack, seed: int, instead: dict[str, Callable[[], None]] | None = None) -> None:
+    def __init__(self, stack: Stack, seed: int, instead: dict[str, Callable[[], float]] | None = None) -> None:
         self.killed = Killed()
         self._stack, self._random, self._instead = stack, random.Random(seed), instead or {}
 
@@ -58,8 +59,7 @@ class Killer:
         if part == WORKER and self._random.random() < 0.5:
             self._await_draining()
         if part in self._instead:
-            self.killed.parts.append((part, time.monotonic()))
-            self._instead[part]()
+            self.killed.parts.append((part, self._instead[part]()))
             return
         await_true(lambda: self._pid(part) is not None, 30)
         os.killpg(self._pid(part) or 0, signal.SIGKILL)
@@ -189,7 +189,8 @@ def judge(ledger: list[Hit], found: dict[str, int], killed: Killed, grace: float
 
 
 def _is_before(hit: Hit, moments: list[float], seconds: float) -> bool:
-    return any(0 <= at - hit.at <= seconds for at in moments)
+    """Also what was asked for before it and read after: when it was answered nobody knows but who was killed."""
+    return any(hit.at - hit.seconds <= at <= hit.at + seconds for at in moments)
 
 
 def _around(lost: set[Hit], killed: Killed) -> list[list[str]]:

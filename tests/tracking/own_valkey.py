@@ -51,14 +51,14 @@ class OwnValkey:
     def thaw(self) -> None:
         self._supervisor.children[0].signal_group(signal.SIGCONT)
 
-    def cut_power(self) -> int:
+    def cut_power(self) -> tuple[float, int]:
         """As if the machine had lost its power: what was written within the last second, and so need not be on the disk
-        yet, is gone from the file. Returns how many bytes."""
+        yet, is gone from the file. Returns when that was, and how many bytes."""
         self.kill()
         at, (name, now) = time.monotonic(), self._newest()
         synced = [size for looked, path, size in self._sizes if path == name and looked <= at - UNSYNCED]
         os.truncate(self._files / name, synced[-1] if synced else 0)
-        return now - (synced[-1] if synced else 0)
+        return at, now - (synced[-1] if synced else 0)
 
     def look(self) -> None:
         """Notes how long its file is."""

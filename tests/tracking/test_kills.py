@@ -75,9 +75,11 @@ def test_fifty_kills_with_a_file_that_is_synced_each_second(capsys: pytest.Captu
     with own_valkey("everysec", "everysec") as valkey, beside(valkey) as own:
         cut: list[int] = []
 
-        def cut_power() -> None:
-            cut.append(valkey.cut_power())
+        def cut_power() -> float:
+            at, gone = valkey.cut_power()
+            cut.append(gone)
             valkey.start()
+            return at
 
         load = Load(own, tickets(own, switched_on(own), 120_000), rate=300.0)
         with capsys.disabled():
