@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from tracking.hot.hits import Entry
 from tracking.hot.stream import LOST, SPOOLED, STREAM
-from tracking.valkey import valkey
+from tracking.valkey import BRIEFLY, valkey
 
 GROUP = "drain"
 #: Milliseconds after which an entry that was given out and not acknowledged is given to somebody else. A batch takes a
@@ -92,8 +92,8 @@ class Backlog:
 
 
 def backlog(now: float) -> Backlog:
-    """`now`: seconds since 1970. Raises RedisError."""
-    pipe = valkey().pipeline(transaction=True)
+    """`now`: seconds since 1970. Raises RedisError, soon."""
+    pipe = valkey(BRIEFLY).pipeline(transaction=True)
     pipe.xlen(STREAM)
     pipe.xrange(STREAM, count=1)
     pipe.hvals(SPOOLED)

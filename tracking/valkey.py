@@ -5,10 +5,10 @@ from functools import cache
 from django.conf import settings
 from redis import Redis
 
-#: Seconds; nobody's request waits for it but a worker's task.
-PATIENCE = 5.0
+#: Seconds: of a worker's task, and where a person or a machine that watches us waits for a figure.
+PATIENCE, BRIEFLY = 5.0, 1.0
 
 
 @cache
-def valkey() -> Redis:
-    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+def valkey(patience: float = PATIENCE) -> Redis:
+    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=patience, socket_timeout=patience)

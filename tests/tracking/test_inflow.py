@@ -1,10 +1,13 @@
 """The stream as the worker sees it, on Valkey's bad days."""
 
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 from redis import Redis
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from tracking import inflow, valkey
 from tracking.hot.stream import STREAM
@@ -52,3 +55,15 @@ def test_a_dead_workers_entries_are_found_behind_many_of_living_ones(server: Red
     server.xclaim(STREAM, inflow.GROUP, "dead", 0, [last.id], idle=inflow.ABANDONED * 2, justid=True)
     assert inflow.take("one", 10) == [last]
     assert inflow.take("one", 10) == []
+
+
+def test_nobody_waits_long_for_a_figure(settings: Settings) -> None:
+    """Of a Valkey that takes connections and never answers: a page and /metrics hold a thread meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        valkey.valkey.cache_clear()
+        began = time.monotonic()
+        with pytest.raises(RedisError):
+            inflow.backlog(time.time())
+        assert time.monotonic() - began < 4
+    valkey.valkey.cache_clear()
