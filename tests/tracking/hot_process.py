@@ -57,6 +57,10 @@ class HotProcess:
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def log(self) -> Path:
+        return self.spool.parent / "tracking.log"
+
     def ask(self, *requests: bytes, connections: int = 24) -> list[Answer]:
         """Well-formed ones, each connection's share of them written at once. In the order of the requests."""
         shares = [requests[start::connections] for start in range(min(connections, len(requests)))]
