@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from organizations import policy
 from organizations.models import Member
+from tracking.models import TrackedMessage
+from tracking.policies import RETENTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,9 @@ class Cookie:
 
 
 def about(member: Member) -> Sequence[Held]:
-    """The member's profile and Salesforce configuration, as copied at sign-in and daily (C23, C24)."""
+    """The member's profile and Salesforce configuration, as copied at sign-in and daily (C23, C24), and what he had
+    tracked."""
+    days = policy.organization_value_of(RETENTION.key, member.organization_id)
     return (
         Held("Name", member.name, "Shown to you and to your administrators"),
         Held("E-mail", member.email, "To know which domain is your own; nobody is identified by it"),
@@ -37,6 +42,11 @@ def about(member: Member) -> Sequence[Held]:
         Held("Language", member.language, "Labels in your language"),
         Held("Locale", member.locale, "Dates and amounts as you are used to"),
         Held("Time zone", member.time_zone, "Times in your own zone"),
+        Held(
+            "Tracked messages",
+            TrackedMessage.objects.filter(organization_id=member.organization_id, member_id=member.pk).count(),
+            f"Recipients and links of each, sealed, to show you what came of it; deleted after {days} days",
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from organizations import audit, policy
 from organizations.models import AuditEntry, Member
 from sidebar import refusals
 from tests.organizations import people
+from tracking.models import Content, TrackedMessage
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,19 @@ def test_everybody_reads_what_is_held_about_them(everybody: Any) -> None:
     ):
         assert held in text
     assert re.search(r"\d\d:\d\d (CET|CEST)", text)
+
+
+@pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+def test_tracked_messages_are_held_too(everybody: Any) -> None:
+    """One's own only: a colleague's are no business of an administrator's."""
+    alice, bob, _ = everybody
+    for member, number in ((bob, 2), (alice, 1)):
+        for _ in range(number):
+            row = TrackedMessage(organization=member.organization, member=member, opens=True, clicks=False)
+            Content(["jane@customer.example"], []).put(row)
+            row.save()
+    cells = re.sub(r"<[^>]+>|\s+", " ", page(signed_in(alice)))
+    assert re.search(r"Tracked messages +1 +Recipients and links of each, sealed, .* after 365 days", cells)
 
 
 def change(client: Client, key: str, value: str, **more: str) -> Any:
