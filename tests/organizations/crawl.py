@@ -59,6 +59,8 @@ def _values(client: Any, key: bytes) -> list[bytes]:
         return list(client.lrange(key, 0, -1))
     if kind == b"hash":
         return [part for pair in client.hgetall(key).items() for part in pair]
+    if kind == b"stream":
+        return [part for _, entry in client.xrange(key) for pair in entry.items() for part in pair]
     if kind == b"zset":
         return list(client.zrange(key, 0, -1))
     return list(client.smembers(key)) if kind == b"set" else [client.get(key) or b""]

@@ -44,6 +44,8 @@ def _whose(column: str, each: tuple[str, Any, Any, bool]) -> str:
     from vault import keys
     from vault.models import ClientRegistration, Connection
 
+    if column == "vault_daykey.sealed_private":
+        return "installation"  # its data key is named for its day
     if each[1].organization_id != keys.INSTANCE:
         return str(each[1].organization_id)
     if column == "vault_clientregistration.sealed_secret":

@@ -19,14 +19,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import redis
 from psycopg import sql
 
 from tests.journeys.people import AddIn, Salesforce, sign_in_anew
+from tests.journeys.test_tracking import ask, prepared, switched_on, within
 from tests.organizations import crawl
 from tests.running import Stack, whole_stack
 from tests.servers import ROOT
 
 JANE = "jane.doe@northwind.example"
+TARGET = "https://offers.acme.example/spring?a=1#top"
 _PEOPLE = ("id", "salesforce_user_id", "username", "email")
 
 
@@ -47,6 +50,8 @@ class Acme:
     id: str = ""
     words: set[str] = field(default_factory=set)
     answered: list[tuple[float, int]] = field(default_factory=list)
+    pixel: str = ""
+    link: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +67,20 @@ def acme(stack: Stack) -> Acme:
     policy: dict[str, Any] = {"values": {"search.ttl": 400}, "users_can_modify": {}}
     assert alice.call("PATCH", "policy/?level=organization", json=policy).status_code == 200
     _learn(found)
+    _track(found)
     _register_their_app(stack, found.id)
     return found
+
+
+def _track(acme: Acme) -> None:
+    """A mail that was sent, opened and clicked. Its pixel and link stay in a stranger's mailbox for good."""
+    message = prepared(switched_on(acme.add_ins[0]), links=[TARGET])
+    acme.pixel, acme.link = message["copies"][0]["pixel"], message["copies"][0]["links"][0]
+    path = f"tracking/messages/{message['id']}/"
+    assert acme.add_ins[0].call("POST", f"{path}sent/", json={"message_id": "<x@acme.example>"}).status_code == 204
+    assert (ask(acme.pixel).status_code, ask(acme.link).headers["location"]) == (200, TARGET)
+    within(20, lambda: len(acme.add_ins[0].call("GET", path).json()["events"]) == 2)
+    acme.words |= {message["id"], message["id"].replace("-", ""), TARGET}
 
 
 def _register_their_app(stack: Stack, organization: str) -> None:
@@ -101,6 +118,7 @@ def everything(stack: Stack) -> Iterator[tuple[str, str]]:
         crawl.queue(stack.facts["redis_url"]),
         (each for each in crawl.files(folder / "log") if "salesforce" not in each[0]),
         crawl.files(folder / "spool"),
+        crawl.files(folder / "tracking-spool"),
     )
 
 
@@ -151,6 +169,7 @@ def test_a_dry_run_counts_and_changes_nothing(spared: Spared) -> None:
     assert (counts["organization"], counts["data keys"], counts["invitations"]) == (1, 1, 1)
     assert counts["client registrations"] == 1
     assert counts["browser sessions"] >= 3
+    assert (counts["tracked messages"], counts["opens and clicks"] >= 2) == (2, True)
     assert counts["audit entries"] > 10
     assert spared.fingerprints[0] == spared.fingerprints[1]
 
@@ -245,6 +264,7 @@ def test_the_certificate_is_signed_and_holds_nobody(acme: Acme, destroyed: dict[
     (told,) = content["withdrawn"]
     assert (told["provider"], told["confirmed"], told["unconfirmed"]) == ("salesforce", 3, 0)
     assert content["found"]["organizations"]["members"] == 3
+    assert content["found"]["tracking"]["tracked messages"] == 2
     assert {number for kinds in content["left"].values() for number in kinds.values()} == {0}
     assert "7 days" in content["statement"]
     persons = acme.words - {acme.id, acme.id.replace("-", ""), content["salesforce_org_id"][:15]}
@@ -268,6 +288,20 @@ def test_the_neighbours_notice_nothing(acme: Acme, destroyed: dict[str, Any]) ->
     assert command(acme.stack, "audit_verify").returncode == 0
 
 
+def test_its_old_pixels_and_links_are_answered_as_before_and_leave_nothing(
+    acme: Acme, destroyed: dict[str, Any]
+) -> None:
+    """C47: recipients of its mail are left with no dead link, and nobody hears of them any more."""
+    assert (ask(acme.pixel).status_code, ask(acme.pixel).headers["content-type"]) == (200, "image/gif")
+    assert (ask(acme.link).status_code, ask(acme.link).headers["location"]) == (302, TARGET)
+    with redis.Redis.from_url(acme.stack.facts["redis_url"]) as valkey:
+        within(20, lambda: valkey.xlen("tracking:hits") == 0)
+    with psycopg.connect(acme.stack.facts["database_url"]) as database:
+        for table in ("tracking_event", "tracking_copy", "tracking_trackedmessage"):
+            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            assert database.execute(query).fetchone() == (0,)
+
+
 def test_yesterdays_backup_opens_nothing(acme: Acme, destroyed: dict[str, Any]) -> None:
     """G9: restored beside the keys of today, 0 of N of its secrets open, in any sealed column; also the client secret
     that was there before the organization. All of the neighbour's do."""
@@ -283,6 +317,7 @@ def test_yesterdays_backup_opens_nothing(acme: Acme, destroyed: dict[str, Any]) 
     ours = opened.pop(acme.id)
     print(f"opened {ours.get('opened', 0)} of {ours['tried']}")  # noqa: T201  a figure for the report
     assert (ours["tried vault_credential.sealed"], ours["tried vault_clientregistration.sealed_secret"]) == (3, 1)
+    assert ours["tried tracking_trackedmessage.sealed"] == 2
     assert ours.get("opened", 0) == 0
     assert [(each["tried"], each["opened"]) for name, each in opened.items() if name != "installation"] == [(1, 1)]
 
