@@ -61,6 +61,14 @@ def test_each_sees_whom_he_wrote_to_and_nobody_else_does(everybody: Any) -> None
     assert table(signed_in(bob), "?who=everybody")[1][1] == "joe@customer.example", "he gets his own"
 
 
+def test_a_reply_is_a_signal_though_no_image_was_loaded(everybody: Any) -> None:
+    alice, *_ = everybody
+    a_message(alice, "jane@customer.example", replied_at=timezone.now())
+    assert "<td" in page(signed_in(alice), "analytics/")
+    assert "No signal<" not in page(signed_in(alice), "analytics/")
+    assert table(signed_in(alice))[1][4]
+
+
 @pytest.mark.parametrize(
     "formula", ["=cmd|'/c calc'!a1@x.example", "+1@x.example", "-1@x.example", "@sum(a1)@x.example"]
 )

@@ -113,12 +113,13 @@ function block({ sent_at: sentAt, recipients, events }, open) {
       el("ul", {}, events.map((each) => event(each, several)))) : null);
 }
 
-function recipient({ who, of_all: ofAll, signal, last_at: lastAt, clicks, opens }) {
+function recipient({ who, of_all: ofAll, signal, last_at: lastAt, replied_at: repliedAt, clicks, opens }) {
   const [words, look] = SIGNALS[signal] ?? [signal, "tag"];
   const facts = [clicks && counted(clicks, "click"), opens && counted(opens, "open")].filter(Boolean).join(", ");
   return el("li", {},
     el("div", { class: "signal" }, el("span", { class: "who" }, who), el("span", { class: look }, words)),
     facts || lastAt ? el("p", { class: "quiet small" }, facts, facts && lastAt ? ", last " : "", lastAt ? when(lastAt) : "") : null,
+    repliedAt ? el("p", { class: "quiet small" }, "Reply seen ", when(repliedAt)) : null,
     ofAll ? el("p", { class: "quiet small" }, "All of them got the same copy: nobody can tell who it was.") : null);
 }
 
