@@ -122,8 +122,8 @@ def page() -> str:
 _INTRODUCTION = """\
 # The doctor
 
-`manage.py doctor` looks at configuration, keys, databases, queue, processes, clocks, tracking, the app at each provider, and
-at every connection in trouble, grouped by cause. It prints a line for each finding and what to do about it, and ends with
+`manage.py doctor` looks at configuration, keys, databases, queue, processes, clocks, tracking, the app at each provider
+and at every connection in trouble, grouped by cause. It prints a line for each finding and what to do about it, and ends with
 code 1 when something is wrong. `manage.py doctor --connection ID` asks that connection's provider now. Neither prints a
 secret or an address.
 
