@@ -122,10 +122,10 @@ def page() -> str:
 _INTRODUCTION = """\
 # The doctor
 
-`manage.py doctor` looks at configuration, keys, databases, queue, processes, clocks, tracking, the app at each provider
-and at every connection in trouble, grouped by cause. It prints a line for each finding and what to do about it, and ends with
-code 1 when something is wrong. `manage.py doctor --connection ID` asks that connection's provider now. Neither prints a
-secret or an address.
+`manage.py doctor` looks at configuration, keys, databases, queue, processes, clocks, tracking, the app at each
+provider, and at every connection in trouble, grouped by cause. It prints a line for each finding and what to do about
+it, and ends with code 1 when something is wrong. `manage.py doctor --connection ID` asks that connection's provider
+now. Neither prints a secret or an address.
 
 Below: each cause that is known by a code, who mends it, and where. Made by `manage.py doctor --screens` from
 `vault/causes.py`.
