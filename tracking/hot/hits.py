@@ -54,6 +54,6 @@ def unpacked(entry: Entry, batch: BatchBox, day: Opening | None) -> list[Hit]:
         asked = orjson.loads(day.open(entry[b"w"], entry[b"f"]))
     nonce = batch.nonce_of(entry[b"f"])
     return [
-        Hit._make((*facts, who, nonce + _NUMBER.pack(number)))
-        for number, (facts, who) in enumerate(zip(rows, asked, strict=True))
+        Hit(at, kind, flags, link, organization, copy_id, who, nonce + _NUMBER.pack(number))
+        for number, ((at, kind, flags, link, organization, copy_id), who) in enumerate(zip(rows, asked, strict=True))
     ]
