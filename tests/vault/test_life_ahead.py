@@ -263,8 +263,8 @@ def test_a_wrong_clock_renews_nothing_and_uses_nothing_up(
     assert provider.refreshes == 2, "has run out, whatever our clock says"
 
 
-def test_a_lease_ends_with_its_token(at_google: Connected, provider: Rotating, polled: None) -> None:
-    """A token that has a second to live is not kept for five minutes."""
+def test_a_lease_ends_with_its_token(polled: None, at_google: Connected, provider: Rotating) -> None:
+    """A token that has a second to live is not kept for five minutes. Polled from the start: nothing is news later."""
     row = at_google.again()
     grants.store(row, at_google.grant.renewed(expires_at=clock.after(11.0)))
     source = ConnectionTokens(row.pk, "test")
