@@ -1,10 +1,14 @@
 """Sealing with the right organization's key, and the list of what is sealed (docs/vault.md 2, 3)."""
 
+import subprocess
+import sys
 from uuid import uuid4
 
 import pytest
 
+from tests.faults import evidence
 from tests.organizations import people
+from tests.servers import ROOT
 from vault import cipher, keys, rotation, sealing
 from vault.cipher import Place
 from vault.errors import KekUnusable
@@ -44,3 +48,14 @@ def test_a_declared_column_is_one_that_rotation_knows() -> None:
         assert sealing.COLUMNS[len(before) :] == [sealing.Column(Credential, "another", place_of)]
     finally:
         sealing.COLUMNS[:] = before
+
+
+def test_every_sealed_column_is_declared_once_the_rooms_are_set_up() -> None:
+    """In a process that has loaded nothing else: with a column that is not in the list, data keys would be deleted that
+    still seal a value."""
+    code = "import django; django.setup()\nfrom django.apps import apps\nfrom vault import sealing\n"
+    code += "fields = [(m, f) for m in apps.get_models() for f in m._meta.get_fields()]\n"
+    code += "named = {(m._meta.db_table, f.name) for m, f in fields if f.name.startswith('sealed')}\n"
+    code += "print(sorted(named - {(c.model._meta.db_table, c.name) for c in sealing.COLUMNS}), len(named))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"[] {len(evidence.READERS)}\n", done.stderr
