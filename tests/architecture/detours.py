@@ -41,7 +41,6 @@ ALLOWED = {
         "execute",
     ): "creates our own role and databases, whose names are quoted identifiers",
     ("tracking/partitions.py", "execute"): "a partition's name and bounds, made of a date",
-    ("tracking/storing.py", "copy"): "psycopg's own, into a temporary table of ours",
     ("tracking/analytics.py", "getattr"): _OWN_FIELDS,
     ("config/embedded/postgres.py", "format"): "psycopg's own, which takes no attribute of what it is given",
     ("config/logging.py", "format"): "a line of the log, by the formatter that it extends",
