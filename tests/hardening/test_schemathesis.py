@@ -33,8 +33,23 @@ def config(stack: Stack) -> Path:
     # 503 is the right answer where a day's calls are used up, so that there shall be enough of them.
     Salesforce(stack, "sandbox").desk("limits", {"maximum": 10_000_000})
     path = servers.folder() / "schemathesis.toml"
-    path.write_text((Path(__file__).parent / "schemathesis.toml").read_text() + known_records(alice))
+    path.write_text(
+        (Path(__file__).parent / "schemathesis.toml").read_text() + known_records(alice) + known_messages(alice)
+    )
     return path
+
+
+def known_messages(caller: AddIn) -> str:
+    """The same for the ids of tracked messages, in an organization that tracks."""
+    on = {"track.opens": True, "track.clicks": True}
+    assert caller.call("PATCH", "policy/?level=organization", json={"values": on}).status_code == 200
+    wanted = {"recipients": PEOPLE, "singly": True, "links": []}
+    ids = [caller.call("POST", "tracking/messages/", json=wanted).json()["id"] for _ in range(3)]
+    return (
+        f"[dictionaries.messages]\nvalues = {json.dumps(ids)}\n"
+        "[[operations]]\ninclude-path-regex = 'messages/\\{message_id\\}/'\n"
+        'parameters."path.message_id" = { dictionary = "messages", probability = 0.5 }\n'
+    )
 
 
 def known_records(caller: AddIn) -> str:
@@ -63,7 +78,8 @@ def test_no_check_fails(seed: int, stack: Stack, config: Path) -> None:
     assert report["operations"]["selected"] == report["operations"]["total"] - len(ENDINGS)
     assert report["test_cases"]["generated"] > 30 * report["operations"]["selected"]
     served = {name for name, phases in report["valid_rates"].items() if any(p["accepted"] for p in phases.values())}
-    assert {"POST /api/v1/sidebar/people/", "PATCH /api/v1/policy/", "POST /api/v1/domains/"} <= served
+    known = {"POST /api/v1/sidebar/people/", "PATCH /api/v1/policy/", "POST /api/v1/domains/"}
+    assert known | {"POST /api/v1/tracking/messages/", "GET /api/v1/tracking/messages/{message_id}/"} <= served
     assert len(served) >= report["operations"]["selected"] / 2
 
 
