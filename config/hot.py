@@ -18,6 +18,7 @@ from tracking.hot.stream import Stream
 from tracking.hot.tokens import Keyring, read_keys
 
 _SPOOL = str(Path(env.read("LOCAL_DIR", str(Path(__file__).resolve().parent.parent / ".local"))) / "tracking-spool")
+_SPOOL_BYTES = 256 * 1024 * 1024
 
 
 class Process:
@@ -28,7 +29,10 @@ class Process:
         keys = read_keys(env.read("TRACKING_KEY"))
         box = BatchBox(keys)
         stream = Stream(env.read("REDIS_URL"))
-        folder, bound = Path(env.read("TRACKING_SPOOL_DIR", _SPOOL)), int(env.read("TRACKING_SPOOL_BYTES", "67108864"))
+        folder, bound = (
+            Path(env.read("TRACKING_SPOOL_DIR", _SPOOL)),
+            env.read_number("TRACKING_SPOOL_BYTES", _SPOOL_BYTES),
+        )
         standings = Standings(stream, box)
         commits = Commits(stream, Spool(folder, bound), lambda hits: packed(hits, box, standings.day), standings.heard)
         self._app = App(Keyring(keys), commits, standings)

@@ -17,6 +17,8 @@ GROUP = "drain"
 ABANDONED = 15_000
 #: Bytes a process that has said nothing for so long (seconds) has in its spool are another's by now.
 SILENT = 120
+#: Seconds after which it is forgotten who said it.
+FORGOTTEN = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +104,10 @@ def backlog(now: float) -> Backlog:
     oldest = max(0.0, now - int(first[0][0].partition(b"-")[0]) / 1_000) if first else 0.0
     told = [tuple(map(int, each.split())) for each in spooled]
     return Backlog(entries, oldest, sum(size for size, at in told if at > now - SILENT), int(lost or 0))
+
+
+def forget_silent(now: float) -> None:
+    """What processes said of their spools that are long gone. `now`: seconds since 1970. Raises RedisError."""
+    told: Any = valkey().hgetall(SPOOLED)
+    if silent := [process for process, said in told.items() if int(said.split()[1]) < now - FORGOTTEN]:
+        valkey().hdel(SPOOLED, *silent)

@@ -11,7 +11,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from tracking import drain as draining
-from tracking import partitions, publishing, retention
+from tracking import inflow, partitions, publishing, retention
 from vault import clock
 
 #: Seconds after which the next tick goes on: one burst must not hold a worker's thread for ever.
@@ -49,6 +49,9 @@ def upkeep() -> None:
     now = clock.now()
     partitions.make_ahead(now)
     retention.drop_old(now)
+    if _is_set_up():
+        with suppress(RedisError):
+            inflow.forget_silent(now.timestamp())
 
 
 @shared_task(ignore_result=True)

@@ -56,7 +56,7 @@ class Valkey:
             "appendonly yes",
             "appendfsync always",
             "auto-aof-rewrite-min-size 4mb",  # what was drained shall not linger in the file
-            "maxmemory 256mb",
+            "maxmemory 512mb",
             "maxmemory-policy noeviction",  # a full queue says so instead of forgetting
             "daemonize no",
             "loglevel warning",

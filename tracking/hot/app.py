@@ -23,6 +23,7 @@ _PAGE_HEADERS = [
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     *_QUIET,
 ]
+_TEXT_HEADERS = [("content-type", "text/plain"), ("cache-control", "no-store")]
 #: Characters looked at of what says who asked (BI-D8). Of the way it came the end, where a proxy of ours writes: what
 #: stands before that the client may have made up.
 _MOST = 512
@@ -48,7 +49,8 @@ class App:
             await self._noted(scope, Kind.CLICK, opened)
             self._lead(protocol, opened)
         elif path == "/healthz":
-            protocol.response_str(200, [("content-type", "text/plain")], "ok")
+            is_alive = self._commits.is_alive
+            protocol.response_str(200 if is_alive else 503, _TEXT_HEADERS, "ok" if is_alive else "stuck")
         else:
             protocol.response_bytes(404, _PAGE_HEADERS, NOT_FOUND)
 

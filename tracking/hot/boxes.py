@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-_NONCE, _POINT, _MAC = 12, 32, 16
+_NONCE, _SALT, _POINT, _MAC = 12, 16, 32, 16
+_HEAD = _NONCE + _SALT
 
 
 class NotOurs(ValueError):
@@ -19,24 +20,31 @@ class NotOurs(ValueError):
 
 
 class BatchBox:
-    """Under TRACKING_KEY, by keys derived for this purpose alone. The newest seals, each opens."""
+    """Under TRACKING_KEY, by keys derived for this purpose alone. The newest seals, each opens. Each process seals with
+    a salt of its own: random nonces are safe for 2**32 batches of a key, which are 50 days of a busy process."""
 
     def __init__(self, keys: list[bytes]) -> None:
-        self._aeads = [AESGCM(_derived(key, b"hits in batches")) for key in keys]
+        self._keys = keys
+        self._salt = os.urandom(_SALT)
+        self._sealing = self._aeads(self._salt)[0]
         self._macs = [_derived(key, b"the day's public key") for key in keys]
 
     def seal(self, plain: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
-        return nonce + self._aeads[0].encrypt(nonce, plain, None)
+        return nonce + self._salt + self._sealing.encrypt(nonce, plain, None)
 
     def open(self, sealed: bytes) -> bytes:
         """Raises NotOurs."""
-        for aead in self._aeads:
+        nonce, salt, text = sealed[:_NONCE], sealed[_NONCE:_HEAD], sealed[_HEAD:]
+        for aead in self._aeads(salt):
             try:
-                return aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+                return aead.decrypt(nonce, text, None)
             except (InvalidTag, ValueError):
                 continue
         raise NotOurs("A batch of hits does not open with TRACKING_KEY.")
+
+    def _aeads(self, salt: bytes) -> list[AESGCM]:
+        return [AESGCM(_derived(key, b"hits in batches", salt)) for key in self._keys]
 
     @staticmethod
     def nonce_of(sealed: bytes) -> bytes:
@@ -106,5 +114,5 @@ def _marked(mac: bytes, told: bytes) -> bytes:
     return hashlib.blake2b(told, key=mac, digest_size=_MAC).digest() + told
 
 
-def _derived(key: bytes, purpose: bytes) -> bytes:
-    return hashlib.blake2b(purpose, key=key, digest_size=32).digest()
+def _derived(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
+    return hashlib.blake2b(purpose + salt, key=key, digest_size=32).digest()

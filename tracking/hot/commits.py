@@ -2,7 +2,10 @@
 one is under way is the next, so a busy process pays one round trip for hundreds of hits.
 
 Requests that leave no hit behind (forged, switched off) wait just as long: nothing can be told from time. A batch of
-such requests alone writes as much as one with a hit, to where nobody reads."""
+such requests alone writes as much as one with a hit, to where nobody reads.
+
+While the stream is down nobody waits: hits go to the spool, and the stream is asked once a second whether it is back.
+A Valkey that is nearly full counts as down, too: background work needs the rest, and that is what empties it."""
 
 import asyncio
 import logging
@@ -13,7 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tracking.hot.hits import Entry, Hit
-from tracking.hot.spool import Spool, Waiting
+from tracking.hot.returning import Returning
+from tracking.hot.spool import Spool
 from tracking.hot.stream import Stream, StreamDown
 from tracking.hot.tokens import Kind
 
@@ -25,10 +29,10 @@ LARGEST = 500
 RETRY_AFTER = 1.0
 #: Seconds without a hit after which disk and standing are looked at.
 IDLE = 1.0
-#: Bytes taken in from disk after each batch.
-SLICE = 65_536
-#: Seconds between looks for what dead processes have left, and between words about our own.
-LOOK_EVERY, TELL_EVERY = 30.0, 5.0
+#: Hits that may wait in RAM for a disk that takes its time while the stream is down; what comes on top is lost.
+MOST_HELD = 100_000
+#: Seconds after which a writer that has finished no batch is no writer any more.
+STUCK_AFTER = 10.0
 #: Nobody's: as long as most.
 _NO_HIT = Hit(0, Kind.OPEN, 0, 0, bytes(16), bytes(16), ["0" * 15, "0" * 110, ""])
 
@@ -44,17 +48,23 @@ class Commits:
         self._hits: list[Hit] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
-        self._down_until = 0.0
+        self._is_down = False
+        self._ask_at = 0.0
+        self._turned_at = time.monotonic()
 
     @property
     def is_down(self) -> bool:
-        return time.monotonic() < self._down_until
+        return self._is_down or self._returning.is_full
+
+    @property
+    def is_alive(self) -> bool:
+        return time.monotonic() < self._turned_at + STUCK_AFTER
 
     def add(self, hit: Hit | None) -> asyncio.Future[None]:
         """Done when the hit is stored; at once, with the hit on its way to the spool, while the stream is down."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if hit is not None:
-            self._hits.append(hit)
+            self._hold(hit)
         if not self._wake.is_set():
             self._wake.set()
         if self.is_down:
@@ -63,26 +73,51 @@ class Commits:
             self._waiting.append(mine)
         return mine
 
+    def _hold(self, hit: Hit) -> None:
+        if len(self._hits) < MOST_HELD:
+            self._hits.append(hit)
+        else:
+            self._spool.lost += 1
+
     async def run(self) -> None:
         """The one writer; ends when it is cancelled."""
         while True:
             await self._work_or_pause()
-            hits, self._hits, waiting, self._waiting = self._hits, [], self._waiting, []
+            await self._commit()
             try:
-                await self._store(hits, answers=bool(waiting))
-            except Exception as error:  # noqa: BLE001  whoever waits is answered, and the next batch comes
-                self._spool.lost += len(hits)
-                log.error("%s hits found no place: %s", len(hits), type(error).__name__)
-            finally:
-                for each in waiting:
-                    if not each.done():  # whoever has gone away was cancelled
-                        each.set_result(None)
-            if not self.is_down:
+                await self._look_around()
+            except Exception as error:  # noqa: BLE001  what waits on disk stays there; whoever asks is answered
+                log.error("what waits on disk was not taken in: %s", type(error).__name__)
+            self._turned_at = time.monotonic()
+
+    async def _commit(self) -> None:
+        hits, self._hits, waiting, self._waiting = self._hits, [], self._waiting, []
+        try:
+            await self._store(hits, answers=bool(waiting))
+        except Exception as error:  # noqa: BLE001  whoever waits is answered, and the next batch comes
+            self._spool.lost += len(hits)
+            log.error("%s hits found no place: %s", len(hits), type(error).__name__)
+        finally:
+            for each in waiting:
+                if not each.done():  # whoever has gone away was cancelled
+                    each.set_result(None)
+
+    async def _look_around(self) -> None:
+        try:
+            if not self._is_down:
                 await self._returning.go_on()
+            elif time.monotonic() >= self._ask_at:
+                self._heard(await self._stream.append([]))
+                self._is_down = False
+        except StreamDown:
+            self._mark_down()
+
+    def _mark_down(self) -> None:
+        self._is_down, self._ask_at = True, time.monotonic() + RETRY_AFTER
 
     async def _work_or_pause(self) -> None:
         """An empty batch now and then: who is switched off must be known before the next hit, and Valkey's return."""
-        if not self._wake.is_set():
+        if not self._wake.is_set() and (self.is_down or not self._returning.has_more):
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE):
                     await self._wake.wait()
@@ -96,51 +131,10 @@ class Commits:
         try:
             self._heard(await self._sent(entries, answers=answers))
         except StreamDown:
-            self._down_until = time.monotonic() + RETRY_AFTER
+            self._mark_down()
             await self._spool.keep(entries, len(hits))
 
     async def _sent(self, entries: list[Entry], *, answers: bool) -> bytes:
         if answers and not entries:
             return await self._stream.pretend(self._seal([_NO_HIT]))
         return await self._stream.append(entries)
-
-
-class Returning:
-    """Takes in again what waits on disk, a slice after each batch, so that nobody who asks now waits for it."""
-
-    def __init__(self, stream: Stream, spool: Spool, name: str) -> None:
-        self._stream, self._spool, self._name = stream, spool, name
-        self._waiting: Waiting | None = None
-        self._look_at, self._tell_at, self._told_lost = 0.0, 0.0, 0
-
-    async def go_on(self) -> None:
-        """Whether or not it works: what is not taken in stays."""
-        with suppress(StreamDown, OSError):
-            await self._tell()
-            if self._waiting is None:
-                self._waiting = self._found()
-            if self._waiting is not None:
-                await self._take_in(self._waiting)
-
-    async def _take_in(self, waiting: Waiting) -> None:
-        entries, until = waiting.next(SLICE)
-        if entries:
-            await self._stream.append(entries)
-            waiting.taken(until)
-            return
-        waiting.done()
-        self._waiting = None
-
-    def _found(self) -> Waiting | None:
-        if self._spool.size:
-            return self._spool.own()
-        if time.monotonic() < self._look_at:
-            return None
-        self._look_at = time.monotonic() + LOOK_EVERY
-        return next(self._spool.left_behind(), None)
-
-    async def _tell(self) -> None:
-        if time.monotonic() >= self._tell_at:
-            lost = self._spool.lost
-            await self._stream.report(self._name, self._spool.size, lost - self._told_lost)
-            self._tell_at, self._told_lost = time.monotonic() + TELL_EVERY, lost

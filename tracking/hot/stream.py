@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
@@ -70,27 +72,37 @@ class Stream:
         pipe.smembers(SWITCHED_OFF)
         pipe.smembers(WITHDRAWN)
         pipe.get(DAY)
-        try:
-            version, off, withdrawn, day = await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StreamDown(type(error).__name__) from None
+        version, off, withdrawn, day = await _executed(pipe)
         return Standing(version or b"", frozenset(off), frozenset(withdrawn), day or b"")
 
-    async def report(self, process: str, spooled: int, lost: int) -> None:
-        """What this process holds on disk (bytes), and how many hits it could keep nowhere since it last told.
-        Raises StreamDown."""
-        pipe = self._valkey.pipeline(transaction=True)
-        pipe.hset(SPOOLED, process, f"{spooled} {int(time.time())}")
-        if lost:
-            pipe.incrby(LOST, lost)
-        try:
-            await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StreamDown(type(error).__name__) from None
+    async def report(self, process: str, spooled: int, lost: int) -> float:
+        """What this process holds on disk (bytes), and how many hits it could keep nowhere since it last told. Answers
+        how full Valkey is: 0 to 1, and 0 where nothing bounds it. Raises StreamDown."""
+        share = await self._fullness()
+        if share < 1:  # a full one takes no word
+            pipe = self._valkey.pipeline(transaction=True)
+            pipe.hset(SPOOLED, process, f"{spooled} {int(time.time())}")
+            if lost:
+                pipe.incrby(LOST, lost)
+            await _executed(pipe)
+        return share
+
+    async def _fullness(self) -> float:
+        pipe = self._valkey.pipeline(transaction=False)
+        pipe.info("memory")
+        (memory,) = await _executed(pipe)
+        return float(memory["used_memory"] / memory["maxmemory"]) if memory.get("maxmemory") else 0.0
 
     async def close(self) -> None:
         await self._line.disconnect()
         await self._valkey.aclose()
+
+
+async def _executed(pipe: Pipeline) -> list[Any]:
+    try:
+        return list(await pipe.execute())
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StreamDown(type(error).__name__) from None
 
 
 def _flat(entry: Entry) -> Iterable[bytes]:
