@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kombu.exceptions import OperationalError
+from kombu.transport import resolve_transport
 
 from config import celery_app
 from organizations import doctor, membership
@@ -27,6 +28,7 @@ PATIENCE = 3.0
 @pytest.fixture(params=["never answers", "takes no connection"])
 def hanging(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In the queue's place a socket that connects and is silent, or whose backlog is full."""
+    resolve_transport("redis")  # its code is loaded once in a process, and not what is timed
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         waiting = [_knock(server) for _ in range(4)] if request.param == "takes no connection" else []
         server.listen(0 if waiting else 64)
