@@ -113,9 +113,8 @@ def forget() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What else is known. `links_nearby`: other links of this copy that were asked for within BURST."""
+    """What else is known. Whether other links were asked for within seconds is looked at afterwards (burst.py)."""
 
-    links_nearby: int = 0
     own_networks: Collection[ipaddress.IPv4Network | ipaddress.IPv6Network] = ()
     sender_is_looking: bool = False  # "I am viewing this", said by the sender's own sidebar
     hosting: str = ""  # the data centre that the address belongs to, if a file of networks says so
@@ -131,7 +130,7 @@ def judge(asked: Asked, around: Around) -> Judged:
     """The first rule that has an answer. What proves a machine comes before what only makes one likely, and whatever
     is left in doubt before what speaks for a person."""
     rules = (
-        _before_sent, _headers_only, _announced, _partly, _own, _by_agent, _links_at_once, _security, _at_once,
+        _before_sent, _headers_only, _announced, _partly, _own, _by_agent, _security, _at_once,
         _not_handed_on, _at_delivery, _hosted, _beside_the_sender,
     )  # fmt: skip
     for rule in rules:
@@ -196,10 +195,6 @@ def _not_handed_on(asked: Asked, _: Around) -> Judged | None:
         return None
     verdict = Verdict.SCANNER if kind is Agent.IMAGE_PROXY else Verdict.UNKNOWN
     return Judged(verdict, f"{name} itself looked the link up; people's clicks come from their browser.")
-
-
-def _links_at_once(asked: Asked, around: Around) -> Judged | None:
-    return LINKS_AT_ONCE if asked.kind is Kind.CLICK and around.links_nearby else None
 
 
 def _security(asked: Asked, _: Around) -> Judged | None:

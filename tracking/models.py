@@ -30,7 +30,11 @@ class TrackedMessage(models.Model):
     sealed = models.BinaryField()  # Content
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["organization", "created_at"])]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "created_at"]),  # retention
+            models.Index(fields=["organization", "sent_at"]),  # analytics
+            models.Index(fields=["member", "sent_at"]),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -52,7 +56,9 @@ class Copy(models.Model):
     replied_at = models.DateTimeField(null=True)  # when we heard of a reply, which proves an open (replies.py)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["message", "news_at"])]
+        indexes: ClassVar = [
+            models.Index(fields=["news_at"], condition=models.Q(news_at__isnull=False), name="tracking_copy_news"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -42,7 +42,6 @@ def hosted(by: str) -> Around:
 
 
 AT_OFFICE, LOOKING = Around(own_networks=OFFICE), Around(sender_is_looking=True)
-AT_ONCE_WITH_OTHERS = Around(links_nearby=3)
 
 # fmt: off
 CASES = (
@@ -100,10 +99,6 @@ CASES = (
     Case("its reader's browser, sent on by Safe Links", CLICK, ua.CHROME_WINDOWS, HOUR, HUMAN, WARMBLY),
     # Other mail protection
     Case("Barracuda by its name", CLICK, ua.BARRACUDA, HOUR, SCANNER, "JayBizzle/Crawler-Detect#552"),
-    Case("Barracuda without: links at once", CLICK, ua.CHROME_WINDOWS, 15, SCANNER, "supabase/auth#1214",
-         around=AT_ONCE_WITH_OTHERS),
-    Case("all links, a minute after sending", CLICK, ua.CHROME_WINDOWS, 60, SCANNER, "anymail/django-anymail#200",
-         around=AT_ONCE_WITH_OTHERS),
     Case("Proofpoint by its name", CLICK, ua.PROOFPOINT, HOUR, SCANNER, "suped.com, high Proofpoint click events"),
     Case("Proofpoint by its network", CLICK, ua.CHROME_MAC, 5 * MINUTE, SCANNER, NETWORKS, around=hosted("Proofpoint")),
     Case("Proofpoint's isolated browser", CLICK, ua.CHROME_MAC, HOUR, UNKNOWN, NETWORKS, around=hosted("Proofpoint")),

@@ -1,4 +1,7 @@
-"""Which clicks have another link's beside them: as counted one by one, and no dearer for whoever hammers one link."""
+"""Which clicks have another link's beside them: as counted one by one, and no dearer for whoever hammers one link.
+
+Filters follow all links at once, as ordinary browsers: Barracuda (supabase/auth#1214), others a minute after sending
+(anymail/django-anymail#200)."""
 
 import random
 import time
