@@ -1,21 +1,27 @@
 """Valkey is away: everybody is answered as fast as ever; what comes in waits on disk within its bound, and is in the
 table afterwards; what found no room there is counted and shown."""
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from redis import Redis
 
-from bench.burst import backlog
+from bench.burst import backlog, by_ourselves
 from tests.tracking.asking import Hit, Load, await_true, percentile, switched_on, tickets
-from tests.tracking.killing import Killed, await_drained, judge, stored
+from tests.tracking.killing import WORKER, Killed, await_drained, facts, judge, stored
 from tests.tracking.own_valkey import OwnValkey, beside, own_valkey
 from tracking.hot.stream import PATIENCE
 
 pytestmark = pytest.mark.soak
 #: Seconds.
 AWAY = 60.0
+#: Bytes, for some ten thousand hits.
+ROOM = 8_000_000
 #: Bytes: room for some dozens of hits.
 TINY = "20000"
 
@@ -90,3 +96,19 @@ def test_what_finds_no_room_is_counted_and_shown(valkey: OwnValkey) -> None:
     assert len(missing) > 500
     assert kept, "nothing was kept"
     assert f'Lost for want of room</dt><dd><span class="tag bad">{len(missing)}</span>' in page
+
+
+@pytest.mark.timeout(600)
+def test_a_full_valkey_leaves_room_for_the_queue(valkey: OwnValkey) -> None:
+    """Else no worker could be told to drain what fills it, nor even start."""
+    with beside(valkey) as own, Redis.from_url(valkey.url) as client:
+        asked = tickets(own, switched_on(own), 1_000)
+        os.killpg(facts(own)["pids"][WORKER], signal.SIGSTOP)
+        info: Any = client.info("memory")
+        client.config_set("maxmemory", info["used_memory"] + ROOM)
+        answered, _, _ = by_ourselves(own.facts["tracking_url"], asked, 25)
+        assert backlog(own)["spooled"] > 0
+        os.killpg(facts(own)["pids"][WORKER], signal.SIGKILL)
+        await_drained(own, 180)
+        assert sum(stored(own).values()) == answered
+        assert backlog(own)["lost"] == 0
