@@ -133,10 +133,8 @@ _NAIVE = "not a secret: the yardstick signs nothing that matters"
 
 
 def _token(keyring: Keyring, kind: Kind) -> str:
-    opened = Opened(uuid.uuid4().bytes, uuid.uuid4().bytes)
-    if kind is Kind.CLICK:
-        opened.link, opened.target = 1, TARGET
-    return keyring.seal(kind, opened)
+    led = (1, TARGET) if kind is Kind.CLICK else ()
+    return keyring.seal(kind, Opened(uuid.uuid4().bytes, uuid.uuid4().bytes, *led))
 
 
 def _pytracked(key: bytes) -> str:

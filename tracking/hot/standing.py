@@ -18,7 +18,8 @@ class Standings:
         self.day: Closing | None = None
 
     def is_off(self, organization: bytes, kind: int) -> bool:
-        return switched_off(organization, kind) in self._known.switched_off
+        known = self._known.switched_off
+        return bool(known) and switched_off(organization, kind) in known
 
     def is_withdrawn(self, opened: Opened) -> bool:
         withdrawn = self._known.withdrawn

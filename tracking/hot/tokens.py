@@ -6,8 +6,9 @@ import os
 from base64 import b64decode, urlsafe_b64encode
 from binascii import a2b_base64
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES = 32, 3, 12
 _VERSION = b"\x01"
 _HEAD = len(_VERSION) + KEY_ID_BYTES + NONCE_BYTES
-_IDS = 16 + 16 + 2
+_IDS = Struct(">16s16sH")  # organization, copy, link; the target follows
 #: Longest text of a token: a URL of 2,048 characters must hold it (what Outlook's own link protection takes).
 MAX_TOKEN = 2_000
 #: base64url into what `binascii` reads. The standard spelling would be a second name for the same token: not taken.
@@ -40,8 +41,7 @@ class KeyUnusable(ValueError):
     """TRACKING_KEY is not what it must be; the message says what to do."""
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(NamedTuple):
     """What a token stands for. `copy_id`: of a recipient's copy of a message; `link`: its number there, 0 for the
     pixel; `target`: where it leads, "" for the pixel. Ids are the 16 bytes of a UUID: making the objects costs as much
     as opening the token."""
@@ -63,8 +63,7 @@ class Keyring:
 
     def seal(self, kind: Kind, opened: Opened) -> str:
         """Raises TokenTooLong. Random nonces are safe for 2**32 tokens of one key."""
-        plain = opened.organization + opened.copy_id + opened.link.to_bytes(2, "big")
-        plain += opened.target.encode()
+        plain = _IDS.pack(opened.organization, opened.copy_id, opened.link) + opened.target.encode()
         plain += bytes(-(_HEAD + len(plain) + 16) % 3)  # whole groups of three: no bit of the text is without meaning
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._by_id[self._current].encrypt(nonce, plain, _ASSOCIATED[kind])
@@ -97,8 +96,8 @@ def read_keys(text: str) -> list[bytes]:
 
 
 def _parsed(plain: bytes) -> Opened:
-    link, target = int.from_bytes(plain[32:_IDS], "big"), plain[_IDS:].rstrip(b"\0").decode()
-    return Opened(plain[:16], plain[16:32], link, target)
+    organization, copy_id, link = _IDS.unpack_from(plain)
+    return Opened(organization, copy_id, link, plain[_IDS.size :].rstrip(b"\0").decode())
 
 
 def _id_of(key: bytes) -> bytes:
