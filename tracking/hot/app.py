@@ -15,13 +15,13 @@ _QUIET = [
     ("cache-control", "no-store, private, max-age=0"),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
-    ("x-robots-tag", "noindex, nofollow"),
 ]
+_UNLISTED = [*_QUIET, ("x-robots-tag", "noindex, nofollow")]
 _GIF_HEADERS = [("content-type", "image/gif"), *_QUIET]
 _PAGE_HEADERS = [
     ("content-type", "text/html; charset=utf-8"),
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-    *_QUIET,
+    *_UNLISTED,
 ]
 _TEXT_HEADERS = [("content-type", "text/plain"), ("cache-control", "no-store")]
 #: Characters looked at of what says who asked (BI-D8). Of the way it came the end, where a proxy of ours writes: what
@@ -65,7 +65,7 @@ class App:
         elif self._standings.is_withdrawn(opened):
             protocol.response_bytes(410, _PAGE_HEADERS, WITHDRAWN)
         else:
-            protocol.response_bytes(302, [("location", opened.target), *_QUIET], b"")
+            protocol.response_bytes(302, [("location", opened.target), *_UNLISTED], b"")
 
 
 def _hit(scope: Any, kind: Kind, opened: Opened) -> Hit:

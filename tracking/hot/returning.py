@@ -58,8 +58,9 @@ class Returning:
             return self._spool.own()
         if time.monotonic() < self._look_at:
             return None
-        self._look_at = time.monotonic() + LOOK_EVERY
-        return next(self._spool.left_behind(), None)
+        if (left := next(self._spool.left_behind(), None)) is None:
+            self._look_at = time.monotonic() + LOOK_EVERY
+        return left
 
     async def _tell(self) -> None:
         if time.monotonic() >= self._tell_at:
