@@ -27,8 +27,6 @@ _TEXT_HEADERS = [("content-type", "text/plain"), ("cache-control", "no-store")]
 #: Characters looked at of what says who asked (BI-D8). Of the way it came the end, where a proxy of ours writes: what
 #: stands before that the client may have made up.
 _MOST = 512
-#: Where none of the headers says that the page is loaded before anybody wants it.
-_NOTHING_SAID = "None None None None"
 _METHODS = {"GET": 0, "HEAD": Flag.HEAD}
 
 
@@ -82,6 +80,6 @@ def _flags(headers: Any) -> int:
     again if it has changed. Called for each hit: written out, since a loop costs three times as much."""
     told = headers.get
     partly = "range" in headers or "if-none-match" in headers or "if-modified-since" in headers
-    ahead = f"{told('sec-purpose')} {told('purpose')} {told('x-purpose')} {told('x-moz')}"
-    is_ahead = ahead != _NOTHING_SAID and ("prefetch" in ahead.lower() or "preview" in ahead.lower())
+    ahead = (told("sec-purpose") or told("purpose") or told("x-purpose") or told("x-moz") or "").lower()
+    is_ahead = "prefetch" in ahead or "preview" in ahead
     return (Flag.PARTIAL if partly else 0) | (Flag.PREFETCH if is_ahead else 0)

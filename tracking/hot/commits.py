@@ -65,8 +65,7 @@ class Commits:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if hit is not None:
             self._hold(hit)
-        if not self._wake.is_set():
-            self._wake.set()
+        self._wake.set()
         if self.is_down:
             mine.set_result(None)
         else:
