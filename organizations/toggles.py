@@ -57,6 +57,7 @@ WIDEST_NETWORK = 8
 BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 USERNAME = rf"^[^@{BLANK}]+@[^{BLANK}]+$"
 _USERNAME = re.compile(USERNAME)
+_NETWORK_SCHEMA = {"type": "string", "maxLength": 43, "format": "ip-network"}
 _USERNAME_SCHEMA = {"type": "string", "maxLength": 255, "pattern": USERNAME}
 #: (who sets it, the value) -> a sentence that refuses it, or "".
 Guard = Callable[[Member | str, Any], str]
@@ -114,7 +115,7 @@ class Toggle:
             Type.INT: {"type": "integer", "minimum": self.minimum, "maximum": self.maximum},
             Type.CHOICE: {"type": "string", "enum": list(self.choices)},
             Type.DOMAINS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 253}},
-            Type.NETWORKS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 43}},
+            Type.NETWORKS: {"type": "array", "maxItems": MAX_LIST, "items": _NETWORK_SCHEMA},
             Type.USERNAMES_OR_OFF: {"type": ["array", "null"], "maxItems": MAX_LIST, "items": _USERNAME_SCHEMA},
         }
         return {name: value for name, value in described[self.type].items() if value is not None}

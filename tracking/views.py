@@ -74,7 +74,7 @@ class MessageView(APIView):
     )
     def get(self, request: Request, message_id: UUID) -> Response:
         seen = _own(request, message_id)
-        headers = {"ETag": seen.etag, "Cache-Control": "private, no-cache"}
+        headers = {"ETag": seen.etag}
         if _has(request, seen.etag):
             return Response(status=304, headers=headers)
         return Response(ShownShape(shown.told(seen)).data, headers=headers)
@@ -157,7 +157,7 @@ class NewsView(APIView):
         asked = NewsQuery(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         found = news.since(member_of(request), asked.validated_data.get("after"))
-        headers = {"ETag": found.etag, "Cache-Control": "private, no-cache"}
+        headers = {"ETag": found.etag}
         if _has(request, found.etag):
             return Response(status=304, headers=headers)
         return Response(NewsShape({"items": found.items(), "until": found.until}).data, headers=headers)

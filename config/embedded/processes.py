@@ -142,6 +142,7 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
     owner = os.getpid()
 
     def prepare() -> None:
+        os.umask(0o077)  # what a server writes is for its own eyes: Valkey's list of its files is not by itself
         if program.account is not None:
             program.account.enter()
         die_with_owner(program.stop_signal, owner)

@@ -1,5 +1,6 @@
-"""A Schemathesis hook: every call carries the access token of the person named in the environment, who signs in again
-before the ten minutes of a token are over. Loaded by SCHEMATHESIS_HOOKS, not by pytest."""
+"""Schemathesis hooks: every call carries the access token of the person named in the environment, who signs in again
+before the ten minutes of a token are over; and what a network looks like, for which JSON Schema has no format. Loaded
+by SCHEMATHESIS_HOOKS, not by pytest."""
 
 import json
 import os
@@ -8,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies as st
 
 from tests.journeys.people import sign_in_anew
 from tests.running import Stack
+
+#: Single addresses too, and none wider than an organization's own may be.
+NETWORKS = st.one_of(
+    st.ip_addresses().map(str), st.integers(0, 2**24 - 1).map(lambda n: f"{n >> 16}.{n >> 8 & 255}.{n & 255}.0/24")
+)
+schemathesis.openapi.format("ip-network", NETWORKS)
 
 
 @schemathesis.auth(refresh_interval=300)

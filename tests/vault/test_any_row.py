@@ -5,6 +5,7 @@ What stands in the rows is asked of PostgreSQL each time; which columns are seal
 import random
 import secrets
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,13 +15,15 @@ from django.db import transaction
 from django.db.models import Model
 
 from organizations import audit
-from organizations.models import Organization
+from organizations.models import Member, Organization
 from providers.base import Secret
 from tests.faults import evidence
 from tests.vault import many
 from tests.vault.conftest import Connected
 from tests.vault.rotating import Rotating
-from vault import answers, grants, pending, registrations, renewal, revocation, sealing, settling
+from tracking import withdrawing
+from tracking.models import Content, TrackedMessage
+from vault import answers, days, grants, pending, registrations, renewal, revocation, sealing, settling
 from vault.errors import AppUnusable, KeyGone, NotAllowedHere, TokenTampered
 from vault.models import (
     Attempt,
@@ -40,7 +43,7 @@ EXPECTED = pending.Expected("https://login.example", "https://login.example", "c
 
 
 def fill() -> None:
-    """Some hundred sealed values: of four organizations, in each of the five columns, and of the installation."""
+    """Some hundred sealed values: of four organizations, in each of the columns, and of the installation."""
     many.seed(80, 4)
     for row in Connection.objects.select_related("organization"):
         attempt = Attempt.objects.create(connection=row, grant_id=uuid4(), generation=row.generation)
@@ -55,6 +58,12 @@ def fill() -> None:
     for number in range(40):
         registrations.register(f"https://all-{number}.my.salesforce.com", "client", Secret(secrets.token_hex(16)), None)
         pending.remember(SessionStore(), Secret(secrets.token_hex(16)), Secret(secrets.token_hex(32)), EXPECTED)
+        days.begin(date(2030, 1, 1) + timedelta(days=number))
+    for member in Member.objects.select_related("organization"):
+        message = TrackedMessage(organization=member.organization, member=member, opens=True, clicks=True)
+        Content(["jane@customer.example"], ["https://a.example/"]).put(message)
+        message.save()
+        withdrawing.withdraw("operator", member.organization_id, f"https://{member.pk.hex}.example/")
 
 
 def everything() -> Iterator[tuple[Column, Model, bytes]]:

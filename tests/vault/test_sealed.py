@@ -11,7 +11,7 @@ from organizations.models import Member
 from tests.organizations import people
 from tests.vault.keyrings import new_kek
 from tests.vault.test_crashes import _url
-from tracking.models import TrackedMessage
+from tracking.models import TrackedMessage, WithdrawnTarget
 from vault import keys, sealed, sealing
 from vault.errors import KekUnusable
 from vault.models import (
@@ -59,6 +59,7 @@ MADE: dict[tuple[type[Model], str], Callable[[], Model]] = {
         id=people.organization(), day=timezone.now().date(), public=b"x", sealed_private=b"x"
     ),
     (TrackedMessage, "sealed"): a_message,
+    (WithdrawnTarget, "sealed"): lambda: WithdrawnTarget.objects.create(id=people.organization(), sealed=b"x"),
 }
 
 
