@@ -43,7 +43,17 @@ class Killed:
 
     def was_away(self, at: float) -> bool:
         """As the hot process sees it: it takes the stream for down a moment after it comes back."""
-        return any(begin - 2 * PATIENCE <= at <= end + RETRY_AFTER + 2 * PATIENCE for begin, end in self.away)
+        return any(begin - 2 * PATIENCE <= at <= self._back(end) for begin, end in self.away)
+
+    def in_stream(self, at: float) -> float:
+        """When a hit of that moment is in the stream at the latest, unless there is more on disk: what was answered
+        while it was away comes from there."""
+        return max(
+            [at, *(self._back(end) for begin, end in self.away if begin - 2 * PATIENCE <= at <= self._back(end))]
+        )
+
+    def _back(self, end: float) -> float:
+        return end + RETRY_AFTER + 2 * PATIENCE
 
 
 class Killer:
@@ -165,8 +175,8 @@ def stored(stack: Stack) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Copies. `excused`: answered while the stream was down, by a process that was killed right then; `unsynced`:
-    answered within `grace` seconds before Valkey was killed."""
+    """Copies. `excused`: answered while the stream was down, by a process that was killed right then; `unsynced`: in
+    the stream for less than `grace` seconds when Valkey was killed."""
 
     answered: int
     unanswered: int
@@ -181,11 +191,17 @@ def judge(ledger: list[Hit], found: dict[str, int], killed: Killed, grace: float
     assert found.keys() <= {hit.copy_id for hit in ledger}
     missing = [hit for hit in ledger if hit.is_answered and hit.copy_id not in found]
     excused = [hit for hit in missing if killed.was_away(hit.at) and _is_before(hit, killed.moments(HOT), KEPT)]
-    unsynced = [hit for hit in missing if hit not in excused and _is_before(hit, killed.moments(VALKEY), grace)]
+    unsynced = [hit for hit in missing if hit not in excused and _is_unsynced(hit, killed, grace)]
     lost = set(missing) - set(excused) - set(unsynced)
     assert not lost, f"{len(lost)} of {len(ledger)} lost: {_around(lost, killed)}"
     answered = sum(hit.is_answered for hit in ledger)
     return Outcome(answered, len(ledger) - answered, len(found), len(excused), len(unsynced))
+
+
+def _is_unsynced(hit: Hit, killed: Killed, grace: float) -> bool:
+    """It was in the stream for less than `grace` seconds when Valkey went."""
+    until_then = killed.in_stream(hit.at) - hit.at if grace else 0.0
+    return _is_before(hit, killed.moments(VALKEY), until_then + grace)
 
 
 def _is_before(hit: Hit, moments: list[float], seconds: float) -> bool:
