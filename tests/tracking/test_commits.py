@@ -15,13 +15,13 @@ from tests.tracking.own_valkey import OwnValkey, own_valkey
 from tracking.hot import returning
 from tracking.hot.boxes import BatchBox
 from tracking.hot.commits import IDLE, Commits
-from tracking.hot.hits import Entry, Hit, packed
+from tracking.hot.hits import Entry, noted, packed
 from tracking.hot.returning import SLICE, TELL_EVERY
 from tracking.hot.spool import Spool
 from tracking.hot.stream import PATIENCE, STREAM, Stream
 from tracking.hot.tokens import Kind
 
-HIT = Hit(0, Kind.OPEN, 0, 0, bytes(16), bytes(16), ["198.51.100.7", "an agent", ""])
+HIT = noted(0, Kind.OPEN, 0, 0, bytes(16), bytes(16), ["198.51.100.7", "an agent", ""])
 BOX = BatchBox([bytes(32)])
 #: Seconds in which nobody waits for anything but his turn.
 AT_ONCE = PATIENCE / 2

@@ -22,7 +22,7 @@ from tests.tracking.recorded_agents import GMAIL_PROXY
 from tracking import classify, drain, inflow, partitions, publishing, signatures, storing, valkey
 from tracking.classify import Verdict
 from tracking.hot.boxes import BatchBox
-from tracking.hot.hits import Hit, packed
+from tracking.hot.hits import Hit, noted, packed
 from tracking.hot.standing import Standings
 from tracking.hot.stream import Stream
 from tracking.hot.tokens import Kind, read_keys
@@ -74,7 +74,7 @@ def arrive(settings: Settings, *hits: Hit, times: int = 1) -> None:
         standings = Standings(stream, box)
         await standings.read()
         assert standings.day is not None
-        await stream.append([packed(list(hits), box, standings.day)] * times)
+        await stream.append([packed([noted(*hit[:7]) for hit in hits], box, standings.day)] * times)
         await stream.close()
 
     publishing.publish_standing(timezone.now())

@@ -5,7 +5,7 @@ from time import time_ns
 from typing import Any
 
 from tracking.hot.commits import Commits
-from tracking.hot.hits import Flag, Hit
+from tracking.hot.hits import Flag, Noted, noted
 from tracking.hot.pages import GIF, NOT_FOUND, WITHDRAWN
 from tracking.hot.standing import Standings
 from tracking.hot.tokens import Keyring, Kind, Opened
@@ -66,13 +66,13 @@ class App:
             protocol.response_bytes(302, [("location", opened.target), *_UNLISTED], b"")
 
 
-def _hit(scope: Any, kind: Kind, opened: Opened) -> Hit:
+def _hit(scope: Any, kind: Kind, opened: Opened) -> Noted:
     headers = scope.headers
     peer, agent = scope.client.rpartition(":")[0].strip("[]"), headers.get("user-agent", "")[:_MOST]
     way = ",".join(headers.get_all("x-forwarded-for"))[-_MOST:]
     flags = _METHODS[scope.method] | _flags(headers)
     now = time_ns() // 1_000_000
-    return Hit(now, kind, flags, opened.link, opened.organization, opened.copy_id, [peer, agent, way])
+    return noted(now, kind, flags, opened.link, opened.organization, opened.copy_id, [peer, agent, way])
 
 
 def _flags(headers: Any) -> int:

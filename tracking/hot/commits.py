@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from tracking.hot.hits import Entry, Hit
+from tracking.hot.hits import Entry, Noted, noted
 from tracking.hot.returning import Returning
 from tracking.hot.spool import Spool
 from tracking.hot.stream import Stream, StreamDown
@@ -34,18 +34,18 @@ MOST_HELD = 100_000
 #: Seconds after which a writer that has finished no batch is no writer any more.
 STUCK_AFTER = 10.0
 #: Nobody's: as long as most.
-_NO_HIT = Hit(0, Kind.OPEN, 0, 0, bytes(16), bytes(16), ["0" * 15, "0" * 110, ""])
+_NO_HIT = noted(0, Kind.OPEN, 0, 0, bytes(16), bytes(16), ["0" * 15, "0" * 110, ""])
 
 
 class Commits:
     """One per process and event loop. `seal` makes an entry of hits; `heard` is told the standing's version."""
 
     def __init__(
-        self, stream: Stream, spool: Spool, seal: Callable[[list[Hit]], Entry], heard: Callable[[bytes], None]
+        self, stream: Stream, spool: Spool, seal: Callable[[list[Noted]], Entry], heard: Callable[[bytes], None]
     ):
         self._stream, self._spool, self._seal, self._heard = stream, spool, seal, heard
         self._returning = Returning(stream, spool, f"{socket.gethostname()}:{os.getpid()}")
-        self._hits: list[Hit] = []
+        self._hits: list[Noted] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._is_down = False
@@ -60,7 +60,7 @@ class Commits:
     def is_alive(self) -> bool:
         return time.monotonic() < self._turned_at + STUCK_AFTER
 
-    def add(self, hit: Hit | None) -> asyncio.Future[None]:
+    def add(self, hit: Noted | None) -> asyncio.Future[None]:
         """Done when the hit is stored; at once, with the hit on its way to the spool, while the stream is down."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if hit is not None:
@@ -72,7 +72,7 @@ class Commits:
             self._waiting.append(mine)
         return mine
 
-    def _hold(self, hit: Hit) -> None:
+    def _hold(self, hit: Noted) -> None:
         if len(self._hits) < MOST_HELD:
             self._hits.append(hit)
         else:
@@ -122,7 +122,7 @@ class Commits:
                     await self._wake.wait()
         self._wake.clear()
 
-    async def _store(self, hits: list[Hit], *, answers: bool) -> None:
+    async def _store(self, hits: list[Noted], *, answers: bool) -> None:
         entries = [self._seal(hits[at : at + LARGEST]) for at in range(0, len(hits), LARGEST)]
         if self.is_down:
             await self._spool.keep(entries, len(hits))

@@ -97,7 +97,8 @@ def read_keys(text: str) -> list[bytes]:
 
 def _parsed(plain: bytes) -> Opened:
     organization, copy_id, link = _IDS.unpack_from(plain)
-    return Opened(organization, copy_id, link, plain[_IDS.size :].rstrip(b"\0").decode())
+    target = plain[_IDS.size :].rstrip(b"\0").decode() if link else ""
+    return Opened(organization, copy_id, link, target)
 
 
 def _id_of(key: bytes) -> bytes:
