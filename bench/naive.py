@@ -1,5 +1,5 @@
 """The yardsticks that others keep: a view of a project as `startproject` makes it, which creates one row for each hit,
-and the view of `pytracking` (PyPI) doing the same. No room of ours is used. DATABASE_URL and PYTRACKING_KEY configure it."""
+and the view of `pytracking` (PyPI) doing the same. No room of ours is used. From DATABASE_URL and PYTRACKING_KEY."""
 
 import os
 from typing import Any
