@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from redis import Redis
 
 from organizations import doctor as installation
 from organizations.registries import Finding, Level, doctor_checks
@@ -19,8 +20,10 @@ from providers.errors import NeedsReconnect, PermissionMissing, ProviderError, T
 from tests.journeys.people import sign_in_anew
 from tests.running import Stack
 from tests.servers import ROOT
+from tests.tracking.asking import await_true
 from tests.vault.conftest import Connected, alice, cold, provider
 from tests.vault.rotating import Rotating
+from tracking.hot.stream import DAY
 from vault import causes, connect, dialects, doctor, mailbox_refusals, probe, refused, standing, states
 from vault.models import ClientRegistration, Connection, DatabaseMark, DataKey, LiveProcess, State
 from vault.tokens import ConnectionTokens
@@ -233,6 +236,7 @@ def test_a_running_product_is_well(stack: Stack) -> None:
     """Everything is looked at, and the redirect URIs to register are spelled out. Salesforce's own login hosts are
     offered too; from a test nobody reaches them, which is no error where another door answers."""
     bob = sign_in_anew(stack, "acme", "bob")
+    await_true(lambda: Redis.from_url(stack.facts["redis_url"]).exists(DAY) == 1, 30)  # it may just have started
     told = run(stack)
     assert told.returncode == 0, told.stdout + told.stderr
     assert f"Redirect URI to register there: {stack.public_url}/connect/salesforce/callback/" in told.stdout

@@ -97,8 +97,7 @@ def read_keys(text: str) -> list[bytes]:
 
 def _parsed(plain: bytes) -> Opened:
     organization, copy_id, link = _IDS.unpack_from(plain)
-    target = plain[_IDS.size :].rstrip(b"\0").decode() if link else ""
-    return Opened(organization, copy_id, link, target)
+    return Opened(organization, copy_id, link, plain[_IDS.size :].rstrip(b"\0").decode())
 
 
 def _id_of(key: bytes) -> bytes:
