@@ -1,9 +1,12 @@
 """What every room's tests share. The servers and the keys come from tests/servers.py, which runs earlier."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import cache
+from secrets import token_bytes
 
 import pytest
+from pytest_django import Settings
 
 from tests import emptying, loopback, running
 from tests.journeys.people import AddIn, sign_in_anew
@@ -50,3 +53,10 @@ def bob(signed_in: SignIn) -> AddIn:
 @pytest.fixture(scope="module")
 def charlie(signed_in: SignIn) -> AddIn:
     return signed_in("globex", "charlie")
+
+
+@pytest.fixture
+def tracking_set_up(settings: Settings) -> None:
+    """A key of its own; nobody answers at the address."""
+    settings.TRACKING_KEY = b64encode(token_bytes(32)).decode()
+    settings.TRACKING_URL = "http://localhost:9"

@@ -1,6 +1,5 @@
 """Withdrawn links on the dashboard: for administrators of the organization alone; on record, without the address."""
 
-from base64 import b64encode
 from secrets import token_bytes
 from typing import Any
 from unittest import mock
@@ -8,7 +7,6 @@ from unittest import mock
 import pytest
 from django.conf import settings as current
 from django.test import Client
-from pytest_django import Settings
 
 from organizations.models import AuditEntry, Member
 from providers.errors import Transient
@@ -20,14 +18,8 @@ from tracking.hot.tokens import Keyring, Kind, Opened, read_keys
 from tracking.models import WithdrawnTarget
 from vault import keys
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = [pytest.mark.django_db(databases=["default", "keys"]), pytest.mark.usefixtures("tracking_set_up")]
 OFFER = "https://example.com/offer?a=1"
-
-
-@pytest.fixture(autouse=True)
-def set_up(settings: Settings) -> None:
-    settings.TRACKING_KEY = b64encode(token_bytes(32)).decode()
-    settings.TRACKING_URL = "http://localhost:9"
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`manage.py withdraw_target`: what an operator can withdraw, for whom, and what stays when an organization goes."""
 
-from base64 import b64encode
 from io import StringIO
 from secrets import token_bytes
 from uuid import UUID, uuid4
@@ -9,7 +8,6 @@ import pytest
 from django.conf import settings as current
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from pytest_django import Settings
 
 from organizations import audit
 from organizations.models import AuditEntry, Member
@@ -21,14 +19,8 @@ from tracking.hot.tokens import Keyring, Kind, Opened, read_keys
 from tracking.models import WithdrawnTarget
 from tracking.valkey import valkey
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = [pytest.mark.django_db(databases=["default", "keys"]), pytest.mark.usefixtures("tracking_set_up")]
 OFFER = "https://example.com/offer?a=1"
-
-
-@pytest.fixture(autouse=True)
-def set_up(settings: Settings) -> None:
-    settings.TRACKING_KEY = b64encode(token_bytes(32)).decode()
-    settings.TRACKING_URL = "http://localhost:9"
 
 
 @pytest.fixture
