@@ -1,7 +1,8 @@
 """A pixel and a click beside nginx' `empty_gif` and `return 302`, and beside what others keep: a Django view with an
 INSERT for each hit, and the same with the view of `pytracking`.
 
-Each server on core 0; wrk, Valkey (appendfsync always) and PostgreSQL on core 1. Rounds interleaved, medians of five.
+Each server on core 0; wrk, Valkey (appendfsync always) and PostgreSQL on core 1. Rounds interleaved, medians of five;
+with 64 connections, as others measure, and with 256: what a commit costs is shared by those who wait for it.
 Needs nginx and wrk; without them it says so and measures nothing."""
 
 import base64
@@ -24,15 +25,17 @@ import pytracking
 from cryptography.fernet import Fernet
 from django.core.signing import Signer
 
+from bench import cores
 from bench.results import Results
-from bench.warm_lookup import await_port, pin
+from bench.warm_lookup import await_port
 from config.embedded import ports
 from config.embedded.postgres import Postgres
 from config.embedded.processes import Supervisor
 from config.embedded.valkey import Valkey
 from tracking.hot.tokens import Keyring, Kind, Opened, read_keys
 
-ROUNDS, SECONDS, CONNECTIONS = 5, 2, 64
+ROUNDS, SECONDS = 5, 2
+CONNECTIONS = (64, 256)
 TOKENS = 1_000
 #: 120 bytes, as long as links in mail are.
 TARGET = (
@@ -75,14 +78,17 @@ def measure(results: Results) -> None:
     if missing:
         print(f"tracking: not measured, since {' and '.join(missing)} is not installed", file=sys.stderr)
         return
-    with tempfile.TemporaryDirectory() as text, _servers(Path(text)) as environment:
+    with (
+        tempfile.TemporaryDirectory() as text,
+        cores.kept_on(cores.OTHERS),
+        _servers(Path(text)) as environment,
+    ):
         _compare(results, Path(text), environment)
 
 
 @contextlib.contextmanager
 def _servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Valkey with a file, and PostgreSQL, on core 1."""
-    pin(1)
+    """Valkey with a file, and PostgreSQL."""
     valkey, postgres = Valkey(folder / "valkey", folder / "valkey.log"), Postgres(folder / "pg", folder / "pg.log")
     supervisor = Supervisor(lambda _: None)
     supervisor.start(valkey.program(), postgres.program())
@@ -121,12 +127,14 @@ def _compare(results: Results, folder: Path, environment: dict[str, str]) -> Non
             "naive view": Asked(view, naive),
             "pytracking": Asked(view, peer),
         }
-        rounds = {name: [_run(each)] for name, each in asked.items()}  # the first warms up
-        for _ in range(ROUNDS):
-            for name, each in asked.items():
-                rounds[name].append(_run(each))
-        _report(results, {name: found[1:] for name, found in rounds.items()})
-        _report_half(results, {name: asked[name] for name in ("pixel", "click")}, rounds)
+        for connections in CONNECTIONS:
+            rounds = {name: [_run(each, connections)] for name, each in asked.items()}  # the first warms up
+            for _ in range(ROUNDS):
+                for name, each in asked.items():
+                    rounds[name].append(_run(each, connections))
+            full = {name: found[1:] for name, found in rounds.items()}
+            _report(results, full, connections)
+            _report_half(results, {name: asked[name] for name in ("pixel", "click")}, full, connections)
 
 
 _NAIVE = "not a secret: the yardstick signs nothing that matters"
@@ -169,9 +177,13 @@ def _granian(target: str, interface: str, environment: dict[str, str]) -> Iterat
         yield f"http://127.0.0.1:{port}"
 
 
+def _on_its_core() -> None:
+    cores.pin(cores.SERVER)
+
+
 @contextlib.contextmanager
 def _process(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: pin(0), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, preexec_fn=_on_its_core, stderr=subprocess.DEVNULL)
     try:
         await_port(port)
         yield
@@ -188,9 +200,9 @@ def _table(environment: dict[str, str]) -> None:
         )
 
 
-def _run(asked: Asked, between: int | None = None) -> Round:
+def _run(asked: Asked, connections: int, between: int | None = None) -> Round:
     """`between`: milliseconds that each connection waits before it asks again, at most; None: not at all."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(asked.script), asked.url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", "-s", str(asked.script), asked.url]
     environment = {**os.environ, **({"BETWEEN": str(between)} if between else {})}
     text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
@@ -203,7 +215,7 @@ def _run(asked: Asked, between: int | None = None) -> Round:
     return Round(float(rate[1]), float(late[1]) * scale, int(wrong[1]) if wrong else int(bool(failed)))
 
 
-def _report(results: Results, rounds: dict[str, list[Round]]) -> None:
+def _report(results: Results, rounds: dict[str, list[Round]], connections: int) -> None:
     rate = {name: median(each.rate for each in found) for name, found in rounds.items()}
     pairs = (
         ("pixel", "nginx empty_gif", ">= 0.20"),
@@ -212,31 +224,32 @@ def _report(results: Results, rounds: dict[str, list[Round]]) -> None:
         ("pixel", "pytracking", ""),
     )
     for name in ("nginx empty_gif", "nginx return 302", "naive view", "pytracking"):
-        results.add(name, rate[name], "req/s")
+        results.add(f"{name}, {connections} connections", rate[name], "req/s")
     for name, against, target in pairs:
         ratio = median(a.rate / b.rate for a, b in zip(rounds[name], rounds[against], strict=True))
-        results.add(f"{name}, in the stream before it is answered", rate[name], "req/s", against, ratio, target)
+        results.add(
+            f"{name}, {connections} connections, stored before answered", rate[name], "req/s", against, ratio, target
+        )
     for name, found in rounds.items():
         assert not sum(each.errors for each in found), name
 
 
-def _report_half(results: Results, asked: dict[str, Asked], full: dict[str, list[Round]]) -> None:
+def _report_half(results: Results, asked: dict[str, Asked], full: dict[str, list[Round]], connections: int) -> None:
     """How late the last in a hundred is: at full load, and at half of it, each connection pausing at random."""
     for name, each in asked.items():
-        results.add(f"{name} p99 at full load", median(found.p99 for found in full[name]), "ms")
+        named = f"{name}, {connections} connections, p99 at"
+        results.add(f"{named} full load", median(found.p99 for found in full[name]), "ms")
         half = median(found.rate for found in full[name]) / 2
-        pause = _pause(each, half)
-        rounds = [_run(each, pause) for _ in range(ROUNDS)]
+        pause = _pause(each, half, connections)
+        rounds = [_run(each, connections, pause) for _ in range(ROUNDS)]
         share = median(found.rate for found in rounds) / half / 2
-        results.add(
-            f"{name} p99 at {share:.2f} of that load", median(found.p99 for found in rounds), "ms", target="< 10"
-        )
+        results.add(f"{named} {share:.2f} of it", median(found.p99 for found in rounds), "ms", target="< 10")
         assert not sum(found.errors for found in rounds), name
 
 
-def _pause(asked: Asked, rate: float) -> int:
+def _pause(asked: Asked, rate: float, connections: int) -> int:
     """Milliseconds that each connection must wait at most, chosen at random, for that many requests a second."""
-    turn = 1_000 * CONNECTIONS / rate
+    turn = 1_000 * connections / rate
     first = round(2 * turn)
-    answering = 1_000 * CONNECTIONS / _run(asked, first).rate - first / 2
+    answering = 1_000 * connections / _run(asked, connections, first).rate - first / 2
     return max(1, round(2 * (turn - answering)))

@@ -5,7 +5,6 @@ medians of five."""
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
-from bench import load
+from bench import cores, load
 from bench.results import Results
 from config.embedded import ports
 from tests.journeys.people import AddIn, Browser
@@ -25,11 +24,6 @@ CONVERSATION = ["jane.doe@northwind.example"]
 TARGET = 0.25
 
 
-def pin(core: int) -> None:
-    if len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {core})
-
-
 @contextlib.contextmanager
 def server(target: str, environment: dict[str, str]) -> Iterator[str]:
     """granian on core 0. Yields its URL."""
@@ -39,7 +33,7 @@ def server(target: str, environment: dict[str, str]) -> Iterator[str]:
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", str(THREADS)),
         *("--log-level", "error"),
     ]
-    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: pin(0))
+    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: cores.pin(cores.SERVER))
     try:
         await_port(port)
         yield f"http://127.0.0.1:{port}"
@@ -69,8 +63,11 @@ def measure(results: Results, stack: Stack) -> None:
     user = stack.org("acme")["users"][0]
     add_in = AddIn(Browser(stack, "acme", user["username"], user["password"])).sign_in()
     environment = stack.environment
-    with server("config.wsgi:application", environment) as ours, server("bench.hello:application", environment) as bare:
-        pin(1)
+    with (
+        server("config.wsgi:application", environment) as ours,
+        server("bench.hello:application", environment) as bare,
+        cores.kept_on(cores.OTHERS),
+    ):
         asked = [lookup_request(ours, add_in, CONVERSATION)]
         hello = [load.request_bytes(f"{bare}/")]
         size = warm_up(ours, asked)
