@@ -180,7 +180,7 @@ class _Adapter(HTTPAdapter):
     def send(
         self,
         request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: ARG002 - the body is always read here, with its limits
+        stream: bool = False,
         timeout: Any = None,  # noqa: ARG002 - ours always apply
         verify: Any = True,
         cert: Any = None,  # noqa: ARG002
@@ -189,17 +189,21 @@ class _Adapter(HTTPAdapter):
         self._check_host(request)
         with pinning.deadline(self._settings.total_seconds, self._settings.read_seconds):
             try:
-                return self._exchange(request, verify, dict(proxies or {}))
+                return self._exchange(request, stream, verify, dict(proxies or {}))
             except requests.ConnectionError:  # also "TLS" and "proxy", whose failures say that nobody was reached
                 if not pinning.has_sent():
                     raise
         raise requests.ConnectionError("broke off after the request")
 
-    def _exchange(self, request: requests.PreparedRequest, verify: Any, proxies: dict[str, str]) -> requests.Response:
+    def _exchange(
+        self, request: requests.PreparedRequest, stream: bool, verify: Any, proxies: dict[str, str]
+    ) -> requests.Response:
+        """`stream`: the caller reads the body with limits of his own (providers.streaming); else it is read here."""
         limits = self._settings
         timeout = (limits.connect_seconds, limits.read_seconds)
         response = super().send(request, True, timeout, verify, None, proxies)
-        _read(response, limits.largest_answer)
+        if not stream:
+            _read(response, limits.largest_answer)
         return response
 
     def _check_host(self, request: requests.PreparedRequest) -> None:

@@ -21,6 +21,8 @@ from urllib3.util import connection as urllib3_connection
 from providers.errors import HostNotAllowed, Transient
 
 RESOLVE_SECONDS = 3.0
+#: Longest wait for the next byte of a body that is read piece by piece.
+IDLE_SECONDS = 10.0
 _lookups = threading.BoundedSemaphore(64)  # a dead name server must not cost a thread per caller
 
 #: (host, port) -> True where private addresses are allowed, False where only public ones; raises HostNotAllowed.
@@ -32,12 +34,14 @@ _local = threading.local()
 
 @contextlib.contextmanager
 def deadline(seconds: float, idle: float) -> Iterator[None]:
-    """All socket operations of this thread end within `seconds` in sum, each single wait within `idle`."""
+    """All socket operations of this thread end within `seconds` in sum, each single wait within `idle`. One may stand
+    within another: a piece is read of one answer while another request is being sent."""
+    before = getattr(_local, "until", None), getattr(_local, "idle", None), getattr(_local, "has_sent", False)
     _local.until, _local.idle, _local.has_sent = time.monotonic() + seconds, idle, False
     try:
         yield
     finally:
-        _local.until = None
+        _local.until, _local.idle, _local.has_sent = before
 
 
 def remaining() -> float | None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from providers.base import Crm
+from providers.base import Crm, TokenSource
 from providers.google import hosts as google_hosts
 from providers.google import oauth as google_oauth
+from providers.http import Session
+from providers.mail import Mailbox
 from providers.microsoft import hosts as microsoft_hosts
 from providers.microsoft import oauth as microsoft_oauth
 from providers.protocol import OAuth
@@ -25,6 +27,7 @@ class Adapter:
     warm_up: Callable[[], None] = lambda: None
     operators: Callable[[Iterable[str]], tuple[str, ...]] = tuple
     crm: Callable[..., Crm] | None = None
+    mailbox: Callable[[TokenSource, Session, str], Mailbox] | None = None  # the last: the API's origin
 
     @property
     def name(self) -> str:

@@ -9,13 +9,14 @@ from django.conf import settings
 from organizations.models import Member
 from organizations.ramcache import RamCache
 from providers.base import Crm
+from providers.mail import Mailbox
 from providers.registry import ADAPTERS
-from vault import access, consent, leases, salesforce, states
+from vault import access, consent, dialects, leases, salesforce, states
 from vault.errors import ConnectRequired, TokenTampered
 from vault.leases import Lease
 from vault.models import SALESFORCE, Connection
 from vault.tokens import ConnectionTokens
-from vault.watched import Watched, note_refusal
+from vault.watched import Watched, WatchedMailbox, note_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,23 @@ def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
     crm = salesforce.crm(tokens, access.Store(connection.id), connection.organization_id, page_url)
     return Watched(
         crm,
+        on_success=lambda: leases.note_success(connection.id),
+        on_refusal=lambda error: note_refusal(connection.id, tokens, error),
+    )
+
+
+def mailbox_for(connection: ConnectionRef, purpose: str) -> Mailbox:
+    """The mailbox of this connection's person, to read. `purpose` (`sync.pull`) goes into the audit log.
+
+    Raises LookupError where the provider keeps no mail; NeedsReconnect, Transient, ConnectRequired, TokenTampered."""
+    build = ADAPTERS[connection.provider].mailbox
+    if build is None:
+        raise LookupError(f"{connection.provider} keeps no mail")
+    tokens = ConnectionTokens(connection.id, purpose)
+    _lease_of(connection, tokens)
+    base_url = {"google": settings.GOOGLE_GMAIL_URL, "microsoft": settings.MICROSOFT_GRAPH_URL}[connection.provider]
+    return WatchedMailbox(
+        build(tokens, dialects.session_for(connection.provider), base_url),
         on_success=lambda: leases.note_success(connection.id),
         on_refusal=lambda error: note_refusal(connection.id, tokens, error),
     )

@@ -1,16 +1,20 @@
-"""A CRM client whose calls reach the connection's state: what was answered proves it, a fresh token refused puts it in
+"""Clients whose calls reach the connection's state: what was answered proves it, a fresh token refused puts it in
 doubt. Never ends a grant: only the token endpoint's verdict does (I6)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from providers.base import Crm, Form, PersonMatch, Priority, Record, Secret
 from providers.errors import FreshTokenRefused
+from providers.mail import Changes, Folder, Heading, Listed, Mailbox, MimeStream, Subscription
 from vault import states
 from vault.tokens import ConnectionTokens
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 
 def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: FreshTokenRefused) -> None:
@@ -22,13 +26,13 @@ def note_refusal(connection_id: UUID, tokens: ConnectionTokens, error: FreshToke
         states.doubt(connection_id, tokens.generation, error)
 
 
-class Watched:
-    """providers.base.Crm that passes everything on and looks at how each call ends."""
+class _Watched(Generic[C]):
+    """Passes everything on and looks at how each call ends."""
 
     def __init__(
-        self, crm: Crm, on_success: Callable[[], None], on_refusal: Callable[[FreshTokenRefused], None]
+        self, client: C, on_success: Callable[[], None], on_refusal: Callable[[FreshTokenRefused], None]
     ) -> None:
-        self._crm = crm
+        self._client = client
         self._on_success = on_success
         self._on_refusal = on_refusal
 
@@ -41,25 +45,69 @@ class Watched:
         self._on_success()
         return answer
 
+
+class Watched(_Watched[Crm]):
+    """See providers.base.Crm."""
+
     def find_people(
         self, addresses: Sequence[str], *, priority: Priority = Priority.INTERACTIVE
     ) -> Mapping[str, PersonMatch]:
-        return self._watch(lambda: self._crm.find_people(addresses, priority=priority))
+        return self._watch(lambda: self._client.find_people(addresses, priority=priority))
 
     def search(self, text: str, *, limit: int = 20) -> Sequence[Record]:
-        return self._watch(lambda: self._crm.search(text, limit=limit))
+        return self._watch(lambda: self._client.search(text, limit=limit))
 
     def form_for(self, object_name: str, record_id: str | None = None) -> Form:
-        return self._watch(lambda: self._crm.form_for(object_name, record_id))
+        return self._watch(lambda: self._client.form_for(object_name, record_id))
 
     def create(self, object_name: str, values: Mapping[str, Any]) -> Record:
-        return self._watch(lambda: self._crm.create(object_name, values))
+        return self._watch(lambda: self._client.create(object_name, values))
 
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None:
-        self._watch(lambda: self._crm.update(object_name, record_id, values))
+        self._watch(lambda: self._client.update(object_name, record_id, values))
 
     def record_url(self, record_id: str) -> str:
-        return self._crm.record_url(record_id)  # no call, so it proves nothing
+        return self._client.record_url(record_id)  # no call, so it proves nothing
 
     def open_url(self, record_id: str) -> Secret:
-        return self._watch(lambda: self._crm.open_url(record_id))
+        return self._watch(lambda: self._client.open_url(record_id))
+
+
+class WatchedMailbox(_Watched[Mailbox]):
+    """See providers.mail.Mailbox."""
+
+    @property
+    def provider(self) -> str:
+        return self._client.provider
+
+    def folders(self) -> Sequence[Folder]:
+        return self._watch(self._client.folders)
+
+    def streams(self, folder_ids: Sequence[str]) -> Sequence[str]:
+        return self._client.streams(folder_ids)  # no call, so it proves nothing
+
+    def cursor_now(self, stream: str) -> str:
+        return self._watch(lambda: self._client.cursor_now(stream))
+
+    def changes(self, stream: str, cursor: str, *, most: int = 100) -> Changes:
+        return self._watch(lambda: self._client.changes(stream, cursor, most=most))
+
+    def listed(self, since: datetime, until: datetime, *, page: str = "", most: int = 100) -> Listed:
+        return self._watch(lambda: self._client.listed(since, until, page=page, most=most))
+
+    def headings(self, message_ids: Sequence[str]) -> Mapping[str, Heading | None]:
+        return self._watch(lambda: self._client.headings(message_ids))
+
+    @contextmanager
+    def mime(self, message_id: str, *, most: int) -> Iterator[MimeStream]:
+        with ExitStack() as stack:
+            yield self._watch(lambda: stack.enter_context(self._client.mime(message_id, most=most)))
+
+    def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:
+        return self._watch(lambda: self._client.subscribe(streams, address, secret))
+
+    def renew(self, subscription_id: str) -> Subscription:
+        return self._watch(lambda: self._client.renew(subscription_id))
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        self._watch(lambda: self._client.unsubscribe(subscription_id))
