@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "organizations",
     "vault",
     "tracking",
+    "sync",
     "sidebar",
     "dashboard",
 ]

@@ -1,1 +1,1 @@
-"""Email and calendar into Salesforce. Empty until the first sync feature is built; the name is the owner's."""
+"""Email and calendar into Salesforce."""
