@@ -13,6 +13,8 @@ Body = dict[str, Any]
 def handle(provider: Provider, method: str, path: list[str], query: Form, body: Body) -> Result:
     """`path` is what follows /_sim."""
     what, rest = (path[0] if path else ""), "/".join(path[1:])
+    if what == "mail" and rest:
+        return provider.mail(method, path[1], path[2] if path[2:] else "", body)
     if method == "GET":
         if what not in _READS:
             return 404, {"error": f"GET {', '.join(_READS)}"}
@@ -37,8 +39,8 @@ def _metadata(provider: Provider, body: Body) -> Result:
 
 
 def _reset(provider: Provider, body: Body) -> Result:
-    """All as at the start but grants, which end with `{"grants": true}`; `only` (calls, faults, settings): less."""
-    wanted = set(body.get("only", ("calls", "faults", "settings")))
+    """All as at the start but grants, which end with `{"grants": true}`; `only` (calls, faults, settings, mail): less."""
+    wanted = set(body.get("only", ("calls", "faults", "settings", "mail")))
     if "calls" in wanted:
         provider.calls.clear()
         provider.ledger.clear()
@@ -46,6 +48,8 @@ def _reset(provider: Provider, body: Body) -> Result:
         provider.faults.waiting.clear()
     if "settings" in wanted:
         provider.restore()
+    if "mail" in wanted:
+        provider.restore_mail()
     if body.get("grants"):
         provider.families.clear()
         provider.browsing.sessions.clear()

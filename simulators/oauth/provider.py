@@ -79,9 +79,22 @@ class Provider:
         """The person takes his consent back at the provider, from one client or from all; how many grants end now."""
         raise NotImplementedError
 
+    def mail(self, method: str, user: str, word: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """/_sim/mail/<user>/<word>: what happens in somebody's mailbox without a client; GET: what is in it. Raises
+        KeyError for an unknown user, message or folder."""
+        raise NotImplementedError
+
+    def restore_mail(self) -> None:
+        """Every mailbox as at the start."""
+
+    def mail_state(self) -> dict[str, Any]:
+        """By the user's key, as GET /_sim/mail/<user> tells it."""
+        return {}
+
     def state(self) -> dict[str, Any]:
         return {
             **self.settings(),
+            "mail": self.mail_state(),
             "grants": [self._told(family) for family in self.families.all.values()],
             "consents": [
                 {"user": self._key(user), "client_id": client_id, "scopes": sorted(scopes)}
