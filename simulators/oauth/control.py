@@ -39,7 +39,7 @@ def _metadata(provider: Provider, body: Body) -> Result:
 
 
 def _reset(provider: Provider, body: Body) -> Result:
-    """All as at the start but grants, which end with `{"grants": true}`; `only` (calls, faults, settings, mail): less."""
+    """All as at the start but grants, which end with `{"grants": true}`; `only` (calls, faults, settings, mail)."""
     wanted = set(body.get("only", ("calls", "faults", "settings", "mail")))
     if "calls" in wanted:
         provider.calls.clear()

@@ -1,0 +1,93 @@
+"""A message as MIME, kept or made from a recipe, and its headers. Knows no provider."""
+
+import base64
+import hashlib
+import random
+import re
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+from functools import cached_property
+from typing import Any
+
+_FOLDS = re.compile(r"\r?\n[ \t]+")
+_HEADERS = re.compile(rb"\r?\n\r?\n")
+_MOST_HEADERS = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Content:
+    """`kept`, or a recipe: a text and an attachment of `attachment` bytes drawn with `seed`, made anew at each reading
+    so that a hundred of a hundred megabytes need no memory."""
+
+    kept: bytes = b""
+    attachment: int = 0
+    seed: int = 0
+
+    def raw(self) -> bytes:
+        return _made(self.attachment, self.seed) if self.attachment else self.kept
+
+    @cached_property
+    def size(self) -> int:
+        return len(self.raw())
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.raw()).hexdigest()
+
+    @cached_property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """(name, value) in their order: unfolded, encoded words as they are, octets beyond ASCII as UTF-8."""
+        head = _HEADERS.split((_head(self.seed) if self.attachment else self.kept)[:_MOST_HEADERS], maxsplit=1)[0]
+        found = BytesHeaderParser(policy=compat32).parsebytes(head + b"\r\n\r\n")
+        return tuple((name, _text(value)) for name, value in found._headers)  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+
+def content_of(body: dict[str, Any]) -> Content:
+    """As `deliver` names it: {"raw": base64} or {"attachment": {"size", "seed"}}. Raises ValueError, KeyError."""
+    if recipe := body.get("attachment"):
+        return Content(attachment=int(recipe["size"]), seed=int(recipe.get("seed", 1)))
+    return Content(base64.b64decode(body["raw"], validate=True))
+
+
+def attachment(size: int, seed: int) -> bytes:
+    """What the recipe's attachment holds, for a test that compares the other end."""
+    return random.Random(seed).randbytes(size)
+
+
+def decoded(value: str) -> str:
+    """Encoded words (RFC 2047) as text; as it is where they are broken."""
+    try:
+        return str(make_header(decode_header(value)))
+    except (LookupError, ValueError):
+        return value
+
+
+def _text(value: Any) -> str:
+    octets = str(value).encode("ascii", "surrogateescape") if isinstance(value, str) else bytes(value)
+    return _FOLDS.sub(" ", octets.decode("utf-8", "replace")).strip()
+
+
+def _head(seed: int) -> bytes:
+    return (
+        "From: Jane Doe <jane.doe@northwind.example>\r\nTo: Alice Anderson <alice@acme.example>\r\n"
+        f"Subject: Drawings, part {seed}\r\nDate: Thu, 19 Nov 2026 08:12:41 +0000\r\n"
+        f"Message-ID: <drawings-{seed}@northwind.example>\r\nMIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/mixed; boundary="part-{seed}"\r\n\r\n'
+    ).encode()
+
+
+def _made(size: int, seed: int) -> bytes:
+    lines = base64.encodebytes(attachment(size, seed)).replace(b"\n", b"\r\n")
+    parts = (
+        _head(seed)
+        + f"--part-{seed}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe drawings.\r\n--part-{seed}\r\n".encode()
+        + f'Content-Type: application/octet-stream; name="drawings-{seed}.bin"\r\n'.encode()
+        + f'Content-Disposition: attachment; filename="drawings-{seed}.bin"\r\n'.encode()
+        + b"Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return b"".join((parts, lines, f"--part-{seed}--\r\n".encode()))
