@@ -3,22 +3,21 @@
 Collected with the product's own models in a process that has its settings; judges nothing."""
 
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import redis
 from django.apps import apps
 from django.conf import settings
-from django.core import signing
 from django.db import connections
 from django.db.models import BinaryField, Model
 
 from organizations import audit
 from organizations.models import AuditEntry
+from organizations.privacy.databases import parts_of
+from organizations.privacy.valkey import everything_in
 from simulators.ledger import digest
 from vault import answers, days, grants, keys, pending, registrations, revocation, sealing, spool
 from vault.cipher import Place
@@ -218,55 +217,13 @@ def rows_as_text(cursor: Any) -> bytes:
     cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     for (table,) in cursor.fetchall():
         cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names from the catalogue
-        for value in (value for row in cursor.fetchall() for value in row):
-            raw = bytes(value) if isinstance(value, (bytes, memoryview)) else b""
-            parts += [str(value).encode(), raw, raw.hex().encode()]
-            parts.append(_unpacked_session(str(value)) if table == "django_session" else b"")
+        parts += [part for row in cursor.fetchall() for value in row for part in parts_of(value, table)]
     return b"\n".join(parts)
-
-
-def _unpacked_session(value: str) -> bytes:
-    """What Django signs, encodes and mostly compresses; its key is not needed to read it."""
-    data, _, signed = value.partition(":")
-    if not signed or not data.strip("."):
-        return b""
-    try:
-        raw = signing.b64_decode(data.lstrip(".").encode())
-        return zlib.decompress(raw) if data.startswith(".") else raw
-    except (ValueError, zlib.error):
-        return b""  # another column
 
 
 def valkey_dump(url: str) -> bytes:
     """Every key with its values as they were put in: in a DUMP they would be compressed, and a token cut in pieces."""
-    client: Any = redis.Redis.from_url(url)
-    parts: list[bytes] = []
-    for key in client.scan_iter():
-        kind = client.type(key)
-        parts += [key, *_flat(_VALKEY[kind](client, key)), client.dump(key) or b""]
-    return b"\n".join(parts)
-
-
-#: How each type is read; another one is a KeyError, so that it is not passed over.
-_VALKEY: dict[bytes, Callable[[Any, bytes], Any]] = {
-    b"none": lambda *_: (),  # gone meanwhile
-    b"string": lambda client, key: client.get(key),
-    b"list": lambda client, key: client.lrange(key, 0, -1),
-    b"hash": lambda client, key: client.hgetall(key),
-    b"set": lambda client, key: client.smembers(key),
-    b"zset": lambda client, key: client.zrange(key, 0, -1),
-    b"stream": lambda client, key: client.xrange(key),
-}
-
-
-def _flat(value: Any) -> Iterator[bytes]:
-    if isinstance(value, bytes):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _flat(list(value.items()))
-    elif isinstance(value, (list, tuple, set)):
-        for each in value:
-            yield from _flat(each)
+    return b"\n".join(part for *_, parts in everything_in(url) for part in parts)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from organizations.models import AuditEntry
+from organizations.privacy.shapes import shapes_of
 from providers.base import Secret
 from simulators.ledger import digest
 from tests.faults.evidence import Evidence, Stored, digests
-from tests.faults.shapes import shapes_of
 from vault import answers, cipher, grants, keys, renewal, revocation
 from vault.errors import KeyGone, TokenTampered
 from vault.models import Connection, State

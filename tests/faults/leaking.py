@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import requests
 
+from organizations.privacy.needles import Needles
+from organizations.privacy.shapes import shapes_of
 from tests.faults.evidence import rows_as_text, valkey_dump
-from tests.faults.needles import Needles
-from tests.faults.shapes import shapes_of
 from tests.journeys.people import given_out
 from tests.running import Stack
 from tests.servers import ROOT

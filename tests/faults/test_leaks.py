@@ -17,9 +17,9 @@ import pytest
 import redis
 import requests
 
+from organizations.privacy.needles import CHUNK
+from organizations.privacy.shapes import shapes_of
 from tests.faults.leaking import KEPT, KINDS, TOKENS, Scan
-from tests.faults.needles import CHUNK
-from tests.faults.shapes import shapes_of
 from tests.journeys.people import AddIn, Salesforce, forms_in, sign_in_anew, submit
 from tests.journeys.test_connecting import PROVIDERS, Accounts, connect
 from tests.running import Stack, whole_stack

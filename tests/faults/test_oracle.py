@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from organizations import audit
 from organizations.models import AuditEntry
+from organizations.privacy.shapes import shapes_of
 from providers.base import Secret
 from providers.errors import NeedsReconnect
 from simulators.ledger import Refresh, digest
 from tests.faults import evidence
 from tests.faults.oracle import Oracle
-from tests.faults.shapes import shapes_of
 from tests.vault.conftest import Connected
 from tests.vault.rotating import GRANT, USER, Rotating
 from vault import answers, grants, keys, renewal, revocation

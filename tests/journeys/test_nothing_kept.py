@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psycopg
 
+from organizations.privacy.needles import CHUNK, Needles
+from organizations.privacy.shapes import shapes_of
 from tests.faults.evidence import valkey_dump
-from tests.faults.needles import CHUNK, Needles
-from tests.faults.shapes import shapes_of
 from tests.journeys.people import AddIn, Salesforce
 from tests.running import Stack
 

@@ -20,9 +20,9 @@ import psycopg
 from redis import Redis
 
 from config.embedded import postgres
+from organizations.privacy.needles import Needles
+from organizations.privacy.shapes import shapes_of
 from tests.faults.leaking import Scan
-from tests.faults.needles import Needles
-from tests.faults.shapes import shapes_of
 from tests.journeys.people import AddIn, sign_in_anew
 from tests.running import Stack
 from tests.servers import ROOT

@@ -1,7 +1,7 @@
 """Addresses and agents of who asked are readable in no table, file, queue, log or dump, neither while they wait nor
 after the verdict; and nowhere at all once the day's key is gone (C50, C52). Recipients and targets: in the seal only.
 
-A product of its own, as `make run` starts it; looked for in every shape of tests/faults/shapes.py, and packed."""
+A product of its own, as `make run` starts it; looked for in every shape of privacy/shapes.py, and packed."""
 
 import re
 from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings as live
 from django.utils import timezone
 
+from organizations.privacy.shapes import shapes_of
 from providers.errors import NeedsReconnect, Transient
 from tests.faults import evidence
-from tests.faults.shapes import shapes_of
 from tests.servers import GIVEN
 from tests.vault.conftest import Connected
 from tests.vault.frozen import freezer

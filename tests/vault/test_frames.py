@@ -20,9 +20,9 @@ from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter, t
 from pytest_django import Settings
 
 from config.logging import Line
+from organizations.privacy.shapes import shapes_of
 from providers.base import Secret
 from providers.errors import Transient
-from tests.faults.shapes import shapes_of
 from tests.vault import kept
 from tests.vault.conftest import Connected
 from tests.vault.keyrings import new_kek

@@ -4,13 +4,16 @@ Knows bytes only."""
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 CHUNK = 1 << 20
 _BLOCK = 8
 #: So long a shape holds a whole aligned block of eight wherever it lies.
 SHORTEST = 2 * _BLOCK - 1
+#: Where a line was broken: by a mail's transfer encodings, also inside JSON.
+_BREAKS = (b"=\r\n", b"=\n", b"=\\r\\n", b"\\r\\n", b"\\n")
 
 
 class Needles:
@@ -34,16 +37,31 @@ class Needles:
         likely = set().union(*(self._by_block[block] for block in hits))
         return {self._names[shape] for shape in likely if shape in text}
 
-    def in_file(self, path: Path) -> set[str]:
-        """As `in_text`, also across two reads; nothing where the file is gone meanwhile."""
+    def in_chunks(self, chunks: Iterable[bytes]) -> set[str]:
+        """As `in_text`, also across two of them, and across a line's break within a shape."""
         found: set[str] = set()
         tail = b""
+        for chunk in chunks:
+            window = tail + chunk
+            found |= self.in_text(window) | self.in_text(_joined(window))
+            tail = window[-2 * self._overlap :]
+        return found
+
+    def in_file(self, path: Path) -> set[str]:
+        """As `in_chunks`; nothing where the file is gone meanwhile."""
         try:
             with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    window = tail + chunk
-                    found |= self.in_text(window)
-                    tail = window[-self._overlap :]
+                return self.in_chunks(chunks_of(file))
         except FileNotFoundError:
-            return found
-        return found
+            return set()
+
+
+def chunks_of(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def _joined(text: bytes) -> bytes:
+    for mark in _BREAKS:
+        text = text.replace(mark, b"")
+    return text.translate(None, b"\r\n")
