@@ -1,0 +1,309 @@
+"""What one line looks like: a closing, a name, a way to reach somebody, or a sentence. Weights, no decision.
+
+A line's weight is above 0 where it looks more like a signature than like a sentence. Lines are cut before they are
+looked at, and no pattern looks twice at a character: time is linear whatever is sent."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from sidebar.signature.sender import Sender
+from sidebar.signature.words import (
+    AND,
+    CLOSINGS,
+    COMPANY_WORDS,
+    GREETINGS,
+    LABELS,
+    LEGAL,
+    PARTICLES,
+    PROSE,
+    SENT_FROM,
+    STREET_ENDS,
+    STREETS,
+    THANKS,
+    TITLE_WORDS,
+    folded,
+)
+
+LONGEST_LINE = 300  # characters looked at
+LONGEST_PHRASE = 6  # words of a closing
+_EMAIL = re.compile(r"[\w.+%'-]{1,64}(?:@|\s?[(\[]at[)\]]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_URL = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"|]{3,300}"
+    r"|(?<![\w@.-])[\w-]{2,63}\.(?:com|org|net|io|co|de|fr|it|es|eu|nl|uk|edu|gov)\b(?:/[^\s<>|]{0,200})?",
+    re.IGNORECASE,
+)
+_PHONE = re.compile(r"(?<![\w.,$€£#-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,24}\d(?![\w%€])")
+_HANDLE = re.compile(r"^\W{0,3}@\w{2,40}$")
+_RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
+_ONE_DASH = re.compile(r"\s*[\u2013\u2014\u2015]\s*")
+_BULLET = re.compile(r"\s*(?:[*•·\u2022\u25cf]\s+|-{1,2}\s+|\(?\d{1,2}[.)]\s|[a-z][.)]\s)")
+_BEFORE_A_NAME = re.compile(r"^\s*(?:[-\u2013\u2014~/*_|.>\"'\u2026]+\s?)+")
+_DASHED = re.compile(r"^\s*(?:-{1,2}|[\u2013\u2014~/])\s?\w")  # "-Bob", "/Bob"
+_POST_CODE = re.compile(
+    r"\b(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}-?\d{4,5}|\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}"
+    r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d|\d{3}[\s-]\d{2}|\d{2}-\d{3}|\d{4}|\d{6})\b"
+)
+_LABEL = re.compile(r"^\W{0,4}([^\W\d_]{1,16})\s?(?:[#:.)|]|\s(?=[+(\d]))", re.UNICODE)
+_SEPARATOR = re.compile(r"\s[|•·\u2022/\u2013\u2014]\s|\s{3,}|\t|\s::\s")
+_CODE = re.compile(r"[{};]\s*$|^```|^\s*(?://|/\*|#include|import |def |return )|[=!]=|\(\)")
+_SENTENCE_END = re.compile(r"[.!?;,:\u2026\u3002\uff01\uff1f]['\")\]\u201d]?\s*$")
+_UPPER = re.compile(r"^[\"'(\u201c]?[^\W\d_a-z\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]")
+_WORD = re.compile(r"[^\s,;|/()<>\"\u2022\u00b7]+")
+
+
+class Mark(Enum):
+    """What a line is, as far as one line can tell."""
+
+    DELIMITER = auto()
+    RULE = auto()
+    CLOSING = auto()
+    THANKS = auto()
+    SENDER = auto()
+    NAME = auto()
+    DASHED = auto()
+    PHONE = auto()
+    EMAIL = auto()
+    LINK = auto()
+    ADDRESS = auto()
+    TITLE = auto()
+    COMPANY = auto()
+    SENT_FROM = auto()
+    GREETING = auto()
+    LEGAL = auto()
+    PROSE = auto()
+
+
+_WEIGHTS = {
+    Mark.DELIMITER: 3.0,
+    Mark.RULE: 0.4,
+    Mark.CLOSING: 3.0,
+    Mark.THANKS: 1.3,
+    Mark.SENDER: 2.6,
+    Mark.NAME: 0.9,
+    Mark.DASHED: 1.0,
+    Mark.PHONE: 2.4,
+    Mark.EMAIL: 1.8,
+    Mark.LINK: 1.3,
+    Mark.ADDRESS: 1.6,
+    Mark.TITLE: 1.4,
+    Mark.COMPANY: 1.2,
+    Mark.SENT_FROM: 3.5,
+    Mark.GREETING: -5.0,
+    Mark.LEGAL: -2.0,
+    Mark.PROSE: -2.2,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Cue:
+    """One line that is not blank. `gap`: blank lines before it. `weight`: see the module."""
+
+    number: int
+    text: str
+    gap: int
+    words: tuple[str, ...]
+    marks: frozenset[Mark]
+    weight: float
+
+    def has(self, *marks: Mark) -> bool:
+        return not self.marks.isdisjoint(marks)
+
+
+def cue_of(number: int, line: str, gap: int, sender: Sender) -> Cue:
+    """What this line looks like, given who sent it."""
+    text = line.strip()[:LONGEST_LINE]
+    words = tuple(folded(text).split())
+    marks = _marks(text, words, sender)
+    return Cue(number, text, gap, words, marks, sum(map(_WEIGHTS.__getitem__, marks)) + _shape(text, words, marks))
+
+
+def _marks(text: str, words: tuple[str, ...], sender: Sender) -> frozenset[Mark]:
+    if not words:
+        return frozenset({Mark.DELIMITER} if is_delimiter(text) else {Mark.RULE})
+    if is_sent_from(text, words):
+        return frozenset({Mark.SENT_FROM})
+    if closing := _closing(text, words):
+        return frozenset({closing, Mark.SENDER} if len(words) > 1 and _names(words, sender) else {closing})
+    reach = set(_reach(text, words))
+    found = reach | set(_person(text, words, sender))
+    if _is_prose(text, words, bool(reach)):
+        found = (found & {Mark.EMAIL, Mark.LINK, Mark.GREETING} - {Mark.LINK}) | {Mark.PROSE}
+    if len(LEGAL.intersection(words)) > (len(words) > 6):
+        found.add(Mark.LEGAL)
+    return frozenset(found)
+
+
+def is_delimiter(text: str) -> bool:
+    """ "-- " of RFC 3676 4.3 (the space often lost), what lists and phones write for it: two underscores, one dash."""
+    return text.strip() in ("--", "__") or bool(_ONE_DASH.fullmatch(text))
+
+
+def is_rule(text: str) -> bool:
+    return bool(_RULE.fullmatch(text))
+
+
+def is_sent_from(text: str, words: tuple[str, ...]) -> bool:
+    """What a mail program adds by itself. "Sent from my desk, is much easier than my phone." is a sentence."""
+    if (
+        len(words) > 14
+        or not _UPPER.match(text.lstrip("*_[(<"))
+        or text.endswith((".", ":", "!", ";"))
+        and len(words) > 6
+    ):
+        return False
+    return " ".join(words).startswith(SENT_FROM) and len(PROSE.intersection(words)) <= 1 + ("my" in words)
+
+
+def _closing(text: str, words: tuple[str, ...]) -> Mark | None:
+    """CLOSING, or THANKS where only thanks are said; None where the line holds more than that and a name."""
+    rest, found = list(words), None
+    for _ in range(3):
+        phrase = _opening(rest)
+        if not phrase:
+            break
+        found = Mark.CLOSING if " ".join(rest[:phrase]) in CLOSINGS else found or Mark.THANKS
+        rest = rest[phrase:]
+        if rest and rest[0] in AND:
+            rest = rest[1:]
+    if found is None or len(rest) > 4 or text.rstrip().endswith("?"):
+        return None
+    return found if not rest or _rest_is_name(text, rest) else None
+
+
+def _opening(words: list[str]) -> int:
+    """How many words of a closing these begin with, the longest that fits; 0 for none."""
+    for length in range(min(LONGEST_PHRASE, len(words)), 0, -1):
+        phrase = " ".join(words[:length])
+        if phrase in CLOSINGS or phrase in THANKS:
+            return length
+    return 0
+
+
+def _rest_is_name(text: str, rest: list[str]) -> bool:
+    """ "Thanks, Bob": what follows the closing begins with capitals, and is no sentence."""
+    tail = _WORD.findall(text)[-len(rest) :]
+    return not PROSE.intersection(rest) and all(
+        _UPPER.match(word) or folded(word) in PARTICLES or not folded(word) for word in tail
+    )
+
+
+def _person(text: str, words: tuple[str, ...], sender: Sender) -> list[Mark]:
+    found = []
+    if words[0] in GREETINGS:
+        found.append(Mark.GREETING)
+    if len(words) <= 10 and _names(words, sender):
+        found.append(Mark.SENDER)
+    if is_name(text):
+        found.append(Mark.NAME)
+        if _DASHED.match(text):
+            found.append(Mark.DASHED)
+    if len(words) <= 12 and any(word in TITLE_WORDS for word in words):
+        found.append(Mark.TITLE)
+    if len(words) <= 12 and (any(word in COMPANY_WORDS for word in words) or _is_company(words, sender)):
+        found.append(Mark.COMPANY)
+    return found
+
+
+def _names(words: tuple[str, ...], sender: Sender) -> bool:
+    """Whether a short line repeats the sender's name, one word of it standing first, or his initials."""
+    known = [word for word in (*sender.words, *sender.local) if len(word) > 1]
+    hits = sum(word in known for word in dict.fromkeys(words))
+    first_hits = any(word in known for word in words[:2])
+    if hits >= 2 or (hits and first_hits and len(words) <= 4):
+        return True
+    together = "".join(words)
+    return len(words) <= 3 and (together in sender.local or (len(together) > 1 and together == sender.initials))
+
+
+def _is_company(words: tuple[str, ...], sender: Sender) -> bool:
+    company = sender.company.split()
+    return bool(company) and (company[0] in words[:3] or "".join(words[:3]).startswith("".join(company)))
+
+
+def is_name(text: str) -> bool:
+    """One to five words that begin with a capital, particles aside, and nothing else; an initial may have its dot."""
+    bare = _BEFORE_A_NAME.sub("", text, count=1).strip().rstrip("*_,")
+    words = _WORD.findall(bare)
+    if not 1 <= len(words) <= 5 or len(bare) > 60 or any(sign in bare for sign in "@:?!#=<>[]{}\\0123456789"):
+        return False
+    if bare.endswith(".") and len(words[-1]) > 5:
+        return False
+    capitals = sum(bool(_UPPER.match(word)) for word in words)
+    small = [word for word in words if not _UPPER.match(word)]
+    if not capitals or PROSE.intersection(folded(bare).split()):
+        return False
+    return all(folded(word) in PARTICLES for word in small)
+
+
+def _reach(text: str, words: tuple[str, ...]) -> list[Mark]:
+    """The ways to reach somebody that this line names."""
+    found = []
+    if phone_places(text):
+        found.append(Mark.PHONE)
+    if _EMAIL.search(text):
+        found.append(Mark.EMAIL)
+    if _URL.search(text) or _HANDLE.match(text) or _label_kind(text) == "other":
+        found.append(Mark.LINK)
+    if is_address(text, words):
+        found.append(Mark.ADDRESS)
+    return found
+
+
+def phone_places(text: str) -> list[re.Match[str]]:
+    """Where numbers stand that could reach somebody: 7 to 15 digits, and not a date, a time or a sum."""
+    return [match for match in _PHONE.finditer(text) if _is_number(match[0], text)]
+
+
+_DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b")
+
+
+def _is_number(number: str, text: str) -> bool:
+    digits = sum(map(str.isdigit, number))
+    if not 7 <= digits <= 15 or _DATE.match(number):
+        return False
+    grouped = len(re.findall(r"\d+", number)) > 1 or number.startswith(("+", "00"))
+    return grouped or _label_kind(text) in ("phone", "mobile", "fax")
+
+
+def _label_kind(text: str) -> str | None:
+    match = _LABEL.match(text)
+    return LABELS.get(folded(match[1])) if match else None
+
+
+def is_address(text: str, words: tuple[str, ...]) -> bool:
+    """A street with its number, or a post code with its town."""
+    if len(words) > 16 or not any(sign.isdigit() for sign in text):
+        return False
+    street = any(word in STREETS or (len(word) > 6 and word.endswith(STREET_ENDS)) for word in words)
+    capitals = sum(bool(_UPPER.match(word)) for word in _WORD.findall(text))
+    town = len(words) > 1 and capitals * 2 >= len(words) - 1 and bool(_POST_CODE.search(text))
+    return capitals >= 1 and (street or town)
+
+
+def _is_prose(text: str, words: tuple[str, ...], reaches: bool) -> bool:
+    """Long, or with the small words of a sentence, or ending as one does."""
+    small = sum(word in PROSE for word in words)
+    if _CODE.search(text):
+        return True
+    if len(text) > 100 or (len(text) > 64 and not (reaches or _SEPARATOR.search(text))):
+        return True
+    if small >= 2 and small * 6 >= len(words):
+        return True
+    return len(words) > 4 and bool(small) and bool(_SENTENCE_END.search(text)) and not reaches
+
+
+def _shape(text: str, words: tuple[str, ...], marks: frozenset[Mark]) -> float:
+    """What length, first letter and last sign add."""
+    if not words or marks & {Mark.CLOSING, Mark.THANKS, Mark.SENT_FROM}:
+        return 0.0
+    weight = 0.3 if len(text) <= 40 else 0.0 if len(text) <= 60 else -0.5 if len(text) <= 75 else -1.5
+    if _SEPARATOR.search(text) and len(text) <= 100:
+        weight += 0.6
+    if _BULLET.match(text) and not marks & {Mark.SENDER, Mark.PHONE, Mark.EMAIL}:
+        weight -= 1.5
+    if _SENTENCE_END.search(text) and not marks & {Mark.SENDER, Mark.PHONE, Mark.EMAIL, Mark.ADDRESS}:
+        weight -= 0.3 if text.endswith((",", ".")) and len(words) <= 4 else 1.2
+    if text[0].islower() and not marks & {Mark.LINK, Mark.EMAIL, Mark.PHONE, Mark.SENDER}:
+        weight -= 1.0
+    return weight

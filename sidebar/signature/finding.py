@@ -1,0 +1,128 @@
+"""Finds the lines of the signature: the run of lines near the end that looks most like one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from sidebar.signature.cues import Cue, Mark, cue_of, is_rule
+from sidebar.signature.quotes import own_segments
+from sidebar.signature.sender import Sender
+
+#: Lines that are not blank: looked at from the end of what the author wrote, and in a signature.
+MOST_LOOKED_AT = 60
+LONGEST_BLOCK = 24
+#: From here on a run of lines is a signature.
+ENOUGH = 2.4
+_REACH = (Mark.PHONE, Mark.EMAIL, Mark.LINK, Mark.ADDRESS)
+_OPENERS = (Mark.DELIMITER, Mark.DASHED, Mark.CLOSING, Mark.THANKS, Mark.SENDER, Mark.SENT_FROM, Mark.RULE)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Block:
+    """A signature's lines, and how much speaks for them (above `ENOUGH`)."""
+
+    cues: tuple[Cue, ...]
+    weight: float
+
+
+def find_blocks(lines: Sequence[str], sender: Sender) -> list[Block]:
+    """What ends the author's last words and, in an answer above or around a quotation, his first; the surer one first."""
+    segments = own_segments(lines)
+    ends = dict.fromkeys((*segments[-1:], *segments[:1]))
+    found = [block for start, stop in ends if (block := _best(_cues(lines, start, stop, sender)))]
+    return sorted(found, key=lambda block: -block.weight)
+
+
+def _cues(lines: Sequence[str], start: int, stop: int, sender: Sender) -> list[Cue]:
+    """Of the last lines of a segment, in order; rules at the very end belong to the quotation below."""
+    taken: list[int] = []
+    for number in range(stop - 1, start - 1, -1):
+        if lines[number].strip() and (taken or stop == len(lines) or not is_rule(lines[number])):
+            taken.append(number)
+            if len(taken) > MOST_LOOKED_AT:
+                break
+    taken.reverse()
+    before = [start - 1, *taken]
+    return [cue_of(here, lines[here], here - last - 1, sender) for last, here in zip(before, taken, strict=False)]
+
+
+def _best(cues: Sequence[Cue]) -> Block | None:
+    if not cues:
+        return None
+    if (hard := _after_delimiter(cues)) is not None:
+        return hard
+    sums = [0.0, *accumulate(cue.weight for cue in cues)]
+    runs = (
+        (sums[stop] - sums[start] + _edges(cues, start, stop), -start, stop)
+        for start in range(len(cues))
+        for stop in range(start + 1, min(len(cues), start + LONGEST_BLOCK) + 1)
+        if _may_be(cues[start:stop])
+    )
+    weight, start, stop = max(runs, default=(0.0, 0, 0))
+    return Block(tuple(cues[-start:stop]), weight) if weight >= ENOUGH else None
+
+
+def _after_delimiter(cues: Sequence[Cue]) -> Block | None:
+    """All below the last delimiter, which RFC 3676 gives no other meaning, with the closing above it."""
+    marked = [place for place, cue in enumerate(cues) if cue.has(Mark.DELIMITER)]
+    if not marked or not 0 < len(cues) - marked[-1] - 1 <= LONGEST_BLOCK:
+        return None
+    start = marked[-1]
+    below = cues[start + 1 :]
+    if sum(cue.has(Mark.PROSE) and not cue.has(Mark.LEGAL) for cue in below) * 2 > len(below) + 1:
+        return None
+    above = _best_above(cues[:start])
+    return Block((*above, *cues[start:]), 6.0)
+
+
+def _best_above(cues: Sequence[Cue]) -> tuple[Cue, ...]:
+    """ "Best regards, John" before the delimiter, at most three lines."""
+    for length in (3, 2, 1):
+        run = cues[-length:]
+        if len(run) == length and run[0].has(Mark.CLOSING, Mark.THANKS) and _may_be(run[1:]):
+            return tuple(run)
+    last = cues[-1:]
+    return tuple(last) if last and last[0].has(Mark.SENDER, Mark.SENT_FROM, Mark.DASHED) else ()
+
+
+def _may_be(run: Sequence[Cue]) -> bool:
+    """No signature greets, or holds two sentences one after the other; thanks alone are an answer."""
+    if any(cue.has(Mark.GREETING) and not cue.has(Mark.SENDER) for cue in run):
+        return False
+    prose = [cue.has(Mark.PROSE) for cue in run]
+    if any(one and two for one, two in pairwise(prose)) or prose[:1] == [True]:
+        return False
+    return not (len(run) == 1 and run[0].has(Mark.THANKS) and not run[0].has(Mark.SENDER))
+
+
+def _edges(cues: Sequence[Cue], start: int, stop: int) -> float:
+    """What speaks for a beginning here and an end there."""
+    first, run = cues[start], cues[start:stop]
+    weight = 0.7 if first.gap or not start else -1.2
+    if first.has(*_OPENERS):
+        weight = max(weight, 1.2 if first.has(Mark.RULE) else 0.5)
+    weight -= 0.5 * max(0, sum(cue.gap > 1 for cue in run[1:]) - 1)
+    weight -= _left_over(cues[stop:])
+    if not (first.has(*_OPENERS, Mark.NAME) or any(cue.has(Mark.SENDER) for cue in run)):
+        weight -= 1.0
+    if start == 0:
+        weight -= 1.0  # a mail that is nothing but a signature is rare
+    return weight + _signs_off(cues, start, stop)
+
+
+def _left_over(rest: Sequence[Cue]) -> float:
+    """What follows a signature speaks against it, save what lawyers, lists and programs add."""
+    own = [cue for cue in rest if not cue.has(Mark.LEGAL, Mark.RULE, Mark.DELIMITER, Mark.SENT_FROM)]
+    return min(3.0, 0.6 * len(own))
+
+
+def _signs_off(cues: Sequence[Cue], start: int, stop: int) -> float:
+    """A name alone below a text is how most short mails end."""
+    run = cues[start:stop]
+    first = run[0]
+    is_last = stop == len(cues) or _left_over(cues[stop:]) == 0
+    if len(run) > 1 and first.has(Mark.CLOSING, Mark.THANKS) and run[1].has(Mark.NAME, Mark.SENDER):
+        return 1.5
+    if start and is_last and first.has(Mark.NAME, Mark.SENDER, Mark.DASHED) and len(first.words) <= 3:
+        return 1.0 if len(run) == 1 or any(cue.has(*_REACH, Mark.TITLE) for cue in run[1:]) else 0.5
+    return 0.0
