@@ -1,1 +1,1 @@
-"""The toggles that email sync reads. Off until somebody switches it on; what restricts is never loosened by a member."""
+"""The toggles that email sync reads. Off until switched on; what restricts is never loosened by a member."""

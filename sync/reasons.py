@@ -1,0 +1,205 @@
+"""Why a mail was saved or was not: every rule's code, what it decides, and the sentence that people read.
+
+The one place for such sentences. They name no address, subject, folder or person: they are kept and shown to others."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from string import Formatter
+
+
+class Outcome(StrEnum):
+    """What became of a message. UNMATCHED waits for the person to appear in Salesforce, PARKED for somebody to act."""
+
+    SYNCED = "synced"
+    BLOCKED = "blocked"
+    UNMATCHED = "unmatched"
+    PARKED = "parked"
+    PRIVATE = "private"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+class Rule(StrEnum):
+    """What decided. The values are stored and stay; `_TABLE` says what each one decides, and how it is put."""
+
+    MATCHED = "matched"
+    ASKED_FOR = "asked_for"
+    COLLEAGUE_WAS_FIRST = "colleague_was_first"
+
+    BLOCKED_DOMAIN = "blocked_domain"
+
+    KEPT_PRIVATE = "kept_private"
+    MARKED_PRIVATE = "marked_private"
+    PRIVATE_PHRASE = "private_phrase"
+    SIGN_IN_CODE = "sign_in_code"
+    PERSONNEL = "personnel"
+    LEGAL = "legal"
+
+    SYNC_OFF = "sync_off"
+    DRAFT = "draft"
+    IN_JUNK = "in_junk"
+    IN_TRASH = "in_trash"
+    OTHER_FOLDER = "other_folder"
+    BEFORE_START = "before_start"
+    GONE = "gone"
+    NOT_A_REPLY = "not_a_reply"
+    ONLY_COLLEAGUES = "only_colleagues"
+
+    NO_ADDRESS = "no_address"
+    NOBODY_FOUND = "nobody_found"
+    CONTACTS_OFF = "contacts_off"
+    LEADS_OFF = "leads_off"
+    PERSON_ACCOUNTS_OFF = "person_accounts_off"
+    OWNED_BY_OTHERS = "owned_by_others"
+
+    SEVERAL_PEOPLE = "several_people"
+    MUST_RECONNECT = "must_reconnect"
+    LIMIT_REACHED = "limit_reached"
+
+    UNDECIPHERABLE = "undecipherable"
+    TOO_LARGE = "too_large"
+    REFUSED = "refused"
+    SET_ASIDE = "set_aside"
+    GAVE_UP = "gave_up"
+
+
+_TABLE: Mapping[Rule, tuple[Outcome, str]] = {
+    Rule.MATCHED: (Outcome.SYNCED, "Saved with the people of this email that are in Salesforce."),
+    Rule.ASKED_FOR: (Outcome.SYNCED, "Saved because somebody asked for it in the sidebar."),
+    Rule.COLLEAGUE_WAS_FIRST: (
+        Outcome.SYNCED,
+        "A colleague has this email too, and it was in Salesforce already: the same activity now names both.",
+    ),
+    Rule.BLOCKED_DOMAIN: (Outcome.BLOCKED, "One of its addresses is at {domain}, which is blocked."),
+    Rule.KEPT_PRIVATE: (Outcome.PRIVATE, "This conversation is kept private."),
+    Rule.MARKED_PRIVATE: (Outcome.PRIVATE, "Whoever sent it marked it as personal, private or confidential."),
+    Rule.PRIVATE_PHRASE: (Outcome.PRIVATE, "Its subject or an address is on the list of what is kept private."),
+    Rule.SIGN_IN_CODE: (Outcome.PRIVATE, "It looks like a code or link for signing in."),
+    Rule.PERSONNEL: (Outcome.PRIVATE, "Its subject looks like a personnel matter."),
+    Rule.LEGAL: (Outcome.PRIVATE, "Its subject looks like a lawyer's privileged letter."),
+    Rule.SYNC_OFF: (Outcome.IGNORED, "Email sync is switched off."),
+    Rule.DRAFT: (Outcome.IGNORED, "It is a draft, and was not sent yet."),
+    Rule.IN_JUNK: (Outcome.IGNORED, "It is in the junk folder."),
+    Rule.IN_TRASH: (Outcome.IGNORED, "It was deleted."),
+    Rule.OTHER_FOLDER: (Outcome.IGNORED, "It is in no folder that is chosen for sync."),
+    Rule.BEFORE_START: (Outcome.IGNORED, "It is older than the day from which email is synced."),
+    Rule.GONE: (Outcome.IGNORED, "It was no longer in the mailbox when its turn came."),
+    Rule.NOT_A_REPLY: (
+        Outcome.IGNORED,
+        "Only replies are synced, and nothing of this conversation was saved before.",
+    ),
+    Rule.ONLY_COLLEAGUES: (Outcome.IGNORED, "Everybody in it is a colleague."),
+    Rule.NO_ADDRESS: (Outcome.IGNORED, "It names nobody outside whose address can be read without doubt."),
+    Rule.NOBODY_FOUND: (Outcome.UNMATCHED, "Nobody in Salesforce has one of its addresses."),
+    Rule.CONTACTS_OFF: (Outcome.UNMATCHED, "It concerns contacts, and those are switched off."),
+    Rule.LEADS_OFF: (Outcome.UNMATCHED, "It concerns leads, and those are switched off."),
+    Rule.PERSON_ACCOUNTS_OFF: (Outcome.UNMATCHED, "It concerns person accounts, and those are switched off."),
+    Rule.OWNED_BY_OTHERS: (Outcome.UNMATCHED, "Only one's own records are synced, and these belong to somebody else."),
+    Rule.SEVERAL_PEOPLE: (
+        Outcome.PARKED,
+        "Several people in Salesforce have the same address. Somebody has to say which one is meant.",
+    ),
+    Rule.MUST_RECONNECT: (Outcome.PARKED, "It waits until {provider} is connected again."),
+    Rule.LIMIT_REACHED: (Outcome.PARKED, "It waits until {provider} takes calls again."),
+    Rule.UNDECIPHERABLE: (Outcome.FAILED, "The email cannot be read ({code})."),
+    Rule.TOO_LARGE: (Outcome.FAILED, "The email is larger than what is read."),
+    Rule.REFUSED: (Outcome.FAILED, "{provider} refused it ({code})."),
+    Rule.SET_ASIDE: (Outcome.FAILED, "Working on it failed badly twice. It was set aside so that others go on."),
+    Rule.GAVE_UP: (Outcome.FAILED, "It was tried {tries} times without success."),
+}
+
+
+class Note(StrEnum):
+    """What else to know of a match; counted, since whom it concerns is nobody's to read."""
+
+    COLLEAGUES = "colleagues"
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"
+    CHOSEN = "chosen"
+    CONTACTS_OFF = "contacts_off"
+    LEADS_OFF = "leads_off"
+    PERSON_ACCOUNTS_OFF = "person_accounts_off"
+    OWNED_BY_OTHERS = "owned_by_others"
+    LEAD_BEHIND_CONTACT = "lead_behind_contact"
+    CUT = "cut"
+    NOT_VISIBLE = "not_visible"
+
+
+_NOTES: Mapping[Note, str] = {
+    Note.COLLEAGUES: "Colleagues, never matched: {count}.",
+    Note.UNREADABLE: "Address lines that cannot be read without doubt: {count}.",
+    Note.UNKNOWN: "Addresses that nobody in Salesforce has: {count}.",
+    Note.AMBIGUOUS: "Addresses that several people in Salesforce have: {count}.",
+    Note.CHOSEN: "Taken because somebody has said who is meant: {count}.",
+    Note.CONTACTS_OFF: "Contacts left out because contacts are switched off: {count}.",
+    Note.LEADS_OFF: "Leads left out because leads are switched off: {count}.",
+    Note.PERSON_ACCOUNTS_OFF: "Person accounts left out because they are switched off: {count}.",
+    Note.OWNED_BY_OTHERS: "Left out because they belong to somebody else: {count}.",
+    Note.LEAD_BEHIND_CONTACT: "Leads left out because a contact has the same address: {count}.",
+    Note.CUT: "Addresses that more people in Salesforce have than it tells at once: {count}.",
+    Note.NOT_VISIBLE: "Kinds of people that this member may not see in Salesforce: {count}.",
+}
+
+
+class Ranked(StrEnum):
+    """Why one of several people stands before another. It says who is likelier, and never decides."""
+
+    YOURS = "yours"
+    SAME_ACCOUNT = "same_account"
+
+
+_RANKED: Mapping[Ranked, str] = {
+    Ranked.YOURS: "You own this record.",
+    Ranked.SAME_ACCOUNT: "Somebody else in this email belongs to the same account.",
+}
+
+#: A domain in A-labels, a provider's error code or name, a number. No address, and nothing that a person wrote.
+_VALUE = re.compile(r"[A-Za-z0-9_.-]{1,253}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a message, and which rule said so. `values` fill the rule's sentence; the stored part of a
+    decision, so anything that might be content is refused with ValueError."""
+
+    rule: Rule
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if set(self.values) != fields_of(self.rule):
+            raise ValueError(f"{self.rule} takes {sorted(fields_of(self.rule))}")
+        if not all(_VALUE.fullmatch(value) for value in self.values.values()):
+            raise ValueError(f"a value of {self.rule} is neither a domain nor a code nor a number")
+
+    @property
+    def outcome(self) -> Outcome:
+        return _TABLE[self.rule][0]
+
+    @property
+    def sentence(self) -> str:
+        """For people; always a whole sentence."""
+        return _TABLE[self.rule][1].format(**self.values)
+
+
+def verdict(rule: Rule, **values: str) -> Verdict:
+    return Verdict(rule, values)
+
+
+def outcome_of(rule: Rule) -> Outcome:
+    return _TABLE[rule][0]
+
+
+def fields_of(rule: Rule) -> set[str]:
+    """The names of the values that the rule's sentence needs."""
+    return {name for _, name, _, _ in Formatter().parse(_TABLE[rule][1]) if name}
+
+
+def say_note(note: Note, count: int) -> str:
+    return _NOTES[note].format(count=count)
+
+
+def say_ranked(why: Ranked) -> str:
+    return _RANKED[why]
