@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -78,13 +78,20 @@ class Front:
     def exchange(self, request: Request, query: Form, body: bytes) -> Exchange:
         raise NotImplementedError
 
+    async def body(self, request: Request) -> bytes:
+        """What `exchange` gets; whoever expects more than fits into memory reads it in pieces here."""
+        return await request.body()
+
     def finish(self, response: Response, request: Request) -> None:
         """The last change to an answer before it is sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        body = await request.body()
+        try:
+            body = await self.body(request)
+        except ClientDisconnect:
+            return  # before all of it was there: nothing is done
         if scope["path"].startswith("/_sim"):
             await self._control(request, query, body)(scope, receive, send)
             return

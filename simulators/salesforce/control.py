@@ -86,12 +86,12 @@ def _write(host: Host, what: str, rest: list[str], body: dict[str, Any]) -> Resu
         return 200, {"expired": sum(org.grants.expire_access() for org in host.orgs)}
     if what == "apps":
         return _add_app(host, body)
-    if what == "limits" and host.org:
-        return _set_limits(host.org, body)
+    if what in _OF_AN_ORG and host.org:
+        return _OF_AN_ORG[what](host.org, body)
     if what == "users" and rest and host.org:
         user = host.org.user_named(rest[0])
         return _change_user(host.org, user, body) if user else (404, {"error": f"no user {rest[0]}"})
-    return 404, {"error": "POST faults, reset, metadata, limits, apps, users/<key> or tokens/expire"}
+    return 404, {"error": "POST faults, reset, metadata, limits, features, apps, users/<key> or tokens/expire"}
 
 
 def _reset(host: Host, body: dict[str, Any]) -> Result:
@@ -123,6 +123,13 @@ def _set_limits(org: Org, body: dict[str, Any]) -> Result:
     for name, value in body.items():
         setattr(org.limits, names[name], type(getattr(org.limits, names[name]))(value))
     return 200, asdict(org.limits)
+
+
+def _set_features(org: Org, body: dict[str, Any]) -> Result:
+    """`absent`: objects and fields that this org is without from now on: ["EmailMessage", "Task.Sync_Key__c"]."""
+    org.store.absent = {str(name) for name in body["absent"]}
+    org.rights_changed()
+    return 200, {"absent": sorted(org.store.absent)}
 
 
 def _add_app(host: Host, body: dict[str, Any]) -> Result:
@@ -174,3 +181,6 @@ def _set_profile(org: Org, user: User, name: str) -> None:
         if access.get("_user") == user.id:
             granted = {f: user.may(f.removeprefix("Permissions")) for f in access if f.startswith("Permissions")}
             org.store.put("UserPermissionAccess", {**access, **granted})
+
+
+_OF_AN_ORG = {"limits": _set_limits, "features": _set_features}

@@ -18,6 +18,9 @@ _SOAP = {
     "address": "urn:address",
 }
 _MASTER = "012000000000000AAA"
+_CASCADED = frozenset(
+    {"OpportunityContactRole", "CampaignMember", "EmailMessageRelation", "ContentDocumentLink", "FeedItem"}
+)
 _ALWAYS_FALSE = (
     "activateable",
     "customSetting",
@@ -138,12 +141,12 @@ def _children(kind: ObjectType, access: Access) -> list[dict[str, Any]]:
         if target and link and access.reads(target) and access.shows(target, link):
             out.append(
                 {
-                    "cascadeDelete": child.object in ("OpportunityContactRole", "CampaignMember"),
+                    "cascadeDelete": child.object in _CASCADED,
                     "childSObject": child.object,
                     "deprecatedAndHidden": False,
                     "field": child.field,
-                    "junctionIdListNames": [],
-                    "junctionReferenceTo": [],
+                    "junctionIdListNames": list(child.lists),
+                    "junctionReferenceTo": list(child.listed),
                     "relationshipName": child.name,
                     "restrictedDelete": False,
                 }

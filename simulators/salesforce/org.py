@@ -60,6 +60,7 @@ class Org:
 
     def _fill(self) -> None:
         self.store = Store(load(self.plan.person_accounts), self.plan.pod)
+        self.store.absent = set(self.plan.absent)
         self.users: dict[str, User] = fill_system_records(self.store, self.plan, self.id)
         self.by_id = {user.id: user for user in self.users.values()}
         owners = {key: user.id for key, user in self.users.items() if key in self.plan.owners}
@@ -72,6 +73,7 @@ class Org:
     def restore(self) -> None:
         """Bring records and users back to what they were at the start; browser sessions and grants live on."""
         self.store.restore()
+        self.store.absent = set(self.plan.absent)
         for key, user in self.users.items():
             user.__dict__.update(copy.deepcopy(self._first_users[key].__dict__))
         self.cursors.clear()

@@ -80,7 +80,7 @@ class Access:
         return self.user.objects.get(object_name, profile.objects.get(object_name, profile.default))
 
     def reads(self, kind: ObjectType) -> bool:
-        return "r" in self.rights(kind.name)
+        return kind.name not in self.store.absent and "r" in self.rights(kind.name)
 
     def shows(self, kind: ObjectType, each: FieldType) -> bool:
         """Field-level security; fields without the `p` flag cannot be hidden (Id, Name, system fields)."""
@@ -91,7 +91,7 @@ class Access:
         return known
 
     def _shows(self, object_name: str, each: FieldType) -> bool:
-        hidden = self.user.profile.hidden | self.user.hidden
+        hidden = self.user.profile.hidden | self.user.hidden | self.store.absent
         if f"{object_name}.{each.name}" in hidden:
             return False
         if each.type == "reference" and each.has("p") and each.refers_to:

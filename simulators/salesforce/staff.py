@@ -67,7 +67,13 @@ class OrgPlan:
     login: str = "login"
     country: str = "United Kingdom"
     profiles: dict[str, Profile] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()  # objects and fields that this org does not have: "Task.Sync_Key__c"
 
+
+_KEYS = frozenset({"Task.Sync_Key__c", "EmailMessage.Sync_Key__c", "ContentVersion.Sync_Key__c"})
+_LEDGER = frozenset({"Sync_Ledger__c"})
+_ENHANCED_EMAIL = frozenset({"EmailMessage", "EmailMessageRelation"})
+_SHARED_ACTIVITIES = frozenset({"TaskRelation", "TaskWhoRelation"})
 
 ACME = OrgPlan(
     "acme",
@@ -102,6 +108,7 @@ ACME = OrgPlan(
     person_accounts=True,
     size=1.6,
     site="/partners",
+    absent=_LEDGER,
 )
 SANDBOX = OrgPlan(
     "sandbox",
@@ -119,6 +126,7 @@ SANDBOX = OrgPlan(
     size=0.1,
     daily_calls=5_000,
     login="test",
+    absent=_KEYS,
 )
 GLOBEX = OrgPlan(
     "globex",
@@ -137,5 +145,6 @@ GLOBEX = OrgPlan(
     daily_calls=15_000,
     edition="Developer Edition",
     country="United States",
+    absent=_KEYS | _LEDGER | _ENHANCED_EMAIL | _SHARED_ACTIVITIES,
 )
 PLANS = (ACME, SANDBOX, GLOBEX)

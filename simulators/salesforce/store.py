@@ -99,6 +99,8 @@ class Store:
         self._next = dict.fromkeys(self.tables, 1)
         self._journal: list[Callable[[], None]] | None = None
         self.private_accounts: set[str] = set()
+        #: "Sync_Ledger__c", "Task.Sync_Key__c": what this org has not set up or switched on; seen by nobody
+        self.absent: set[str] = set()
         self._kept_next: dict[str, int] = {}
 
     def keep(self) -> None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from simulators.front import Form, Front, Result, form_of, json_response
-from simulators.salesforce import control
+from simulators.salesforce import control, uploads
 from simulators.salesforce.errors import ApiError, no_session
 from simulators.salesforce.oauth import answers, flow, identity, soap
 from simulators.salesforce.oauth.hosts import Host
@@ -33,11 +33,22 @@ class Web(Front):
     def control(self, method: str, path: list[str], query: Form, body: Any) -> Result:
         return control.handle(self.host, method, path, query, body)
 
+    async def body(self, request: Request) -> bytes:
+        if not _is_upload(request):
+            return await request.body()
+        request.state.upload = await uploads.received(request.headers["content-type"], request.stream())
+        return b""
+
     def exchange(self, request: Request, query: Form, body: bytes) -> "Exchange":
         return Exchange(self.host, request, query, body, self.pages)
 
     def finish(self, response: Response, request: Request) -> None:
         _compress(response, request)
+
+
+def _is_upload(request: Request) -> bool:
+    kind: str = request.headers.get("content-type", "")
+    return kind.startswith("multipart/form-data") and request.scope["path"].startswith(_DATA)
 
 
 def _compress(response: Response, request: Request) -> None:
@@ -187,6 +198,8 @@ class Exchange:
         return user
 
     def _json(self) -> Any:
+        if _is_upload(self.request):
+            return self.request.state.upload.values()
         if not self.body:
             return None
         try:

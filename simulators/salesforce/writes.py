@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from simulators.salesforce import files, junctions, rules
 from simulators.salesforce.automation import after_save, before_save
 from simulators.salesforce.errors import ApiError, not_found
 from simulators.salesforce.fieldvalues import checked
@@ -40,12 +41,15 @@ def create(access: Access, kind: ObjectType, values: Values, allow_duplicates: b
     """Store a new record; its id."""
     if "c" not in access.rights(kind.name) or not kind.has("c"):
         raise ApiError(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type cannot be inserted: {kind.label}", [])
+    lists, values = junctions.taken(access, kind, values)
+    blob, values = files.taken(values) if kind.name == "ContentVersion" else ({}, values)
     given = _checked_values(access, kind, values, creating=True)
-    row: Row = {**_defaults(kind), "IsDeleted": False, "OwnerId": access.user.id, **given}
+    row: Row = {**_defaults(kind), "IsDeleted": False, "OwnerId": access.user.id, **given, **blob}
     if not kind.field("OwnerId"):
         del row["OwnerId"]
     _require(kind, row)
     _validate(kind, row)
+    rules.before_create(access, kind, row, lists)
     _refuse_taken(access, kind, row)
     if not allow_duplicates:
         _refuse_duplicates(access, kind, row)
@@ -53,6 +57,7 @@ def create(access: Access, kind: ObjectType, values: Values, allow_duplicates: b
     row["Id"] = access.store.new_id(kind.name)
     row |= {"CreatedDate": now, "CreatedById": access.user.id}
     _save(access, kind, row, None, now)
+    rules.after_create(access, kind, row, lists)
     return str(row["Id"])
 
 
@@ -60,6 +65,7 @@ def update(access: Access, kind: ObjectType, row: Row, values: Values) -> None:
     if "u" not in access.rights(kind.name) or not kind.has("u") or not access.changes(kind, row):
         raise insufficient()
     given = _checked_values(access, kind, values, creating=False)
+    rules.before_update(kind, row, given)
     changed = {**row, **given}
     _require(kind, changed)
     _validate(kind, changed)
@@ -72,7 +78,9 @@ def delete(access: Access, kind: ObjectType, row: Row) -> None:
         raise insufficient()
     now = stamp(datetime.now(UTC))
     store = access.store
-    store.put(kind.name, {**row, "IsDeleted": True, "SystemModstamp": now, "LastModifiedDate": now})
+    gone = {**row, "IsDeleted": True, "SystemModstamp": now, "LastModifiedDate": now}
+    store.put(kind.name, gone)
+    rules.after_delete(access, kind, gone)
     if kind.name == "Account" and row.get("PersonContactId"):
         contact = store.tables["Contact"].rows[row["PersonContactId"]]
         store.put("Contact", {**contact, "IsDeleted": True, "SystemModstamp": now})

@@ -18,6 +18,14 @@ _ALLOWED = re.compile(
 )
 
 
+HALTED = [
+    {
+        "errorCode": "PROCESSING_HALTED",
+        "message": "The transaction was rolled back since another operation in the same transaction failed.",
+    }
+]
+
+
 class UnresolvedError(Exception):
     """A reference to a value that an earlier answer does not hold."""
 
@@ -36,15 +44,12 @@ def handle(call: Call, dispatch: Any) -> Answer:
     except TooMuchError as problem:
         entry = _entry(None, Answer(400, [{"errorCode": "LIMIT_EXCEEDED", "message": str(problem)}]))
         return Answer(body={"compositeResponse": [entry]})
-    together = bool(body.get("allOrNone", False))
-    start = call.access.store.begin()
-    run = _Run(call, dispatch)
-    for request in requests:
-        run.one(request)
-        if together and run.failed:
-            call.access.store.rollback(start)
-            run.halt_all(requests)
-            break
+    run = Run(call, dispatch)
+    if body.get("allOrNone", False):
+        run.together(requests)
+    else:
+        for request in requests:
+            run.one(request)
     return Answer(body={"compositeResponse": run.answers})
 
 
@@ -71,12 +76,24 @@ def _check(requests: list[Any]) -> None:
         raise TooMuchError(f"The request can\u2019t contain more than {_MOST_QUERIES} query or collection operations.")
 
 
-class _Run:
+class Run:
+    """The subrequests of one composite, or of one graph, in their order."""
+
     def __init__(self, call: Call, dispatch: Any) -> None:
         self.call, self.dispatch = call, dispatch
         self.answers: list[dict[str, Any]] = []
         self.bodies: dict[str, Any] = {}
         self.failed = False
+
+    def together(self, requests: list[dict[str, Any]]) -> None:
+        """All of them, or none."""
+        start = self.call.access.store.begin()
+        for request in requests:
+            self.one(request)
+            if self.failed:
+                self.call.access.store.rollback(start)
+                self.halt_all(requests)
+                return
 
     def one(self, request: dict[str, Any]) -> None:
         reference = request["referenceId"]
@@ -105,17 +122,11 @@ class _Run:
 
     def halt_all(self, requests: list[Any]) -> None:
         """allOrNone: what worked says it was rolled back, what had not run says so too."""
-        halted = [
-            {
-                "errorCode": "PROCESSING_HALTED",
-                "message": "The transaction was rolled back since another operation in the same transaction failed.",
-            }
-        ]
         for entry in self.answers:
             if entry["httpStatusCode"] < 400:
-                entry |= {"body": halted, "httpHeaders": {}, "httpStatusCode": 400}
+                entry |= {"body": HALTED, "httpHeaders": {}, "httpStatusCode": 400}
         for request in requests[len(self.answers) :]:
-            self.answers.append(_entry(request["referenceId"], Answer(400, halted)))
+            self.answers.append(_entry(request["referenceId"], Answer(400, HALTED)))
 
     def _resolve(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -4,7 +4,7 @@ from typing import Any
 
 from simulators.salesforce import writes
 from simulators.salesforce.errors import ApiError, not_found
-from simulators.salesforce.rest import collections, composite, queries, searches, sobjects, trees
+from simulators.salesforce.rest import collections, composite, graph, queries, searches, sobjects, trees
 from simulators.salesforce.rest.call import Answer, Call, whole_number
 
 VERSIONS = {
@@ -73,13 +73,15 @@ def _composite(call: Call, second: str) -> Answer:
         return collections.handle(call)
     if second == "batch":
         return composite.batch(call, dispatch)
+    if second == "graph":
+        return graph.handle(call, dispatch)
     if second == "tree" and len(call.path) == 3:
         return trees.handle(call)
     raise not_found()
 
 
 def _composite_root(call: Call) -> Answer:
-    return Answer(body={name: f"{call.base}/composite/{name}" for name in ("tree", "batch", "sobjects")})
+    return Answer(body={name: f"{call.base}/composite/{name}" for name in ("tree", "batch", "sobjects", "graph")})
 
 
 def _root(call: Call) -> Answer:

@@ -52,11 +52,14 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child relationship: `name` on the parent leads to `object` records whose `field` holds the parent's id."""
+    """A child relationship: `name` on the parent leads to `object` records whose `field` holds the parent's id.
+    `lists`: names of the parent's lists of ids (JunctionIdList) that make such records; `listed`: ids of what."""
 
     name: str
     object: str
     field: str
+    lists: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -108,10 +111,11 @@ def load(person_accounts: bool) -> Schema:
         objects[name.lower()] = ObjectType(name, prefix, label, plural, flags)
     for each in objects.values():
         _read_fields(each, person_accounts)
-    for path, target in _lines("children"):
+    for path, target, *junctions in _lines("children"):
         parent, name = path.split(".")
         child_object, child_field = target.split(".")
-        objects[parent.lower()].children[name.lower()] = Child(name, child_object, child_field)
+        lists, listed = (tuple(filter(None, names.split(","))) for names in junctions or ("", ""))
+        objects[parent.lower()].children[name.lower()] = Child(name, child_object, child_field, lists, listed)
     return Schema(objects, person_accounts)
 
 
