@@ -1,1 +1,1 @@
-"""The simulated Google: its OAuth."""
+"""The simulated Google: its OAuth, and Gmail."""

@@ -1,10 +1,12 @@
-"""The state of the simulated Google: who has which grant, and how long it lives. Knows no HTTP framework."""
+"""The state of the simulated Google: who has which grant, how long it lives, and his mail. Knows no HTTP framework."""
 
 import secrets
 from dataclasses import asdict
 from typing import Any
 
 from simulators.google.accounts import SIGN_IN_SCOPES, Account, App, people, workspaces
+from simulators.google.mail import control
+from simulators.google.mail.service import Mail
 from simulators.ledger import digest
 from simulators.oauth.browsing import Code
 from simulators.oauth.changes import change
@@ -25,6 +27,7 @@ class Google(Provider):
     def __init__(self, signer: Signer, app: App) -> None:
         super().__init__(signer)
         self._first_app = asdict(app)
+        self.gmail = Mail(signer, self.clock)
         self.restore()
 
     def first_mode(self) -> Mode:
@@ -85,6 +88,23 @@ class Google(Provider):
         for family in mine:
             self.families.end(family)
         return len(mine)
+
+    # -- mail ---------------------------------------------------------------------------------------------------
+
+    def mail(self, method: str, user: str, word: str, body: dict[str, Any]) -> tuple[int, Any]:
+        account = self.account_named(user)
+        if account is None:
+            raise KeyError(f"no user {user}")
+        return control.handle(self.gmail, account, method, word, body)
+
+    def push(self, body: dict[str, Any]) -> tuple[int, Any]:
+        return 200, control.endpoint(self.gmail, body)
+
+    def restore_mail(self) -> None:
+        self.gmail.restore()
+
+    def mail_state(self) -> dict[str, Any]:
+        return {account.key: self.gmail.of(account).told() for account in self.accounts.values()}
 
     # -- codes --------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class Simulation:
         google = self.google
         google.api_url = self.serving.api(Face(google, Api, self.options.latency))
         google.pages_url = self.serving.pages(Face(google, Pages))
+        google.gmail.pusher.issuer, google.gmail.pusher.ca = google.api_url, self.serving.ca
 
     def description(self) -> dict[str, Any]:
         users = [

@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from simulators.front import json_response
 from simulators.google import answers, flow
+from simulators.google.mail import api, batch
 from simulators.google.provider import Google
 from simulators.oauth import home
 from simulators.oauth.html import message
@@ -15,10 +16,12 @@ _HOME = "Third-party apps with access to your Google Account"
 
 
 class Api(Exchange[Google]):
-    """Over TLS: accounts.google.com, oauth2.googleapis.com and openidconnect.googleapis.com in one."""
+    """Over TLS: accounts.google.com, oauth2.googleapis.com, openidconnect.googleapis.com and gmail.googleapis.com."""
 
     def answer(self) -> Response:
         google, path, form = self.provider, self.path, self.form
+        if path.startswith(("/gmail/", "/batch")):
+            return self._gmail()
         if path == "/.well-known/openid-configuration":
             return json_response(answers.metadata(google))
         if path == "/oauth2/v3/certs":
@@ -35,6 +38,15 @@ class Api(Exchange[Google]):
         if path == "/o/oauth2/v2/auth":
             return RedirectResponse(f"{google.pages_url}{path}?{self.request.url.query}", 302)
         return _not_found()
+
+    def _gmail(self) -> Response:
+        self.counted = True
+        if self.path in ("/batch", "/batch/gmail/v1") and self.request.method == "POST":
+            return batch.answer(self.provider, self.bearer, self.request.headers.get("content-type", ""), self.body)
+        raw_path = self.request.scope["raw_path"].decode("latin-1").partition("?")[0]
+        target = f"{raw_path}?{self.request.url.query}"
+        status, body = api.answer(self.provider, self.bearer, self.request.method, target, self.body)
+        return json_response(body, status, {"Vary": "Origin, X-Origin, Referer"}, pretty=True)
 
 
 class Pages(Exchange[Google]):

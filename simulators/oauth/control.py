@@ -22,6 +22,8 @@ def handle(provider: Provider, method: str, path: list[str], query: Form, body: 
     if what in (provider.places, "users") and rest:
         change = provider.change_user if what == "users" else provider.change_place
         return 200, change(rest, body)
+    if what == "push":
+        return provider.push(body)
     name = f"{what}/{rest}" if rest else what
     if name not in _WRITES:
         return 404, {"error": f"POST {', '.join(_WRITES)}, users/<key> or {provider.places}/<name>"}

@@ -84,6 +84,10 @@ class Provider:
         KeyError for an unknown user, message or folder."""
         raise NotImplementedError
 
+    def push(self, body: dict[str, Any]) -> tuple[int, Any]:
+        """/_sim/push: how notices are delivered; what it is afterwards."""
+        raise NotImplementedError
+
     def restore_mail(self) -> None:
         """Every mailbox as at the start."""
 

@@ -1,0 +1,1 @@
+"""The simulated Gmail: mailboxes with history, its REST API v1, watching and Pub/Sub."""
