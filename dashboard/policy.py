@@ -69,6 +69,8 @@ def _value(form: QueryDict, toggle: policy.Toggle) -> Any:
         return text
     if toggle.type is policy.Type.USERNAMES_OR_OFF and not text:
         return None
+    if toggle.type in (policy.Type.PHRASES, policy.Type.FOLDERS):
+        return [line for line in map(str.strip, text.splitlines()) if line]
     return text.split()
 
 

@@ -30,6 +30,8 @@ class Type(StrEnum):
     DOMAINS = "domains"  # list of e-mail domains, kept as lower-case A-labels
     NETWORKS = "networks"  # list of IP networks in their usual spelling
     USERNAMES_OR_OFF = "usernames_or_off"  # list of Salesforce usernames, or null for off
+    PHRASES = "phrases"  # list of words as people write them, or of addresses
+    FOLDERS = "folders"  # list of mail folders, each a kind, an id or a path
 
 
 class Scope(StrEnum):
@@ -57,6 +59,11 @@ WIDEST_NETWORK = 8
 BLANK = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 USERNAME = rf"^[^@{BLANK}]+@[^{BLANK}]+$"
 _USERNAME = re.compile(USERNAME)
+#: One line, with nothing blank at its ends.
+LINE = rf"^[^{BLANK}]([^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^{BLANK}])?$"
+_LINE = re.compile(LINE)
+LONGEST_LINE = 200
+_LINE_SCHEMA = {"type": "string", "maxLength": LONGEST_LINE, "pattern": LINE}
 _NETWORK_SCHEMA = {"type": "string", "maxLength": 43, "format": "ip-network"}
 _USERNAME_SCHEMA = {"type": "string", "maxLength": 255, "pattern": USERNAME}
 #: (who sets it, the value) -> a sentence that refuses it, or "".
@@ -83,9 +90,9 @@ class Toggle:
     administrators_only: bool = False  # whether members may not even see it
 
     def __post_init__(self) -> None:
-        lists = self.type in (Type.DOMAINS, Type.NETWORKS)
-        if (self.kind is Merge.UNION) != lists:
-            raise ValueError(f"{self.key}: lists merge as a union, and nothing else does")
+        restricting = self.type in (Type.DOMAINS, Type.NETWORKS, Type.PHRASES)
+        if (self.kind is Merge.UNION) != restricting:
+            raise ValueError(f"{self.key}: lists that restrict merge as a union, and nothing else does")
         if self.kind is Merge.CAP and self.type not in (Type.BOOL, Type.INT):
             raise ValueError(f"{self.key}: only a bool or a number can be capped")
         if len(self.choices) != len(self.choice_labels):
@@ -117,6 +124,8 @@ class Toggle:
             Type.DOMAINS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 253}},
             Type.NETWORKS: {"type": "array", "maxItems": MAX_LIST, "items": _NETWORK_SCHEMA},
             Type.USERNAMES_OR_OFF: {"type": ["array", "null"], "maxItems": MAX_LIST, "items": _USERNAME_SCHEMA},
+            Type.PHRASES: {"type": "array", "maxItems": MAX_LIST, "items": _LINE_SCHEMA},
+            Type.FOLDERS: {"type": "array", "maxItems": MAX_LIST, "items": _LINE_SCHEMA},
         }
         return {name: value for name, value in described[self.type].items() if value is not None}
 
@@ -207,6 +216,14 @@ def _usernames_or_off(toggle: Toggle, value: Any) -> list[str] | None:
     return names
 
 
+def _lines(toggle: Toggle, value: Any) -> list[str]:
+    lines = sorted(set(_texts(toggle, value)))
+    for line in lines:
+        if len(line) > LONGEST_LINE or not _LINE.fullmatch(line):
+            raise toggle.refuse("not-a-line", f"Give entries of one line, with at most {LONGEST_LINE} characters.")
+    return lines
+
+
 _CLEANERS: dict[Type, Callable[[Toggle, Any], Any]] = {
     Type.BOOL: _bool,
     Type.INT: _int,
@@ -214,4 +231,6 @@ _CLEANERS: dict[Type, Callable[[Toggle, Any], Any]] = {
     Type.DOMAINS: _domains,
     Type.NETWORKS: _networks,
     Type.USERNAMES_OR_OFF: _usernames_or_off,
+    Type.PHRASES: _lines,
+    Type.FOLDERS: _lines,
 }

@@ -112,7 +112,7 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
 
 
 class Note(StrEnum):
-    """What else to know of a match; counted, since whom it concerns is nobody's to read."""
+    """What else to know of a match and of what goes along; counted, since whom it concerns is nobody's to read."""
 
     COLLEAGUES = "colleagues"
     UNREADABLE = "unreadable"
@@ -126,6 +126,10 @@ class Note(StrEnum):
     LEAD_BEHIND_CONTACT = "lead_behind_contact"
     CUT = "cut"
     NOT_VISIBLE = "not_visible"
+    FILES_OFF = "files_off"
+    FILE_TOO_LARGE = "file_too_large"
+    SMALL_IMAGE = "small_image"
+    LINKS_OFF = "links_off"
 
 
 _NOTES: Mapping[Note, str] = {
@@ -141,6 +145,10 @@ _NOTES: Mapping[Note, str] = {
     Note.LEAD_BEHIND_CONTACT: "Leads left out because a contact has the same address: {count}.",
     Note.CUT: "Addresses that more people in Salesforce have than it tells at once: {count}.",
     Note.NOT_VISIBLE: "Kinds of people that this member may not see in Salesforce: {count}.",
+    Note.FILES_OFF: "Attachments left out because they are switched off: {count}.",
+    Note.FILE_TOO_LARGE: "Attachments left out because they are too large: {count}.",
+    Note.SMALL_IMAGE: "Small images of the text itself, such as logos, left out: {count}.",
+    Note.LINKS_OFF: "Links to files left out, with the text: {count}.",
 }
 
 

@@ -58,6 +58,11 @@ class Rulebook:
     outgoing: Rules
     asked: Rules
 
+    @property
+    def is_on(self) -> bool:
+        """Whether anything at all of the mailbox is to be looked at."""
+        return self.incoming.is_on or self.outgoing.is_on
+
 
 @dataclass(frozen=True, slots=True)
 class Thread:

@@ -2,7 +2,7 @@
 
 from organizations import policy
 from organizations.models import Member
-from organizations.policy import Merge, Toggle, Type
+from organizations.policy import Merge, Scope, Toggle, Type
 
 EMAIL, CALENDAR = "email", "calendar"
 
@@ -26,10 +26,43 @@ _switch(
     "Salesforce to calendar",
     "Copy Salesforce events to your calendar. While it is on, connecting asks for your calendar.",
 )
+AUTOLOG = policy.declare(
+    Toggle(
+        key="email.autolog.enabled",
+        kind=Merge.CAP,
+        type=Type.BOOL,
+        default=False,
+        label="Log outgoing email",
+        help="What is sent is saved although email sync is off, whatever its folder and whether it is a reply.",
+    )
+)
+FORCE_AUTOLOG = policy.declare(
+    Toggle(
+        key="email.autolog.force",
+        kind=Merge.OVERRIDE,
+        type=Type.BOOL,
+        default=False,
+        scope=Scope.ORGANIZATION,
+        users_can_modify=False,
+        label="Log outgoing email for everybody",
+        help="Nobody can switch it off for themselves, and only the organization's own filters hold for it. "
+        "A conversation that is kept private stays private.",
+    )
+)
+
+
+def is_logging_forced(member: Member) -> bool:
+    return bool(policy.organization_value_of(FORCE_AUTOLOG.key, member.organization_id))
+
+
+def logs_outgoing(member: Member) -> bool:
+    """Whether what this member sends is saved, whether his mailbox is synced or not."""
+    return is_logging_forced(member) or bool(policy.value_of(AUTOLOG.key, member))
 
 
 def features_of(member: Member) -> frozenset[str]:
     """Which of "email" and "calendar" are on for this member; from RAM when warm."""
     outwards, inwards = policy.value_of("cal.sync.to_sf", member), policy.value_of("cal.sync.from_sf", member)
-    is_on = {EMAIL: policy.value_of("email.sync.enabled", member), CALENDAR: outwards or inwards}
+    is_synced = policy.value_of("email.sync.enabled", member) or logs_outgoing(member)
+    is_on = {EMAIL: is_synced, CALENDAR: outwards or inwards}
     return frozenset(feature for feature, on in is_on.items() if on)

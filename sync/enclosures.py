@@ -1,0 +1,57 @@
+"""What goes to Salesforce along with an email's text: which attachments and links, and how many stay out. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sync.letters import AttachmentPart, CloudLink, Letter
+from sync.reasons import Note
+
+#: Bytes. Logos and icons of a signature are smaller, a picture of a screen is larger.
+SMALL_IMAGE = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosures:
+    """What is in force for one member, from `policies.enclosures_for`."""
+
+    with_files: bool
+    with_links: bool
+    most_bytes: int
+    posts_links: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Enclosed:
+    """`files` are streamed; `links` stand in the activity, `posts` become posts beside it. `notes`: what stays out."""
+
+    files: tuple[AttachmentPart, ...]
+    links: tuple[CloudLink, ...]
+    posts: tuple[CloudLink, ...]
+    notes: Mapping[Note, int]
+
+
+def enclosed(letter: Letter, wanted: Enclosures) -> Enclosed:
+    """Sort what a letter encloses. A part's size is reckoned, so whoever streams it counts again."""
+    notes: Counter[Note] = Counter()
+    files = tuple(part for part in letter.attachments if _goes(part, wanted, notes))
+    if not wanted.with_links:
+        notes[Note.LINKS_OFF] += len(letter.links)
+        return Enclosed(files, (), (), {note: count for note, count in notes.items() if count})
+    links, posts = ((), letter.links) if wanted.posts_links else (letter.links, ())
+    return Enclosed(files, links, posts, dict(notes))
+
+
+def _goes(part: AttachmentPart, wanted: Enclosures, notes: Counter[Note]) -> bool:
+    why = _why_not(part, wanted)
+    if why:
+        notes[why] += 1
+    return why is None
+
+
+def _why_not(part: AttachmentPart, wanted: Enclosures) -> Note | None:
+    if part.is_inline and part.media_type.startswith("image/") and part.size <= SMALL_IMAGE:
+        return Note.SMALL_IMAGE
+    if not wanted.with_files:
+        return Note.FILES_OFF
+    return Note.FILE_TOO_LARGE if part.size > wanted.most_bytes else None
