@@ -12,13 +12,14 @@ from config.hardening import harden
 from config.logging import configure
 from organizations.schedule import BEAT as ORGANIZATIONS
 from sidebar.schedule import BEAT as SIDEBAR
+from sync.schedule import BEAT as SYNC
 from tracking.schedule import BEAT as TRACKING
 from vault.schedule import BEAT as VAULT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("sidebar", set_as_current=True)
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule = {**ORGANIZATIONS, **VAULT, **TRACKING, **SIDEBAR}
+app.conf.beat_schedule = {**ORGANIZATIONS, **VAULT, **SYNC, **TRACKING, **SIDEBAR}
 app.autodiscover_tasks()
 
 

@@ -6,4 +6,4 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import policies  # noqa: F401
+        from sync import erasing, intervals, policies, purposes  # noqa: F401

@@ -44,6 +44,7 @@ class Rule(StrEnum):
     OTHER_FOLDER = "other_folder"
     BEFORE_START = "before_start"
     GONE = "gone"
+    LEFT_ALONE = "left_alone"
     NOT_A_REPLY = "not_a_reply"
     ONLY_COLLEAGUES = "only_colleagues"
 
@@ -86,6 +87,7 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
     Rule.OTHER_FOLDER: (Outcome.IGNORED, "It is in no folder that is chosen for sync."),
     Rule.BEFORE_START: (Outcome.IGNORED, "It is older than the day from which email is synced."),
     Rule.GONE: (Outcome.IGNORED, "It was no longer in the mailbox when its turn came."),
+    Rule.LEFT_ALONE: (Outcome.IGNORED, "It could not be saved, and somebody has left it at that."),
     Rule.NOT_A_REPLY: (
         Outcome.IGNORED,
         "Only replies are synced, and nothing of this conversation was saved before.",
@@ -194,6 +196,14 @@ class Verdict:
 
 def verdict(rule: Rule, **values: str) -> Verdict:
     return Verdict(rule, values)
+
+
+def say(rule: str, values: Mapping[str, str]) -> str:
+    """The sentence of a stored decision, which may be older than today's rules."""
+    try:
+        return Verdict(Rule(rule), values).sentence
+    except ValueError:
+        return f"Decided by a rule that this version does not have ({rule})."
 
 
 def outcome_of(rule: Rule) -> Outcome:

@@ -1,0 +1,192 @@
+"""What keeps a mail from being written twice: keyed digests, and the row that one writer at a time holds (sync.md 2).
+
+Knows mails by digests under the organization's own key only, which the vault seals."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from organizations.ramcache import RamCache
+from providers.errors import Transient
+from sync.models import PEPPER, LedgerEntry, Pepper
+
+#: Longer than one write at Salesforce may take; whoever died leaves the entry to the next after this.
+CLAIM = timedelta(minutes=2)
+_VERSION = b"v1"
+_peppers: RamCache[UUID, bytes] = RamCache(maxsize=1_000, ttl=300)
+_peppers.forget_on("organization", lambda key, _: key)
+
+
+class InOtherHands(Transient):
+    """Another worker writes the same mail (a colleague's copy) just now; look again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("A colleague's copy of this mail is being written.", code="in_other_hands", retry_after=5.0)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """What tells one mail from another, as its headers have it, undecoded. `message_id`: "" where none is usable;
+    then the provider's own id stands in for it, and colleagues' copies are told apart."""
+
+    message_id: str
+    sender: str
+    date: str
+    subject: str
+    provider_id: str
+
+    @property
+    def known_as(self) -> str:
+        return f"rfc:{self.message_id}" if self.message_id else f"provider:{self.provider_id}"
+
+
+class Marks:
+    """Keyed digests of one organization."""
+
+    def __init__(self, pepper: bytes) -> None:
+        self._pepper = pepper
+
+    def key(self, mail: Identity, object_name: str, record_id: str = "", mailbox_id: UUID | None = None) -> str:
+        """52 letters and digits, which Salesforce takes as an external id. Without `mailbox_id`: one for the whole
+        organization. The headers are part of it, so that nobody keeps a mail out by forging its Message-ID."""
+        headers = _digest(b"headers", _parts(mail.sender, mail.date, mail.subject))
+        whose = mailbox_id.bytes if mailbox_id else b""
+        parts = (_VERSION, whose, *_parts(mail.known_as), headers, *_parts(object_name, record_id))
+        return base64.b32encode(self._mac(b"key", parts)).decode().rstrip("=")
+
+    def of_message(self, mail: Identity) -> bytes:
+        return self._mac(b"message", _parts(mail.known_as))
+
+    def of_message_id(self, message_id: str) -> bytes:
+        """Of a mail that is only referred to (In-Reply-To, References)."""
+        return self._mac(b"message", _parts(f"rfc:{message_id}"))
+
+    def of_address(self, address: str) -> bytes:
+        """`address`: an addr-spec; its letters' case says nothing."""
+        return self._mac(b"address", _parts(address.casefold()))
+
+    def _mac(self, what: bytes, parts: Iterable[bytes]) -> bytes:
+        return hmac.digest(self._pepper, _framed(what, parts), "sha256")
+
+
+def _parts(*texts: str) -> tuple[bytes, ...]:
+    return tuple(text.encode("utf-8", "surrogateescape") for text in texts)
+
+
+def _digest(what: bytes, parts: Iterable[bytes]) -> bytes:
+    return hashlib.sha256(_framed(what, parts)).digest()
+
+
+def _framed(what: bytes, parts: Iterable[bytes]) -> bytes:
+    """No two lists of parts give the same bytes."""
+    return b"".join(len(part).to_bytes(4) + part for part in (what, *parts))
+
+
+def marks_of(organization_id: UUID) -> Marks:
+    """Outside a transaction: a key service may be asked. Raises KeyGone, KekUnusable, TokenTampered, Transient."""
+    return Marks(_peppers.get_or_load(organization_id, lambda: _pepper(organization_id)))
+
+
+def _pepper(organization_id: UUID) -> bytes:
+    row = Pepper.objects.filter(organization_id=organization_id).first() or _made(organization_id)
+    return PEPPER.get(row)
+
+
+def _made(organization_id: UUID) -> Pepper:
+    """Of several who make one at once the first has it."""
+    row = Pepper(organization_id=organization_id)
+    PEPPER.put(row, secrets.token_bytes(32))
+    Pepper.objects.bulk_create([row], ignore_conflicts=True)
+    return Pepper.objects.get(organization_id=organization_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`is_mine`: claimed for the lease that asked, to be written now. Else it is there already (`salesforce_id`), or a
+    person has taken it back (`is_undone`) and it is not written again."""
+
+    id: UUID
+    key: str
+    is_mine: bool
+    salesforce_id: str = ""
+    object_name: str = ""
+    is_undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What Salesforce has confirmed for an entry."""
+
+    entry_id: UUID
+    salesforce_id: str
+    rule: str = ""
+    remote_version: str = ""
+
+
+_CLAIM = """
+INSERT INTO sync_ledgerentry (id, organization_id, mailbox_id, key, message_mark, thread_mark, object_name, rule,
+                              salesforce_id, remote_version, claimed_by, claimed_until)
+VALUES (gen_random_uuid(), %(organization)s, %(mailbox)s, %(key)s, %(message)s, %(thread)s, %(object)s, '',
+        '', '', %(lease)s, now() + %(claim)s)
+ON CONFLICT (organization_id, key)
+DO UPDATE SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
+WHERE sync_ledgerentry.salesforce_id = '' AND sync_ledgerentry.undone_at IS NULL
+  AND (sync_ledgerentry.claimed_until IS NULL OR sync_ledgerentry.claimed_until < now()
+       OR sync_ledgerentry.claimed_by = EXCLUDED.claimed_by)
+RETURNING id
+"""
+
+
+def claim(
+    organization_id: UUID,
+    mailbox_id: UUID | None,
+    key: str,
+    object_name: str,
+    lease: UUID,
+    *,
+    message_mark: bytes,
+    thread_mark: bytes | None = None,
+) -> Entry:
+    """The entry of `key`, for `lease` (a job's) to write where nobody has. Commits by itself, before Salesforce is
+    asked. Raises InOtherHands."""
+    values: dict[str, Any] = {"organization": organization_id, "mailbox": mailbox_id, "key": key}
+    values |= {"message": message_mark, "thread": thread_mark, "object": object_name, "lease": lease, "claim": CLAIM}
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, values)
+        mine = cursor.fetchone()
+    if mine:
+        return Entry(mine[0], key, is_mine=True, object_name=object_name)
+    row = LedgerEntry.objects.get(organization_id=organization_id, key=key)
+    if not row.salesforce_id and row.undone_at is None:
+        raise InOtherHands
+    return Entry(row.pk, key, False, row.salesforce_id, row.object_name, row.undone_at is not None)
+
+
+def settle(written: Written) -> None:
+    """In the transaction that stores the decision. An entry that is written stays as it is."""
+    LedgerEntry.objects.filter(pk=written.entry_id, salesforce_id="").update(
+        salesforce_id=written.salesforce_id,
+        remote_version=written.remote_version,
+        rule=written.rule,
+        claimed_by=None,
+        claimed_until=None,
+        written_at=Now(),
+    )
+
+
+def release(lease: UUID) -> None:
+    """Whoever was to write gives up for now; the next need not wait."""
+    LedgerEntry.objects.filter(claimed_by=lease, salesforce_id="").update(claimed_by=None, claimed_until=None)
+
+
+def forget_peppers() -> None:
+    _peppers.clear()

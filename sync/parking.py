@@ -1,0 +1,95 @@
+"""Mailboxes and organizations that have to wait, and why. Waiting is nobody's failure: jobs keep their tries."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
+
+from providers.errors import PermissionMissing, ProviderError
+from sync import retries
+from sync.models import Pause, SyncedMailbox
+from sync.retries import Answer, Ruling
+from vault import clients
+from vault.errors import VaultError
+
+#: So many passing faults of one provider in a row are the mailbox' trouble, not the message's.
+IN_A_ROW = 3
+#: Until a person mends it.
+MENDABLE = ("needs_reconnect", "scope_missing")
+_PAUSE = """
+INSERT INTO sync_pause (organization_id, until, cause) VALUES (%s, now() + make_interval(secs => %s), %s)
+ON CONFLICT (organization_id) DO UPDATE
+SET until = greatest(sync_pause.until, EXCLUDED.until), cause = EXCLUDED.cause
+"""
+
+
+def park(mailbox_id: UUID, ruling: Ruling) -> None:
+    """The longer of two waits counts."""
+    until = Greatest(F("parked_until"), Now() + timedelta(seconds=ruling.wait))
+    SyncedMailbox.objects.filter(pk=mailbox_id).update(
+        parked_until=until, parked_for=ruling.cause, parked_at_provider=ruling.provider
+    )
+
+
+def pause(organization_id: UUID, ruling: Ruling) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_PAUSE, [organization_id, ruling.wait, ruling.cause])
+
+
+def note_failure(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
+    """After any failure. Whether it was the mailbox' or the organization's, so that it does not count for the job."""
+    if ruling.answer is Answer.PAUSE:
+        pause(mailbox.organization_id, ruling)
+        return True
+    if ruling.answer is Answer.PARK:
+        park(mailbox.pk, ruling)
+        return True
+    return ruling.cause == "unreachable" and _is_a_series(mailbox, ruling)
+
+
+def _is_a_series(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
+    """One mail that fails by itself must not stop the others; a provider that is away must not use up their tries."""
+    row = SyncedMailbox.objects.filter(pk=mailbox.pk).values_list("failures", "parked_at_provider").first()
+    if row is None:
+        return True
+    failures = row[0] + 1 if row[1] == ruling.provider else 1
+    SyncedMailbox.objects.filter(pk=mailbox.pk).update(failures=failures, parked_at_provider=ruling.provider)
+    if failures < IN_A_ROW:
+        return False
+    wait = retries.back_off(failures, ruling.wait)
+    park(mailbox.pk, Ruling(Answer.PARK, ruling.cause, wait=wait, provider=ruling.provider))
+    return True
+
+
+def note_success(mailbox_id: UUID, *providers: str) -> None:
+    """These have just answered."""
+    troubled = SyncedMailbox.objects.filter(pk=mailbox_id, parked_at_provider__in=providers)
+    troubled.update(failures=0, parked_for="", parked_at_provider="", parked_until=None)
+
+
+def unpark_mended() -> list[UUID]:
+    """Mailboxes that waited for their person, who has done it. Asks no provider."""
+    waiting = SyncedMailbox.objects.select_related("member").filter(
+        is_on=True, member__is_active=True, parked_until__gt=Now(), parked_for__in=MENDABLE
+    )
+    mended = [row.pk for row in waiting if _is_mended(row)]
+    SyncedMailbox.objects.filter(pk__in=mended, parked_for__in=MENDABLE).update(
+        failures=0, parked_until=None, parked_for="", parked_at_provider="", poll_at=Now()
+    )
+    return mended
+
+
+def _is_mended(row: SyncedMailbox) -> bool:
+    """Salesforce refusing a right is found out by trying: its wait runs out by itself."""
+    feature = "" if row.parked_at_provider == retries.SALESFORCE else "email"
+    try:
+        clients.connection_of(row.member, row.parked_at_provider, feature)
+    except (ProviderError, VaultError, PermissionMissing):
+        return False
+    return True
+
+
+def forget_old_pauses() -> None:
+    Pause.objects.filter(until__lt=Now()).delete()

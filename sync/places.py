@@ -1,0 +1,39 @@
+"""Which folders of a member's mailbox are followed. Folders' names stay in RAM, and briefly."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from organizations.models import Member
+from organizations.ramcache import RamCache
+from providers.mail import Folder, Mailbox
+from sync import folders as choice
+from sync import policies
+
+_known: RamCache[UUID, Mapping[str, Folder]] = RamCache(maxsize=2_000, ttl=300)
+
+
+def of(mailbox_id: UUID, client: Mailbox, *, fresh: bool = False) -> Mapping[str, Folder]:
+    """All folders of a mailbox, by id. Asks the provider where nobody of this process has in the last five minutes."""
+    if fresh:
+        return _known.load(mailbox_id, lambda: _asked(client))
+    return _known.get_or_load(mailbox_id, lambda: _asked(client))
+
+
+def _asked(client: Mailbox) -> Mapping[str, Folder]:
+    return {folder.id: folder for folder in client.folders()}
+
+
+def to_follow(member: Member, known: Mapping[str, Folder]) -> Sequence[str]:
+    """Ids of those that are chosen."""
+    chosen = _chosen(member)
+    return [folder.id for folder in known.values() if choice.is_chosen(folder, chosen, known.values())]
+
+
+def is_chosen(member: Member, folder_ids: Collection[str], known: Mapping[str, Folder]) -> bool:
+    return choice.lies_in_chosen(folder_ids, known, _chosen(member))
+
+
+def _chosen(member: Member) -> Collection[str]:
+    """For what comes in and for what goes out."""
+    book = policies.rules_for(member, ())
+    return {*book.incoming.folders, *book.outgoing.folders}
