@@ -1,7 +1,7 @@
 """Which lines of crisp's and talon's mails are the sender's signature, read by us; line numbers, the first is 1.
 
-Crisp's set says in its tests which fragments are signatures, talon's holds some as files of their own: where they do, these
-are theirs. A mail that is not named here has none. The mails themselves are not ours and stay where they are."""
+Where talon's set tells itself (marked lines, signatures as files), those are taken. A mail that is not named
+here has none. The mails themselves are not ours and stay where they are."""
 
 #: crisp: file -> lines.
 CRISP: dict[str, tuple[int, ...]] = {

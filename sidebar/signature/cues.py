@@ -18,6 +18,7 @@ from sidebar.signature.words import (
     PARTICLES,
     PROSE,
     SENT_FROM,
+    SLOGANS,
     STREET_ENDS,
     STREETS,
     THANKS,
@@ -27,16 +28,18 @@ from sidebar.signature.words import (
 
 LONGEST_LINE = 300  # characters looked at
 LONGEST_PHRASE = 6  # words of a closing
-_EMAIL = re.compile(r"[\w.+%'-]{1,64}(?:@|\s?[(\[]at[)\]]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_URL = re.compile(
+MOST_DIGITS = 15  # of a number, E.164
+EMAIL = re.compile(r"[\w.+%'-]{1,64}(?:@|\s?[(\[]at[)\]]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+URL = re.compile(
     r"(?:https?://|www\.)[^\s<>\"|]{3,300}"
     r"|(?<![\w@.-])[\w-]{2,63}\.(?:com|org|net|io|co|de|fr|it|es|eu|nl|uk|edu|gov)\b(?:/[^\s<>|]{0,200})?",
     re.IGNORECASE,
 )
-_PHONE = re.compile(r"(?<![\w.,$€£#-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,24}\d(?![\w%€])")
-_HANDLE = re.compile(r"^\W{0,3}@\w{2,40}$")
+_PHONE = re.compile(r"(?<![\w.,$€£#-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€])")
+_HANDLE = re.compile(r"(?<![\w.])@\w{2,40}\b(?!\.)")
 _RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
 _ONE_DASH = re.compile(r"\s*[\u2013\u2014\u2015]\s*")
+_DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b")
 _BULLET = re.compile(r"\s*(?:[*•·\u2022\u25cf]\s+|-{1,2}\s+|\(?\d{1,2}[.)]\s|[a-z][.)]\s)")
 _BEFORE_A_NAME = re.compile(r"^\s*(?:[-\u2013\u2014~/*_|.>\"'\u2026]+\s?)+")
 _DASHED = re.compile(r"^\s*(?:-{1,2}|[\u2013\u2014~/])\s?\w")  # "-Bob", "/Bob"
@@ -47,6 +50,7 @@ _POST_CODE = re.compile(
 _LABEL = re.compile(r"^\W{0,4}([^\W\d_]{1,16})\s?(?:[#:.)|]|\s(?=[+(\d]))", re.UNICODE)
 _SEPARATOR = re.compile(r"\s[|•·\u2022/\u2013\u2014]\s|\s{3,}|\t|\s::\s")
 _CODE = re.compile(r"[{};]\s*$|^```|^\s*(?://|/\*|#include|import |def |return )|[=!]=|\(\)")
+_EAST_ASIAN_STOP = re.compile(r"[\u3001\u3002\uff01\uff0c\uff1f]")
 _SENTENCE_END = re.compile(r"[.!?;,:\u2026\u3002\uff01\uff1f]['\")\]\u201d]?\s*$")
 _UPPER = re.compile(r"^[\"'(\u201c]?[^\W\d_a-z\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]")
 _WORD = re.compile(r"[^\s,;|/()<>\"\u2022\u00b7]+")
@@ -71,6 +75,7 @@ class Mark(Enum):
     SENT_FROM = auto()
     GREETING = auto()
     LEGAL = auto()
+    SLOGAN = auto()
     PROSE = auto()
 
 
@@ -81,7 +86,7 @@ _WEIGHTS = {
     Mark.THANKS: 1.3,
     Mark.SENDER: 2.6,
     Mark.NAME: 0.9,
-    Mark.DASHED: 1.0,
+    Mark.DASHED: 1.2,
     Mark.PHONE: 2.4,
     Mark.EMAIL: 1.8,
     Mark.LINK: 1.3,
@@ -91,6 +96,7 @@ _WEIGHTS = {
     Mark.SENT_FROM: 3.5,
     Mark.GREETING: -5.0,
     Mark.LEGAL: -2.0,
+    Mark.SLOGAN: 1.0,
     Mark.PROSE: -2.2,
 }
 
@@ -121,6 +127,8 @@ def cue_of(number: int, line: str, gap: int, sender: Sender) -> Cue:
 def _marks(text: str, words: tuple[str, ...], sender: Sender) -> frozenset[Mark]:
     if not words:
         return frozenset({Mark.DELIMITER} if is_delimiter(text) else {Mark.RULE})
+    if len(SLOGANS.intersection(words)) >= 2:
+        return frozenset({Mark.SLOGAN})
     if is_sent_from(text, words):
         return frozenset({Mark.SENT_FROM})
     if closing := _closing(text, words):
@@ -148,8 +156,7 @@ def is_sent_from(text: str, words: tuple[str, ...]) -> bool:
     if (
         len(words) > 14
         or not _UPPER.match(text.lstrip("*_[(<"))
-        or text.endswith((".", ":", "!", ";"))
-        and len(words) > 6
+        or (text.endswith((".", ":", "!", ";")) and len(words) > 6)
     ):
         return False
     return " ".join(words).startswith(SENT_FROM) and len(PROSE.intersection(words)) <= 1 + ("my" in words)
@@ -196,8 +203,8 @@ def _person(text: str, words: tuple[str, ...], sender: Sender) -> list[Mark]:
         found.append(Mark.SENDER)
     if is_name(text):
         found.append(Mark.NAME)
-        if _DASHED.match(text):
-            found.append(Mark.DASHED)
+    if _DASHED.match(text) and (Mark.NAME in found or (len(words) == 1 and words[0] not in PROSE)):
+        found.append(Mark.DASHED)
     if len(words) <= 12 and any(word in TITLE_WORDS for word in words):
         found.append(Mark.TITLE)
     if len(words) <= 12 and (any(word in COMPANY_WORDS for word in words) or _is_company(words, sender)):
@@ -241,26 +248,31 @@ def _reach(text: str, words: tuple[str, ...]) -> list[Mark]:
     found = []
     if phone_places(text):
         found.append(Mark.PHONE)
-    if _EMAIL.search(text):
+    if EMAIL.search(text):
         found.append(Mark.EMAIL)
-    if _URL.search(text) or _HANDLE.match(text) or _label_kind(text) == "other":
+    if URL.search(text) or _HANDLE.search(text) or _label_kind(text) == "other":
         found.append(Mark.LINK)
     if is_address(text, words):
         found.append(Mark.ADDRESS)
     return found
 
 
-def phone_places(text: str) -> list[re.Match[str]]:
-    """Where numbers stand that could reach somebody: 7 to 15 digits, and not a date, a time or a sum."""
-    return [match for match in _PHONE.finditer(text) if _is_number(match[0], text)]
+def phone_places(text: str) -> list[tuple[int, int]]:
+    """(start, stop) of numbers that could reach somebody: 7 to 15 digits, and not a date, a time or a sum."""
+    found = [span for match in _PHONE.finditer(text) for span in _parted(match)]
+    return [(start, stop) for start, stop in found if _is_number(text[start:stop], text)]
 
 
-_DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b")
+def _parted(match: re.Match[str]) -> list[tuple[int, int]]:
+    """ "(11) 5555-0123 / (11) 95555-0188" are two; "0821 / 55512-30" is one."""
+    start, stop = match.span()
+    if sum(map(str.isdigit, match[0])) <= MOST_DIGITS or not (slash := re.search(r"\s[/-]\s", match[0])):
+        return [(start, stop)]
+    return [(start, start + slash.start()), (start + slash.end(), stop)]
 
 
 def _is_number(number: str, text: str) -> bool:
-    digits = sum(map(str.isdigit, number))
-    if not 7 <= digits <= 15 or _DATE.match(number):
+    if not 7 <= sum(map(str.isdigit, number)) <= MOST_DIGITS or _DATE.match(number):
         return False
     grouped = len(re.findall(r"\d+", number)) > 1 or number.startswith(("+", "00"))
     return grouped or _label_kind(text) in ("phone", "mobile", "fax")
@@ -284,18 +296,18 @@ def is_address(text: str, words: tuple[str, ...]) -> bool:
 def _is_prose(text: str, words: tuple[str, ...], reaches: bool) -> bool:
     """Long, or with the small words of a sentence, or ending as one does."""
     small = sum(word in PROSE for word in words)
-    if _CODE.search(text):
+    if _CODE.search(text) or _EAST_ASIAN_STOP.search(text):
         return True
     if len(text) > 100 or (len(text) > 64 and not (reaches or _SEPARATOR.search(text))):
         return True
-    if small >= 2 and small * 6 >= len(words):
+    if small >= 2 and small * (2 if reaches else 6) >= len(words):
         return True
     return len(words) > 4 and bool(small) and bool(_SENTENCE_END.search(text)) and not reaches
 
 
 def _shape(text: str, words: tuple[str, ...], marks: frozenset[Mark]) -> float:
     """What length, first letter and last sign add."""
-    if not words or marks & {Mark.CLOSING, Mark.THANKS, Mark.SENT_FROM}:
+    if not words or marks & {Mark.CLOSING, Mark.THANKS, Mark.SENT_FROM, Mark.SLOGAN}:
         return 0.0
     weight = 0.3 if len(text) <= 40 else 0.0 if len(text) <= 60 else -0.5 if len(text) <= 75 else -1.5
     if _SEPARATOR.search(text) and len(text) <= 100:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from sidebar.signature.cues import Cue, Mark, cue_of, is_rule
 from sidebar.signature.quotes import own_segments
@@ -26,10 +26,10 @@ class Block:
 
 
 def find_blocks(lines: Sequence[str], sender: Sender) -> list[Block]:
-    """What ends the author's last words and, in an answer above or around a quotation, his first; the surer one first."""
+    """What ends the author's last words and, in an answer around a quotation, his first; the surer first."""
     segments = own_segments(lines)
     ends = dict.fromkeys((*segments[-1:], *segments[:1]))
-    found = [block for start, stop in ends if (block := _best(_cues(lines, start, stop, sender)))]
+    found = [block for start, stop in ends if (block := _best(_cues(lines, start, stop, sender), sender))]
     return sorted(found, key=lambda block: -block.weight)
 
 
@@ -46,14 +46,14 @@ def _cues(lines: Sequence[str], start: int, stop: int, sender: Sender) -> list[C
     return [cue_of(here, lines[here], here - last - 1, sender) for last, here in zip(before, taken, strict=False)]
 
 
-def _best(cues: Sequence[Cue]) -> Block | None:
+def _best(cues: Sequence[Cue], sender: Sender) -> Block | None:
     if not cues:
         return None
     if (hard := _after_delimiter(cues)) is not None:
         return hard
     sums = [0.0, *accumulate(cue.weight for cue in cues)]
     runs = (
-        (sums[stop] - sums[start] + _edges(cues, start, stop), -start, stop)
+        (sums[stop] - sums[start] + _edges(cues, start, stop, sender), -start, stop)
         for start in range(len(cues))
         for stop in range(start + 1, min(len(cues), start + LONGEST_BLOCK) + 1)
         if _may_be(cues[start:stop])
@@ -86,34 +86,52 @@ def _best_above(cues: Sequence[Cue]) -> tuple[Cue, ...]:
 
 
 def _may_be(run: Sequence[Cue]) -> bool:
-    """No signature greets, or holds two sentences one after the other; thanks alone are an answer."""
+    """No signature greets, or goes on after a sentence; thanks alone are an answer."""
     if any(cue.has(Mark.GREETING) and not cue.has(Mark.SENDER) for cue in run):
         return False
     prose = [cue.has(Mark.PROSE) for cue in run]
-    if any(one and two for one, two in pairwise(prose)) or prose[:1] == [True]:
+    if prose[:1] == [True] or any(
+        one and not cue.has(Mark.LEGAL) for one, cue in zip(prose[:-1], run[:-1], strict=True)
+    ):
         return False
     return not (len(run) == 1 and run[0].has(Mark.THANKS) and not run[0].has(Mark.SENDER))
 
 
-def _edges(cues: Sequence[Cue], start: int, stop: int) -> float:
+def _edges(cues: Sequence[Cue], start: int, stop: int, sender: Sender) -> float:
     """What speaks for a beginning here and an end there."""
     first, run = cues[start], cues[start:stop]
     weight = 0.7 if first.gap or not start else -1.2
     if first.has(*_OPENERS):
         weight = max(weight, 1.2 if first.has(Mark.RULE) else 0.5)
     weight -= 0.5 * max(0, sum(cue.gap > 1 for cue in run[1:]) - 1)
-    weight -= _left_over(cues[stop:])
-    if not (first.has(*_OPENERS, Mark.NAME) or any(cue.has(Mark.SENDER) for cue in run)):
-        weight -= 1.0
-    if start == 0:
+    if not run[-1].has(Mark.SENT_FROM):  # below what a program adds stands what it quotes
+        weight -= _left_over(cues[stop:]) * (1 if _is_own(run) else 2)
+    if not start:
         weight -= 1.0  # a mail that is nothing but a signature is rare
-    return weight + _signs_off(cues, start, stop)
+    return weight + _whose(run, sender) + _signs_off(cues, start, stop)
+
+
+def _whose(run: Sequence[Cue], sender: Sender) -> float:
+    """Names and numbers that are not the sender's may be what the mail is about."""
+    if _is_own(run):
+        return 0.0
+    weight = 0.0 if run[0].has(*_OPENERS, Mark.NAME) else -1.0
+    return weight - (1.5 if sender.words else 0.0)
+
+
+def _is_own(run: Sequence[Cue]) -> bool:
+    return any(cue.has(Mark.SENDER, Mark.CLOSING, Mark.SENT_FROM, Mark.DASHED) for cue in run)
 
 
 def _left_over(rest: Sequence[Cue]) -> float:
-    """What follows a signature speaks against it, save what lawyers, lists and programs add."""
-    own = [cue for cue in rest if not cue.has(Mark.LEGAL, Mark.RULE, Mark.DELIMITER, Mark.SENT_FROM)]
-    return min(3.0, 0.6 * len(own))
+    """What follows a signature speaks against it, save what lawyers, lists and programs add, and a postscript."""
+    weight = 0.0
+    for cue in rest:
+        if cue.words[:1] == ("ps",) or cue.words[:2] == ("p", "s"):
+            break
+        if not cue.has(Mark.LEGAL, Mark.RULE, Mark.DELIMITER, Mark.SENT_FROM):
+            weight += 1.5 if cue.has(Mark.PROSE) else 0.6
+    return min(4.0, weight)
 
 
 def _signs_off(cues: Sequence[Cue], start: int, stop: int) -> float:

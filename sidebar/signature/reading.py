@@ -1,5 +1,9 @@
 """The one use case: a mail's text or HTML and its From header in, a Signature out. Bounded, pure, never raises."""
 
+import math
+from dataclasses import replace
+
+from sidebar.signature.fields import read_fields
 from sidebar.signature.finding import find_blocks
 from sidebar.signature.sender import read_sender
 from sidebar.signature.shapes import Signature
@@ -9,9 +13,15 @@ LARGEST = 256 * 1024  # characters
 
 def read(text: str, sender: str = "") -> Signature:
     """`sender`: the From header's value, or what is known of it. Nothing found: an empty Signature."""
-    lines = text[:LARGEST].splitlines()
-    blocks = find_blocks(lines, read_sender(sender))
+    lines, author = text[:LARGEST].splitlines(), read_sender(sender)
+    blocks = find_blocks(lines, author)
     if not blocks:
         return Signature()
-    numbers = tuple(sorted(cue.number for block in blocks for cue in block.cues))
-    return Signature(lines=tuple(lines[n] for n in numbers), line_numbers=numbers)
+    cues = [cue for block in blocks for cue in block.cues]
+    numbers = tuple(sorted(cue.number for cue in cues))
+    return replace(
+        read_fields(cues, author),
+        lines=tuple(lines[number] for number in numbers),
+        line_numbers=numbers,
+        confidence=round(1 - math.exp(-blocks[0].weight / 6), 2),
+    )

@@ -1,0 +1,195 @@
+"""From a signature's lines to a contact's fields. What cannot be told stays empty: a person fills it in."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nameparser import HumanName
+
+from sidebar.signature.cues import EMAIL, URL, Cue, Mark, is_name, phone_places
+from sidebar.signature.phones import phones_in, region_of
+from sidebar.signature.sender import Sender
+from sidebar.signature.shapes import Name, Signature
+from sidebar.signature.words import COMPANY_FORMS, COMPANY_WORDS, LABELS, TITLE_WORDS, folded
+
+MOST_LINKS = 10
+LONGEST_FIELD = 120  # characters of a title or a company
+_PARTED = re.compile(r"\s{1,4}[|•·\u2022\u2013\u2014/*-]{1,2}\s{1,4}|\s{3,}|\t|\s?\|\s?")
+_AT = re.compile(r"\s(?:at|@|bei|chez|bij|presso)\s")
+_ORNAMENT = re.compile(r"^[\W_]+|[^\w.)\"”»]+$")
+_CONTACT = (Mark.PHONE, Mark.EMAIL, Mark.LINK, Mark.ADDRESS)
+_NOT_A_FIELD = (
+    Mark.CLOSING,
+    Mark.THANKS,
+    Mark.SENT_FROM,
+    Mark.DELIMITER,
+    Mark.RULE,
+    Mark.LEGAL,
+    Mark.SLOGAN,
+    Mark.PROSE,
+)
+_SOCIAL = ("linkedin.", "twitter.", "facebook.", "instagram.", "youtube.", "xing.", "x.com", "t.me", "github.")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Part:
+    """A line, or what stands between two separators in it. `words`: folded."""
+
+    text: str
+    words: tuple[str, ...]
+    line: int
+
+    @property
+    def is_title(self) -> bool:
+        return any(word in TITLE_WORDS or word.endswith(_TITLE_ENDS) for word in self.words)
+
+    @property
+    def has_form(self) -> bool:
+        """Whether it ends as only companies do: Ltd, GmbH, S.L."""
+        together = "".join(self.words[-3:])
+        return any(word in COMPANY_FORMS for word in self.words[1:]) or together.endswith(_DOTTED_FORMS)
+
+    def names(self, sender: Sender) -> int:
+        return sum(word in sender.words or word in sender.local for word in dict.fromkeys(self.words))
+
+
+_TITLE_ENDS = tuple(word for word in TITLE_WORDS if len(word) >= 6)
+_DOTTED_FORMS = ("gmbh", "srl", "spa", "sarl", "ltda", "sro", "spzoo")
+
+
+def read_fields(cues: Sequence[Cue], sender: Sender) -> Signature:
+    """`cues`: the signature's lines, the surest block first."""
+    parts = list(_parts(cues))
+    named = _name_part(parts, sender)
+    title, company = _job(parts, named, sender)
+    emails = tuple(dict.fromkeys(match[0].lower() for cue in cues for match in EMAIL.finditer(cue.text)))
+    links = _links(cues)
+    region = region_of(
+        [sender.address, *emails, *(link.partition("//")[2].partition("/")[0] or link for link in links)]
+    )
+    return Signature(
+        name=_name(named.text if named else "", sender),
+        title=title,
+        company=company,
+        phones=phones_in([cue.text for cue in cues if cue.has(Mark.PHONE)], region),
+        emails=emails[:MOST_LINKS],
+        address=_address(cues),
+        links=links,
+    )
+
+
+def website(links: Sequence[str]) -> str:
+    """The first that is no page in a social network."""
+    return next((link for link in links if not any(name in link.lower() for name in _SOCIAL)), "")
+
+
+def _parts(cues: Sequence[Cue]) -> Iterator[_Part]:
+    for cue in cues:
+        if cue.has(*_NOT_A_FIELD) and not cue.has(Mark.SENDER):
+            continue
+        for piece in _PARTED.split(cue.text):
+            text = _ORNAMENT.sub("", piece)
+            if text and len(text) <= LONGEST_FIELD:
+                yield _Part(text, tuple(folded(text).split()), cue.number)
+
+
+def _name_part(parts: Sequence[_Part], sender: Sender) -> _Part | None:
+    """The part that holds most of the sender's name; where nothing is known of him, the first that looks like one."""
+    plain = [part for part in parts if is_name(part.text) and not part.has_form]
+    best = max(plain, key=lambda part: (part.names(sender), len(part.words) > 1, -part.line), default=None)
+    if best and best.names(sender):
+        return best
+    if sender.words:
+        return None
+    return next((part for part in plain[:3] if 2 <= len(part.words) <= 4 and not part.is_title), None)
+
+
+def _name(text: str, sender: Sender) -> Name:
+    """One word in the signature and more in the header: the header's."""
+    header = "" if "@" in sender.name else sender.name
+    full = header if len(folded(text).split()) < 2 <= len(sender.words) else text or header
+    parsed = HumanName(full)
+    first, last = _cased(str(parsed.first), full), _cased(str(parsed.last), full)
+    if parsed.middle and not first:
+        first = _cased(str(parsed.middle), full)
+    return Name(full, first, last) if last else Name(full, "", first)
+
+
+def _cased(word: str, full: str) -> str:
+    """ "Amélie LAURENT" -> "Laurent"; what is all in capitals or small letters likewise."""
+    if (word.isupper() and len(word) > 2) or (word.islower() and full.islower()):
+        return word.title()
+    return word
+
+
+def _job(parts: Sequence[_Part], named: _Part | None, sender: Sender) -> tuple[str, str]:
+    """(title, company)."""
+    others = [part for part in parts if part is not named and not _reaches(part) and not _only_name(part, sender)]
+    for part in others:
+        title, at, company = _at(part.text)
+        if at and any(word in TITLE_WORDS for word in folded(title).split()):
+            return title, company
+    titled = next((part for part in others if part.is_title and not part.has_form), None)
+    company = _company([part for part in others if part is not titled], sender)
+    return titled.text if titled else _below(others, named, company), company.text if company else ""
+
+
+def _only_name(part: _Part, sender: Sender) -> bool:
+    return bool(part.words) and part.names(sender) == len(set(part.words))
+
+
+def _reaches(part: _Part) -> bool:
+    if EMAIL.search(part.text) or URL.search(part.text) or phone_places(part.text):
+        return True
+    return len(part.words) == 1 and part.words[0] in LABELS
+
+
+def _at(text: str) -> tuple[str, bool, str]:
+    """ "CEO @ Acme !" -> ("CEO", True, "Acme")."""
+    place = _AT.search(text)
+    if not place:
+        return text, False, ""
+    return text[: place.start()].strip(" ,"), True, _ORNAMENT.sub("", text[place.end() :])
+
+
+def _company(parts: Sequence[_Part], sender: Sender) -> _Part | None:
+    """What ends as companies do, then what the address's domain names, then what sounds like one."""
+    known = "".join(sender.company.split())
+    for fits in (
+        lambda part: part.has_form,
+        lambda part: bool(known) and "".join(part.words).startswith(known),
+        lambda part: any(word in COMPANY_WORDS for word in part.words) and not part.is_title,
+    ):
+        for part in parts:
+            if len(part.words) <= 10 and fits(part):
+                return part
+    return None
+
+
+def _below(parts: Sequence[_Part], named: _Part | None, company: _Part | None) -> str:
+    """The line between name and company is the title, although no word of it is known."""
+    if named is None or company is None:
+        return ""
+    between = [part for part in parts if named.line < part.line < company.line]
+    return between[0].text if len(between) == 1 and not any(map(str.isdigit, between[0].text)) else ""
+
+
+def _links(cues: Sequence[Cue]) -> tuple[str, ...]:
+    found = (URL.finditer(EMAIL.sub(" ", cue.text)) for cue in cues)
+    return tuple(dict.fromkeys(match[0].rstrip(".,;:)]>") for matches in found for match in matches))[:MOST_LINKS]
+
+
+def _address(cues: Sequence[Cue]) -> str:
+    """The lines of the first postal address; of a line that also holds a number or a page, the part before."""
+    found: list[str] = []
+    for cue in cues:
+        if cue.has(Mark.ADDRESS) and not cue.has(Mark.LEGAL, Mark.PROSE):
+            pieces = [piece for piece in _PARTED.split(cue.text) if not _is_reach(piece)]
+            found.extend(_ORNAMENT.sub("", piece).strip() for piece in pieces)
+        elif found:
+            break
+    return ", ".join(filter(None, found))
+
+
+def _is_reach(text: str) -> bool:
+    return bool(EMAIL.search(text) or URL.search(text) or phone_places(text))
