@@ -112,18 +112,24 @@ class _Sorting:
         self.open: list[tuple[Party, list[FoundPerson]]] = []
 
     def place(self, party: Party) -> None:
-        known = self._people(party)
-        good = self._good(known)
-        picked = [person for person in good if _key(person) in self.chosen]
+        known = [person for person in self._all(party) if person.kind is not PersonKind.USER]
+        allowed = [person for person in known if self._is_allowed(person)]
+        picked = [person for person in allowed if _key(person) in self.chosen]
         if len(picked) == 1:
-            self.notes[Note.CHOSEN] += len(good) > 1
+            self.notes[Note.CHOSEN] += len(allowed) > 1
             self._take(party, picked[0])
-        elif len(good) == 1 and party.address not in self.crowded:
-            self._take(party, good[0])
-        elif good or party.address in self.crowded:
-            self._ask(party, good)
-        elif not known:
+        elif known or party.address in self.crowded:
+            self._place(party, self._likely(allowed))
+        else:
             self.place_user(party)
+
+    def _place(self, party: Party, likely: list[FoundPerson]) -> None:
+        is_cut = party.address in self.crowded
+        if len(likely) == 1 and not is_cut:
+            self._take(party, likely[0])
+        elif likely or is_cut:
+            self.notes[Note.CUT if is_cut else Note.AMBIGUOUS] += 1
+            self.open.append((party, likely))
 
     def place_user(self, party: Party) -> None:
         """Who has an address of his own organization, or none in Salesforce but as a user, is a colleague."""
@@ -142,12 +148,8 @@ class _Sorting:
     def _all(self, party: Party) -> list[FoundPerson]:
         return list(self.known.get(party.address, {}).values())
 
-    def _people(self, party: Party) -> list[FoundPerson]:
-        return [person for person in self._all(party) if person.kind is not PersonKind.USER]
-
-    def _good(self, known: Sequence[FoundPerson]) -> list[FoundPerson]:
-        """Those whom the rules allow; a contact before a lead, who may well be the same person not yet converted."""
-        allowed = [person for person in known if self._is_allowed(person)]
+    def _likely(self, allowed: list[FoundPerson]) -> list[FoundPerson]:
+        """A contact before a lead, who may well be the same person not yet converted."""
         contacts = [person for person in allowed if person.kind is not PersonKind.LEAD]
         if contacts:
             self.notes[Note.LEAD_BEHIND_CONTACT] += len(allowed) - len(contacts)
@@ -169,10 +171,6 @@ class _Sorting:
 
     def _take(self, party: Party, person: FoundPerson) -> None:
         self.targets.setdefault(_key(person), Target(party, person))
-
-    def _ask(self, party: Party, people: list[FoundPerson]) -> None:
-        self.notes[Note.CUT if party.address in self.crowded else Note.AMBIGUOUS] += 1
-        self.open.append((party, people))
 
     def _ranked(self, people: Sequence[FoundPerson], accounts: Mapping[str, int]) -> tuple[Ranking, ...]:
         rankings = [Ranking(person, self._why(person, accounts)) for person in people]
