@@ -1,4 +1,4 @@
-"""A message as the rest of sync sees it: shapes only, no parsing and no I/O. Lives in RAM for one message; never stored."""
+"""A message as the rest of sync sees it: shapes, no parsing, no I/O. Lives in RAM with one message; never stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,15 +6,13 @@ from enum import StrEnum
 
 
 class Problem(StrEnum):
-    """What was wrong with a message that could be read all the same. Codes, to be shown in words, never with content."""
+    """What was wrong with a message that could be read all the same. Codes, shown in words, never with content."""
 
     EMPTY = "empty"  # no header and no text
     BAD_HEADER = "bad_header"  # a line among the headers that is none: what follows was taken as text
     LONG_HEADER = "long_header"  # the rest of it was left out
     TOO_MANY_HEADERS = "too_many_headers"  # those after the limit were left out
-    REPEATED_HEADER = (
-        "repeated_header"  # From, Date, Subject or Message-ID more than once: the first counts, no id does
-    )
+    REPEATED_HEADER = "repeated_header"  # From, Date, Subject or Message-ID: the first counts, but no id does
     BAD_ADDRESS = "bad_address"  # in From, To, Cc, Bcc or Reply-To; left out
     TOO_MANY_ADDRESSES = "too_many_addresses"  # those after the limit were left out
     BAD_DATE = "bad_date"  # the time of receipt stands for it
@@ -50,6 +48,8 @@ class AttachmentPart:
 
 
 class CloudService(StrEnum):
+    """Whose link it is. Known by the host alone."""
+
     GOOGLE_DRIVE = "google_drive"
     ONEDRIVE = "onedrive"
     SHAREPOINT = "sharepoint"

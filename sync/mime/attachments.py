@@ -1,0 +1,60 @@
+"""Which parts of a message are attachments, and what is told of them. Counts their bytes; holds and decodes none."""
+
+from collections.abc import Iterator
+
+from sync.letters import AttachmentPart
+from sync.mime.content import disposition
+from sync.mime.fields import Fields
+from sync.mime.names import safe_name
+from sync.mime.walk import Part
+
+_SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+
+
+def is_text(part: Part) -> bool:
+    """Of the message, to be read: plain or HTML, and not a file with a name."""
+    if part.content.main != "text" or part.content.subtype not in {"plain", "html"}:
+        return False
+    kind, _ = disposition(part.fields.first("content-disposition"))
+    return kind != "attachment" and not _given_name(part)
+
+
+class Attachments:
+    def __init__(self) -> None:
+        self.found: list[AttachmentPart] = []
+
+    def add(self, part: Part) -> None:
+        """Passes the part. A signature over the message is none."""
+        media_type = part.content.name
+        size = _size(part.body, part.fields)
+        if media_type in _SIGNATURES:
+            return
+        kind, _ = disposition(part.fields.first("content-disposition"))
+        content_id = _content_id(part.fields)
+        is_inline = bool(content_id) and kind != "attachment"
+        name = safe_name(_given_name(part), media_type)
+        self.found.append(AttachmentPart(part.path, name, media_type, size, is_inline, content_id))
+
+
+def _given_name(part: Part) -> str:
+    """RFC 2183's `filename`; `name` of Content-Type is older."""
+    _, parameters = disposition(part.fields.first("content-disposition"))
+    return parameters.get("filename") or part.content.parameters.get("name", "")
+
+
+def _content_id(fields: Fields) -> str:
+    return fields.first("content-id")[:500].decode("ascii", "replace").strip().removeprefix("<").removesuffix(">")
+
+
+def _size(body: Iterator[bytes], fields: Fields) -> int:
+    """Of base64 three bytes for four letters, of quoted-printable one for each escape."""
+    encoding = fields.first("content-transfer-encoding").strip().lower()
+    if encoding == b"base64":
+        return sum(_letters(piece) for piece in body) * 3 // 4
+    if encoding == b"quoted-printable":
+        return sum(len(piece) - 2 * piece.count(b"=") - piece.count(b"=\r\n") for piece in body)
+    return sum(len(piece) for piece in body)
+
+
+def _letters(piece: bytes) -> int:
+    return len(piece) - piece.count(b"\n") - piece.count(b"\r") - piece.count(b"=")

@@ -1,0 +1,63 @@
+"""Links to files that Google Drive, OneDrive or SharePoint keep, in a message. Looks at the host; fetches nothing."""
+
+import html as entities
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from sync.letters import CloudLink, CloudService
+from sync.mime.bounds import LONGEST_LINK, LONGEST_NAME, MOST_LINKS
+from sync.mime.plain import as_text
+from sync.mime.words import one_line
+
+_ANCHOR = re.compile(rf'<a href="([^"]{{1,{3 * LONGEST_LINK}}})"[^>]*+>')
+_BARE = re.compile(rf"https://[^\s<>\"'\]\)]{{4,{LONGEST_LINK}}}+")
+_LONGEST_ANCHOR = 2_000
+_HOSTS = {
+    "drive.google.com": CloudService.GOOGLE_DRIVE,
+    "docs.google.com": CloudService.GOOGLE_DRIVE,
+    "onedrive.live.com": CloudService.ONEDRIVE,
+    "1drv.ms": CloudService.ONEDRIVE,
+}
+#: One host for each tenant (contoso.sharepoint.com, contoso-my.sharepoint.com): the business OneDrive is the second.
+_SHAREPOINT = ".sharepoint.com"
+
+
+def links(html: str, text: str) -> tuple[CloudLink, ...]:
+    """In their order, each once; those of the HTML, which have names, first. `html`: sanitised."""
+    found: dict[str, CloudLink] = {}
+    for url, name in (*_named(html), *((match.group().rstrip(".,;:!?"), "") for match in _BARE.finditer(text))):
+        service = service_of(url)
+        if service is not None and url not in found:
+            found[url] = CloudLink(url, "" if name == url else name, service)
+        if len(found) == MOST_LINKS:
+            break
+    return tuple(found.values())
+
+
+def _named(html: str) -> Iterator[tuple[str, str]]:
+    for match in _ANCHOR.finditer(html):
+        end = html.find("</a>", match.end(), match.end() + _LONGEST_ANCHOR)
+        name = as_text(html[match.end() : end]) if end >= 0 else ""
+        yield entities.unescape(match.group(1)), one_line(name)[:LONGEST_NAME]
+
+
+def service_of(url: str) -> CloudService | None:
+    """None for what is no plain https link to one of them: no user, no port, nothing that parsers read differently."""
+    if len(url) > LONGEST_LINK or not url.startswith("https://") or not url.isascii() or not url.isprintable():
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if "\\" in url or " " in url or parts.path in {"", "/"}:
+        return None
+    host = parts.netloc.lower()  # with user and port, if there are any: then it is none of these
+    return _HOSTS.get(host) or (_sharepoint(host) if host.endswith(_SHAREPOINT) else None)
+
+
+def _sharepoint(host: str) -> CloudService | None:
+    tenant = host.removesuffix(_SHAREPOINT)
+    if not re.fullmatch(r"[a-z0-9-]{1,63}", tenant):
+        return None
+    return CloudService.ONEDRIVE if tenant.endswith("-my") else CloudService.SHAREPOINT
