@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from providers.base import Crm, TokenSource
 from providers.google import hosts as google_hosts
 from providers.google import oauth as google_oauth
+from providers.google.mail import GmailMailbox
 from providers.http import Session
 from providers.mail import Mailbox
 from providers.microsoft import hosts as microsoft_hosts
 from providers.microsoft import oauth as microsoft_oauth
+from providers.microsoft.mail import GraphMailbox
 from providers.protocol import OAuth
 from providers.salesforce import hosts as salesforce_hosts
 from providers.salesforce import oauth as salesforce_oauth
@@ -45,11 +47,13 @@ ADAPTERS: Mapping[str, Adapter] = {
         oauth=google_oauth.OAUTH,
         host_suffixes=google_hosts.HOSTS.hosts,
         operators=google_hosts.HOSTS.operators,
+        mailbox=GmailMailbox,
     ),
     "microsoft": Adapter(
         oauth=microsoft_oauth.OAUTH,
         host_suffixes=microsoft_hosts.HOSTS.hosts,
         operators=microsoft_hosts.HOSTS.operators,
+        mailbox=GraphMailbox,
     ),
 }
 

@@ -119,12 +119,12 @@ class Changes(Standing):
 
     def test_replays_are_harmless(self, mailbox: Mailbox, post: Post) -> None:
         reader = Reader.of(mailbox, most=2)
-        first = post.deliver(letter("a"), letter("b"), letter("c"))
+        post.deliver(letter("a"), letter("b"), letter("c"))
         reader.new()
         post.repeat(3)
         second = post.deliver(letter("d"), letter("e"), letter("f"))
         told = there(reader.new())
-        assert set(second) <= told <= {*first, *second}
+        assert set(second) <= told <= set(post.held())
         assert reader.new() == [] or there(reader.new()) <= told
 
     # -- cursors that are too old --------------------------------------------------------------------------------------

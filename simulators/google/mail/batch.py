@@ -4,6 +4,7 @@ Source: developers.google.com/workspace/gmail/api/guides/batch; the limit's word
 
 import re
 import secrets
+from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
 from typing import Any
@@ -42,7 +43,8 @@ def _parts(kind: str, body: bytes) -> list[tuple[str, bytes]]:
         raise GmailError(
             400, "badRequest", f"Inner request count exceeds the limit. Received: {len(parts)}, Limit: {MOST}"
         )
-    return [(str(part.get("Content-ID", "")), str(part.get_payload()).encode()) for part in parts]
+    inner = [part for part in parts if isinstance(part, Message)]
+    return [(str(part.get("Content-ID", "")), str(part.get_payload()).encode()) for part in inner]
 
 
 def _carried_out(google: Google, bearer: str, content_id: str, request: bytes) -> bytes:
