@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.results import Results
 from bench.signature_labels import CRISP, TALON
+from sidebar.signature.markup import lines_of
 from sidebar.signature.reading import read
 
 CORPORA = Path(__file__).resolve().parents[2] / "shared/corpora"
@@ -74,6 +75,8 @@ def talon(root: Path) -> Iterator[Labelled]:
         yield _marked(fixtures, path)
     for path in sorted((fixtures / "standard_replies").glob("*.eml")):
         yield _whole(fixtures, path)
+    for path in sorted((fixtures / "html_replies").glob("*.html")):
+        yield _answer(fixtures, path)
 
 
 def _with_parts(fixtures: Path, path: Path) -> Labelled:
@@ -107,6 +110,16 @@ def _whole(fixtures: Path, path: Path) -> Labelled:
     given = TALON.get(_name(fixtures, path), ())
     lines = frozenset(number for number, line in enumerate(text.splitlines()) if line.strip() in given)
     return Labelled(_name(fixtures, path), text, str(mail["From"] or ""), lines)
+
+
+def _answer(fixtures: Path, path: Path) -> Labelled:
+    """The same answer from each mail program: "Thanks," and "Alex", above what is quoted."""
+    text = lines_of(path.read_text(encoding="utf-8", errors="replace"))
+    lines = [line.strip() for line in text.splitlines()]
+    last = lines.index("Alex") if "Alex" in lines else len(lines)
+    first = next((number for number in range(last - 1, -1, -1) if lines[number] == "Thanks,"), last)
+    numbers = frozenset(number for number in range(first, min(last + 1, len(lines))) if lines[number])
+    return Labelled(_name(fixtures, path), text, "", numbers)
 
 
 def _name(fixtures: Path, path: Path) -> str:

@@ -35,7 +35,7 @@ URL = re.compile(
     r"|(?<![\w@.-])[\w-]{2,63}\.(?:com|org|net|io|co|de|fr|it|es|eu|nl|uk|edu|gov)\b(?:/[^\s<>|]{0,200})?",
     re.IGNORECASE,
 )
-_PHONE = re.compile(r"(?<![\w.,$€£#-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€])")
+_PHONE = re.compile(r"(?<![\w.,$€£#\u3012-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€])")
 _HANDLE = re.compile(r"(?<![\w.])@\w{2,40}\b(?!\.)")
 _RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
 _ONE_DASH = re.compile(r"\s*[\u2013\u2014\u2015]\s*")
@@ -43,6 +43,7 @@ _DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d
 _BULLET = re.compile(r"\s*(?:[*•·\u2022\u25cf]\s+|-{1,2}\s+|\(?\d{1,2}[.)]\s|[a-z][.)]\s)")
 _BEFORE_A_NAME = re.compile(r"^\s*(?:[-\u2013\u2014~/*_|.>\"'\u2026]+\s?)+")
 _DASHED = re.compile(r"^\s*(?:-{1,2}|[\u2013\u2014~/])\s?\w")  # "-Bob", "/Bob"
+_ON_BEHALF = re.compile(r"^\s*(?:i\.\s?[AV]\.|ppa\.?|p\.\s?[pP]\.)\s", re.IGNORECASE)
 _POST_CODE = re.compile(
     r"\b(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}-?\d{4,5}|\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}"
     r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d|\d{3}[\s-]\d{2}|\d{2}-\d{3}|\d{4}|\d{6})\b"
@@ -230,7 +231,7 @@ def _is_company(words: tuple[str, ...], sender: Sender) -> bool:
 
 def is_name(text: str) -> bool:
     """One to five words that begin with a capital, particles aside, and nothing else; an initial may have its dot."""
-    bare = _BEFORE_A_NAME.sub("", text, count=1).strip().rstrip("*_,")
+    bare = _ON_BEHALF.sub("", _BEFORE_A_NAME.sub("", text, count=1), count=1).strip().rstrip("*_,")
     words = _WORD.findall(bare)
     if not 1 <= len(words) <= 5 or len(bare) > 60 or any(sign in bare for sign in "@:?!#=<>[]{}\\0123456789"):
         return False
@@ -240,7 +241,7 @@ def is_name(text: str) -> bool:
     small = [word for word in words if not _UPPER.match(word)]
     if not capitals or PROSE.intersection(folded(bare).split()):
         return False
-    return all(folded(word) in PARTICLES for word in small)
+    return all(folded(word) in PARTICLES or (word.endswith(".") and len(word) <= 5) for word in small)
 
 
 def _reach(text: str, words: tuple[str, ...]) -> list[Mark]:
@@ -261,6 +262,12 @@ def phone_places(text: str) -> list[tuple[int, int]]:
     """(start, stop) of numbers that could reach somebody: 7 to 15 digits, and not a date, a time or a sum."""
     found = [span for match in _PHONE.finditer(text) for span in _parted(match)]
     return [(start, stop) for start, stop in found if _is_number(text[start:stop], text)]
+
+
+def _without_phones(text: str) -> str:
+    for start, stop in phone_places(text):
+        text = f"{text[:start]}{' ' * (stop - start)}{text[stop:]}"
+    return text
 
 
 def _parted(match: re.Match[str]) -> list[tuple[int, int]]:
@@ -289,7 +296,7 @@ def is_address(text: str, words: tuple[str, ...]) -> bool:
         return False
     street = any(word in STREETS or (len(word) > 6 and word.endswith(STREET_ENDS)) for word in words)
     capitals = sum(bool(_UPPER.match(word)) for word in _WORD.findall(text))
-    town = len(words) > 1 and capitals * 2 >= len(words) - 1 and bool(_POST_CODE.search(text))
+    town = len(words) > 1 and capitals * 2 >= len(words) - 1 and bool(_POST_CODE.search(_without_phones(text)))
     return capitals >= 1 and (street or town)
 
 

@@ -10,7 +10,7 @@ from sidebar.signature.cues import EMAIL, URL, Cue, Mark, is_name, phone_places
 from sidebar.signature.phones import phones_in, region_of
 from sidebar.signature.sender import Sender
 from sidebar.signature.shapes import Name, Signature
-from sidebar.signature.words import COMPANY_FORMS, COMPANY_WORDS, LABELS, TITLE_WORDS, folded
+from sidebar.signature.words import COMPANY_FORMS, COMPANY_WORDS, LABELS, NOT_PEOPLE, TITLE_WORDS, folded
 
 MOST_LINKS = 10
 LONGEST_FIELD = 120  # characters of a title or a company
@@ -28,6 +28,7 @@ _NOT_A_FIELD = (
     Mark.SLOGAN,
     Mark.PROSE,
 )
+_WITHOUT_OFFICE = re.compile(r"^\s*(?:i\.\s?[AV]\.|ppa\.?)\s", re.IGNORECASE)
 _SOCIAL = ("linkedin.", "twitter.", "facebook.", "instagram.", "youtube.", "xing.", "x.com", "t.me", "github.")
 
 
@@ -105,14 +106,18 @@ def _name_part(parts: Sequence[_Part], sender: Sender) -> _Part | None:
 
 
 def _name(text: str, sender: Sender) -> Name:
-    """One word in the signature and more in the header: the header's."""
+    """One word in the signature and more in the header: the header's, which also wins in scripts without capitals."""
     header = "" if "@" in sender.name else sender.name
-    full = header if len(folded(text).split()) < 2 <= len(sender.words) else text or header
-    parsed = HumanName(full)
-    first, last = _cased(str(parsed.first), full), _cased(str(parsed.last), full)
-    if parsed.middle and not first:
-        first = _cased(str(parsed.middle), full)
-    return Name(full, first, last) if last else Name(full, "", first)
+    is_more = len(folded(text).split()) < 2 <= len(sender.words)
+    full = (header if is_more or header.lower() == header.upper() else text) or text or header
+    parsed = HumanName(_WITHOUT_OFFICE.sub("", full))
+    if NOT_PEOPLE.intersection(folded(full).split()):
+        return Name()
+    first, middle, last = (_cased(str(part), full) for part in (parsed.first, parsed.middle, parsed.last))
+    if middle and sender.words and folded(middle) == sender.words[-1]:  # two family names, the header has the first
+        last = f"{middle} {last}"
+    spelled = " ".join(filter(None, (first, last))) if "," in full else full
+    return Name(spelled, first, last) if last else Name(spelled, "", first)
 
 
 def _cased(word: str, full: str) -> str:
@@ -135,7 +140,7 @@ def _job(parts: Sequence[_Part], named: _Part | None, sender: Sender) -> tuple[s
 
 
 def _only_name(part: _Part, sender: Sender) -> bool:
-    return bool(part.words) and part.names(sender) == len(set(part.words))
+    return bool(part.words) and not part.has_form and part.names(sender) >= min(2, len(set(part.words)))
 
 
 def _reaches(part: _Part) -> bool:

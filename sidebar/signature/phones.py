@@ -31,20 +31,20 @@ def region_of(domains: Iterable[str]) -> str:
 
 def phones_in(texts: Iterable[str], region: str) -> tuple[Phone, ...]:
     """Each number once, in order."""
-    found = {phone.number: phone for text in texts for phone in reversed(list(_of_line(text[:LONGEST_LINE], region)))}
-    return tuple(
-        phone for text in texts for phone in _of_line(text[:LONGEST_LINE], region) if found.pop(phone.number, None)
-    )[:MOST_PHONES]
+    found: dict[str, Phone] = {}
+    for text in texts:
+        for phone in _of_line(text[:LONGEST_LINE], region):
+            found.setdefault(phone.number, phone)
+    return tuple(found.values())[:MOST_PHONES]
 
 
 def _of_line(text: str, region: str) -> Iterator[Phone]:
     before = 0
     for start, stop in phone_places(text):
         extension = _EXTENSION.match(text, stop)
-        stop = extension.end() if extension else stop
-        kind = _labelled(text[before:start], _SAID_AFTER.match(text, stop))
-        yield _phone(text[start:stop], kind, region)
-        before = stop
+        end = extension.end() if extension else stop
+        yield _phone(text[start:end], _labelled(text[before:start], _SAID_AFTER.match(text, end)), region)
+        before = end
 
 
 def _labelled(before: str, after: re.Match[str] | None) -> str:

@@ -5,15 +5,20 @@ from dataclasses import replace
 
 from sidebar.signature.fields import read_fields
 from sidebar.signature.finding import find_blocks
+from sidebar.signature.markup import lines_of
 from sidebar.signature.sender import read_sender
 from sidebar.signature.shapes import Signature
 
-LARGEST = 256 * 1024  # characters
+LARGEST = 256 * 1024  # characters looked at
+MOST_LINES = 20_000
 
 
-def read(text: str, sender: str = "") -> Signature:
-    """`sender`: the From header's value, or what is known of it. Nothing found: an empty Signature."""
-    lines, author = text[:LARGEST].splitlines(), read_sender(sender)
+def read(text: str = "", sender: str = "", *, html: str = "") -> Signature:
+    """Of `text`, or where that is blank of `html`. `sender`: the From header's value, or what is known of it.
+
+    Nothing found: an empty Signature."""
+    given = text if text.strip() else lines_of(html[:LARGEST])
+    lines, author = given[:LARGEST].splitlines()[:MOST_LINES], read_sender(sender)
     blocks = find_blocks(lines, author)
     if not blocks:
         return Signature()

@@ -29,8 +29,10 @@ def read_sender(text: str) -> Sender:
     """Of a From header's value: `Jane Doe <jane@x.example>`, an address alone, or a name alone. Never raises."""
     found = parse_addresses([text[:1000]])[0] if "@" in text else []
     name, address = (found[0].display_name, found[0].address) if found else (text[:200], "")
-    if "@" in name and not found:
+    if not found and "@" in name:
         name = ""
+    if not name and (aside := _ASIDE.search(text)):  # "jane@x.example (Jane Doe)", as news had it
+        name = aside[0][1:-1]
     return Sender(name.strip(), address.lower(), _name_words(name), _local_words(address), _company(address))
 
 

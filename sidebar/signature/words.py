@@ -45,6 +45,7 @@ COMPANY_WORDS = _words("companies") | COMPANY_FORMS
 STREETS = _words("streets")
 STREET_ENDS = tuple(sorted(_words("street ends")))
 LEGAL = _words("legal")
+NOT_PEOPLE = _words("not people")
 SLOGANS = _words("slogans")
 WROTE = _words("wrote")
 FROM = _words("from")
