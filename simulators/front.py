@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -58,7 +59,7 @@ class Exchange(Protocol):
     def witness(self) -> Witness: ...
 
     def user_names(self) -> set[str]: ...
-    def answer(self) -> Response: ...
+    def answer(self) -> Response | Awaitable[Response]: ...
     def facts(self) -> dict[str, Any]:
         """What the log says beside time, method, path and status: never the query, the body or a token."""
         ...
@@ -99,7 +100,7 @@ class Front:
         witness = exchange.witness
         fault = self.faults.next_for(request.method, scope["path"], exchange.user_names())
         canned = _canned(fault) if fault and fault.status is not None else None
-        response = canned or exchange.answer()
+        response = canned or await _settled(exchange.answer())
         self._note(request, exchange, response.status_code)
         witness.answered(response.status_code, carried_out=canned is None)
         response.headers.setdefault("Date", self.clock.date())
@@ -159,6 +160,11 @@ async def _wait(seconds: float, receive: Receive) -> bool:
                 pass
             return True
     return False
+
+
+async def _settled(answer: Response | Awaitable[Response]) -> Response:
+    """Some answers wait for somebody else's."""
+    return answer if isinstance(answer, Response) else await answer
 
 
 def _canned(fault: Fault) -> Response:

@@ -125,3 +125,7 @@ def _account(person: Person, tid: str) -> Account:
 
 def _id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"microsoft:{name}"))
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())

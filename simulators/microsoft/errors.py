@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.front import Result
-from simulators.microsoft.provider import new_id
+from simulators.microsoft.accounts import new_id
 
 #: number -> error, text, and where they differ from the usual: status, suberror
 _KNOWN: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text())

@@ -8,9 +8,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from simulators.front import Form, Result
 from simulators.microsoft import html
-from simulators.microsoft.accounts import ADMIN_ONLY, CONSUMERS, Account, spelled
+from simulators.microsoft.accounts import ADMIN_ONLY, CONSUMERS, Account, new_id, spelled
 from simulators.microsoft.errors import error
-from simulators.microsoft.provider import MANY, Microsoft, new_id
+from simulators.microsoft.provider import MANY, Microsoft
 from simulators.oauth.browsing import CODE_SECONDS, Code, Pending
 from simulators.oauth.html import hidden, message, page
 

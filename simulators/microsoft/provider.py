@@ -1,15 +1,15 @@
-"""The state of the simulated Microsoft: who has which grant in which tenant. Knows no HTTP framework."""
+"""The state of the simulated Microsoft: who has which grant in which tenant, and mail. Knows no HTTP framework."""
 
 import base64
 import hashlib
 import json
 import secrets
-import uuid
 from dataclasses import asdict
 from typing import Any
 
 from simulators.ledger import digest
 from simulators.microsoft.accounts import GRAPH, GRAPH_ID, Account, App, Tenant, people, tenants
+from simulators.microsoft.mail.boxes import Boxes
 from simulators.oauth.browsing import Code
 from simulators.oauth.changes import change
 from simulators.oauth.families import Family
@@ -30,6 +30,7 @@ class Microsoft(Provider):
     def __init__(self, signer: Signer, app: App) -> None:
         super().__init__(signer)
         self.graph_url = ""
+        self.boxes = Boxes(self.clock.now)
         self._first_app = asdict(app)
         self.restore()
 
@@ -103,6 +104,23 @@ class Microsoft(Provider):
         self.families.save()
         return 0
 
+    # -- mail -----------------------------------------------------------------------------------------------------
+
+    def mail(self, method: str, user: str, word: str, body: dict[str, Any]) -> tuple[int, Any]:
+        account = self.account_named(user)
+        if account is None:
+            raise KeyError(f"no user {user}")
+        return self.boxes.handle(method, account, word, body)
+
+    def push(self, body: dict[str, Any]) -> tuple[int, Any]:
+        return 200, self.boxes.notices.change(body)
+
+    def restore_mail(self) -> None:
+        self.boxes.restore()
+
+    def mail_state(self) -> dict[str, Any]:
+        return {account.key: self.boxes.told(self.boxes.of(account)) for account in self.accounts.values()}
+
     # -- consents and grants --------------------------------------------------------------------------------------
 
     def consented(self, account: Account, client_id: str) -> set[str]:
@@ -166,7 +184,3 @@ class Microsoft(Provider):
     def client_info(self, account: Account) -> str:
         body = json.dumps({"uid": account.oid, "utid": account.tid}).encode()
         return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())

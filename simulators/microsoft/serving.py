@@ -32,6 +32,7 @@ class Simulation:
         microsoft.api_url = self.serving.api(Face(microsoft, Api, latency))
         microsoft.pages_url = self.serving.pages(Face(microsoft, Pages))
         microsoft.graph_url = self.serving.api(Face(microsoft, Graph, latency))
+        microsoft.boxes.caller.ca = self.serving.ca
 
     def description(self) -> dict[str, Any]:
         microsoft = self.microsoft

@@ -1,5 +1,6 @@
 """What the faces of a provider of mail accounts have in common: /_sim, and what of a call the log may say."""
 
+from collections.abc import Awaitable
 from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
@@ -40,7 +41,7 @@ class Exchange(Generic[P]):
             "counted": self.counted,
         }
 
-    def answer(self) -> Response:
+    def answer(self) -> Response | Awaitable[Response]:
         raise NotImplementedError
 
 
