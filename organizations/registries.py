@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from organizations.privacy.stores import Store
+from organizations.privacy.visits import Journey
+
 F = TypeVar("F", bound=Any)
 
 
@@ -100,7 +103,9 @@ erasers: Registry[Eraser] = Registry()
 unsubscribers: Registry[Callable[[UUID, float], Iterable[Withdrawn]]] = Registry()
 #: The same for grants. From its first commit on none of them may be used for anything but its own end.
 revokers: Registry[Callable[[UUID, float], Iterable[Withdrawn]]] = Registry()
-#: (canary text) -> the places where it was found, described without repeating it.
-privacy_probes: Registry[Callable[[str], Iterable[str]]] = Registry()
+#: () -> where this room keeps anything outside the databases and Valkey, for `prove_privacy` to look through.
+privacy_probes: Registry[Callable[[], Iterable[Store]]] = Registry()
+#: What `prove_privacy` does in this room with texts that must not stay.
+privacy_journeys: Registry[Journey] = Registry()
 #: () -> whether this process can do its work, for `/readyz`. From RAM: asked every few seconds, by anybody.
 readiness: Registry[Callable[[], bool]] = Registry()

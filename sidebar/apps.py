@@ -8,7 +8,7 @@ class SidebarConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from sidebar import epochs, erasing, policies, purposes  # noqa: F401
+        from sidebar import epochs, erasing, policies, privacy, purposes  # noqa: F401
         from sidebar.outlook import application
 
         post_migrate.connect(application.register, sender=self)

@@ -6,4 +6,15 @@ class VaultConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from vault import checks, days, doctor, erasing, examination, findings, heartbeat, policies, receivers  # noqa: F401
+        from vault import (  # noqa: F401
+            checks,
+            days,
+            doctor,
+            erasing,
+            examination,
+            findings,
+            heartbeat,
+            policies,
+            privacy,
+            receivers,
+        )

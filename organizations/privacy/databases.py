@@ -12,7 +12,9 @@ from django.db import DatabaseError, connections
 from organizations.privacy.stores import NotChecked, Piece, Undo
 
 _ROWS = 500
-_PLANTED = "prove_privacy_planted"
+_MADE = "CREATE TABLE prove_privacy_planted (planted text)"
+_FILLED = "INSERT INTO prove_privacy_planted VALUES (%s)"
+_GONE = "DROP TABLE prove_privacy_planted"
 _TABLES = {
     "postgresql": "SELECT schemaname, tablename FROM pg_tables"
     " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2",
@@ -42,7 +44,7 @@ class Tables:
             return
         for schema, table in tables:
             quoted = ".".join(connections[self.alias].ops.quote_name(name) for name in (schema, table))
-            query = f"SELECT * FROM {quoted}"  # noqa: S608  names from the catalogue
+            query = f"SELECT * FROM {quoted}"  # noqa: S608  # nosec B608  names from the catalogue, quoted
             yield Piece(f"table {table}", self._as_bytes(query, table))
         for what, query in _NOTES.get(vendor, {}).items():
             yield Piece(what, self._as_bytes(query))
@@ -57,16 +59,17 @@ class Tables:
         for row in self._rows(query):
             yield b"\n".join(part for value in row for part in parts_of(value, table)) + b"\n"
 
-    def plant(self, text: str) -> Undo:
-        """In the middle of what PostgreSQL compresses."""
+    def plant(self, text: str, *, compressible: bool = True) -> Undo:
+        """In the middle of what PostgreSQL compresses, so that its files do not show it; or not."""
+        around = "a" * 4000 if compressible else ""
         with connections[self.alias].cursor() as cursor:
-            cursor.execute(f"CREATE TABLE {_PLANTED} (planted text)")
-            cursor.execute(f"INSERT INTO {_PLANTED} VALUES (%s)", [f"{'a' * 4000}{text}{'a' * 4000}"])  # noqa: S608
+            cursor.execute(_MADE)
+            cursor.execute(_FILLED, [f"{around}{text}{around}"])
         return self._drop
 
     def _drop(self) -> None:
         with connections[self.alias].cursor() as cursor:
-            cursor.execute(f"DROP TABLE {_PLANTED}")
+            cursor.execute(_GONE)
 
 
 def parts_of(value: Any, table: str = "") -> Iterator[bytes]:

@@ -10,6 +10,8 @@ import redis
 from organizations.privacy.stores import NotChecked, Piece, Undo
 
 _PLANTED = "prove_privacy:planted"
+#: Seconds for one that stands still.
+_PATIENCE = 3.0
 
 
 class Keys:
@@ -35,7 +37,7 @@ class Keys:
 
 def everything_in(url: str) -> Iterator[tuple[str, bytes, list[bytes]]]:
     """(type, key, key and values). In a DUMP values are compressed, and a text cut in pieces: it comes beside them."""
-    client: Any = redis.Redis.from_url(url)
+    client: Any = redis.Redis.from_url(url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
     for key in client.scan_iter():
         kind = client.type(key)
         yield kind.decode(), key, [key, *_flat(_READ[kind](client, key)), client.dump(key) or b""]

@@ -40,6 +40,10 @@ ALLOWED = {
         "config/embedded/postgres.py",
         "execute",
     ): "creates our own role and databases, whose names are quoted identifiers",
+    (
+        "organizations/privacy/databases.py",
+        "execute",
+    ): "every table as it lies there, to look for texts in it: sealed values stay sealed, and none is handed on",
     ("tracking/partitions.py", "execute"): "a partition's name and bounds, made of a date",
     ("tracking/analytics.py", "getattr"): _OWN_FIELDS,
     ("config/embedded/postgres.py", "format"): "psycopg's own, which takes no attribute of what it is given",

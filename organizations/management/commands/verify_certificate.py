@@ -1,4 +1,5 @@
-"""`manage.py verify_certificate FILE`: whether a certificate of destruction is as we signed it. Changes nothing."""
+"""`manage.py verify_certificate FILE`: whether a certificate of destruction, or a report of `prove_privacy`, is as we
+signed it. Changes nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from organizations import certificate
+from organizations.privacy import report
 
 
 class Command(BaseCommand):
-    help = "Verify a certificate of destruction; without a file, print the public key that others verify with."
+    help = (
+        "Verify a certificate of destruction or a report of prove_privacy; without a file, print the public key that "
+        "others verify with."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path)
@@ -27,6 +32,9 @@ class Command(BaseCommand):
             content = certificate.verify(certificate.read(options["file"]), key)
         except certificate.CertificateInvalid as error:
             raise CommandError(str(error)) from None
+        if content.get("kind") == report.KIND:
+            self.stdout.write(f"Good: a report on {content['subject']}, {content['ended_at']}: {content['verdict']}.")
+            return
         if "finished_at" not in content:  # the head of an audit log, say, which the same key signs
             raise CommandError("This is not a certificate of destruction.")
         self.stdout.write(

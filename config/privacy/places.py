@@ -1,0 +1,140 @@
+"""Where `prove_privacy` looks: in a product that was made for it, and in one that is running.
+
+Finds places; reads none of them."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.db import connections
+
+from config import env
+from config.embedded import ports, postgres, state
+from config.privacy.throw_away import Stage
+from organizations.privacy.databases import Tables
+from organizations.privacy.processes import OpenFiles, SwappedOut
+from organizations.privacy.stores import Folder, NotChecked, Piece, Store, Undo
+from organizations.privacy.valkey import Keys
+from organizations.registries import privacy_probes
+
+_WAL = "pg_wal"
+
+
+class PostgresFiles(Folder):
+    """Heap, indexes, WAL: as they lie on the disk once PostgreSQL has written everything down."""
+
+    def plant(self, text: str) -> Undo | None:
+        undo = Tables("default").plant(text, compressible=False)
+        settle()
+        return undo
+
+
+class ValkeyFiles(Folder):
+    """What it appends to its file before it answers, and what it rewrites."""
+
+    def plant(self, text: str) -> Undo | None:
+        return Keys(settings.REDIS_URL).plant(text)
+
+
+@dataclass
+class Unreachable:
+    """A store of which only that much is known: why it is not looked at."""
+
+    name: str
+    reason: str
+
+    def contents(self) -> Iterator[Piece | NotChecked]:
+        yield NotChecked(self.name, self.reason)
+
+    def plant(self, _text: str) -> Undo | None:
+        return None
+
+
+def of_stage(stage: Stage) -> list[Store]:
+    """Everything there is of it. Its own folders are looked at whole, whatever is in them."""
+    data, valkey, logs = stage.state / "postgres" / "data", stage.state / "valkey", stage.state / "log"
+    owner = stage.pids()["owner"]
+    return [
+        *_in_databases(),
+        PostgresFiles("files of PostgreSQL: tables and indexes", data, but=(data / _WAL,)),
+        PostgresFiles("files of PostgreSQL: write-ahead log", data / _WAL),
+        ValkeyFiles("files of Valkey", valkey),
+        Folder("logs", logs),
+        Folder("everything else that the product keeps", stage.folder, but=(data, valkey, logs, stage.temporary)),
+        Folder("its folder for temporary files", stage.temporary),
+        *_temporary(stage.began, but=(stage.folder,)),
+        OpenFiles(owner),
+        SwappedOut(owner),
+    ]
+
+
+def settle() -> None:
+    """What PostgreSQL still holds in memory goes to its files, so that these are looked at as they would stay. As its
+    superuser, whose password lies beside the data."""
+    place = connections["default"].settings_dict
+    password = Path(settings.LOCAL_DIR) / "postgres" / f"{postgres.SUPERUSER}.password"
+    with psycopg.connect(
+        host=ports.LOOPBACK,
+        port=place["PORT"],
+        user=postgres.SUPERUSER,
+        password=password.read_text(),
+        dbname=place["NAME"],
+        autocommit=True,
+    ) as connection:
+        connection.execute("CHECKPOINT")
+
+
+def of_installation(logs: Sequence[Path], postgres_files: Path | None, valkey_files: Path | None) -> list[Store]:
+    """What this process can reach of a running product, and what it cannot. Folders as the operator names them;
+    beside `make run` they are known."""
+    local = Path(settings.LOCAL_DIR)
+    facts = state.running(local) or {}
+    if facts:
+        postgres_files = postgres_files or _existing(local / "postgres" / "data")
+        valkey_files = valkey_files or _existing(local / "valkey")
+        logs = [*logs, Path(facts["log"])]
+    spool = env.read("TRACKING_SPOOL_DIR", "")
+    return [
+        *_in_databases(),
+        _folder("files of PostgreSQL", postgres_files, "--postgres-files"),
+        _folder("files of Valkey", valkey_files, "--valkey-files"),
+        *_logs(logs),
+        Folder("LOCAL_DIR", local),
+        *([Folder("where hits wait on a disk", Path(spool))] if spool else []),
+        *(store for _, stores in privacy_probes for store in stores()),
+        *_temporary(0.0),
+        OpenFiles(),
+        SwappedOut(),
+        Unreachable("other machines", "each must be looked at by itself"),
+    ]
+
+
+def _in_databases() -> Iterable[Store]:
+    return [*(Tables(alias) for alias in connections), Keys(settings.REDIS_URL)]
+
+
+def _temporary(since: float, but: tuple[Path, ...] = ()) -> Iterable[Store]:
+    """The machine's, that is: everybody's."""
+    paths = dict.fromkeys([Path(tempfile.gettempdir()), *(Path("/") / name for name in ("tmp", "var/tmp", "dev/shm"))])
+    when = ", what changed since the start" if since else ""
+    return [Folder(f"{path}{when}", path, since, but) for path in paths if path not in but and path.is_dir()]
+
+
+def _logs(folders: Sequence[Path]) -> Iterable[Store]:
+    if not folders:
+        yield Unreachable("logs", "name their folder with --logs")
+    for each in folders:
+        yield Folder(f"logs in {each}", each)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_dir() else None
+
+
+def _folder(name: str, path: Path | None, option: str) -> Store:
+    if path is None:
+        return Unreachable(name, f"they may be on another machine; name their folder with {option}")
+    return Folder(f"{name}: {path}", path)
