@@ -17,7 +17,7 @@ class Problem(StrEnum):
     TOO_MANY_ADDRESSES = "too_many_addresses"  # those after the limit were left out
     BAD_DATE = "bad_date"  # the time of receipt stands for it
     TOO_MANY_PARTS = "too_many_parts"  # those after the limit were left out
-    BAD_STRUCTURE = "bad_structure"  # multipart without a boundary
+    BAD_STRUCTURE = "bad_structure"  # a multipart without its boundary, or whose boundary never comes
     BAD_ENCODING = "bad_encoding"  # unknown Content-Transfer-Encoding, or not what it says
     BAD_CHARSET = "bad_charset"  # unknown, read as UTF-8 or Windows-1252
     LONG_TEXT = "long_text"  # some of it was left out, quoted text first

@@ -2,10 +2,10 @@
 
 Texts stand beside each other (a text, an attachment, a text) or for each other (multipart/alternative)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sync.mime.bounds import KEPT_HEAD, KEPT_TAIL
+from sync.mime.bounds import KEPT_HEAD, KEPT_IN_ALL, KEPT_TAIL, MOST_DECODED
 from sync.mime.charsets import decoder, printable
 from sync.mime.walk import Part
 
@@ -24,6 +24,9 @@ class Kept:
         self._room = KEPT_HEAD
         self._tail_length = 0
         self.is_cut = False
+
+    def __len__(self) -> int:
+        return KEPT_HEAD - self._room + self._tail_length
 
     def add(self, text: str) -> None:
         head, rest = text[: self._room], text[self._room :]
@@ -58,21 +61,34 @@ class Section:
 
 
 class Bodies:
+    """`is_cut`: some text was left out."""
+
     def __init__(self) -> None:
         self.sections: list[Section] = []
-        self._texts = 0
         self.is_cut = False
+        self._texts = self._kept = 0
+        self._bytes_left = MOST_DECODED
 
     def add(self, part: Part, decoded: Iterable[bytes]) -> None:
-        """Read a part of type text/plain or text/html to its end."""
+        """Read a part of type text/plain or text/html."""
         self._texts += 1
-        if self._texts > _MOST_TEXTS:
+        if self._texts > _MOST_TEXTS or self._kept > KEPT_IN_ALL:
             self.is_cut = True
             return
-        kept = _kept(decoded, part.content.parameters.get("charset", ""))
+        kept = _read(decoded, part.content.parameters.get("charset", ""))
+        self._kept += len(kept)
         self.is_cut = self.is_cut or kept.is_cut
         section = self._section(part)
         (section.html if part.content.subtype == "html" else section.plain).append(kept)
+
+    def within(self, encoded: Iterable[bytes]) -> Iterator[bytes]:
+        """As much of a part as may still be decoded."""
+        for piece in encoded:
+            if self._bytes_left <= 0:
+                self.is_cut = True
+                return
+            self._bytes_left -= len(piece)
+            yield piece
 
     def _section(self, part: Part) -> Section:
         """That of the outermost alternative around it, else one of its own."""
@@ -82,7 +98,7 @@ class Bodies:
         return self.sections[-1]
 
 
-def _kept(decoded: Iterable[bytes], charset: str) -> Kept:
+def _read(decoded: Iterable[bytes], charset: str) -> Kept:
     kept, reads = Kept(), decoder(charset)
     for piece in decoded:
         kept.add(printable(reads.decode(piece)))

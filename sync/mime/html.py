@@ -117,7 +117,7 @@ class _Washer:
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-I", str(Path(__file__).with_name("washing.py")), str(HTML_MEBIBYTES)],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={"LANG": "C.UTF-8"},

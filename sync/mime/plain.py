@@ -5,8 +5,7 @@ import re
 
 _UNSEEN = re.compile(r"<(style|script|title|head|noscript|template)(?=[\s>/])", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--")
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^>]*+>")
-_OTHER = re.compile(r"<[!?/][^>]*+>")
+_TAG = re.compile(r"<(?:(/?)([a-zA-Z][a-zA-Z0-9]*)|[!?/])[^>]*+>")
 _BLOCKS = frozenset({
     "address", "blockquote", "center", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6",
     "hr", "ol", "p", "pre", "table", "tr", "ul", "li",
@@ -22,13 +21,13 @@ def as_text(html: str) -> str:
     # Behind the last ">" no tag is complete: a "<" there would be looked for its end up to the very last letter.
     end = seen.rfind(">") + 1
     text = _SPACE.sub(" ", seen[:end])
-    text = _OTHER.sub("", _TAG.sub(_mark, text)) + _SPACE.sub(" ", seen[end:])
+    text = _TAG.sub(_mark, text) + _SPACE.sub(" ", seen[end:])
     text = _AT_BREAK.sub("\n", entities.unescape(text).replace("\xa0", " "))
     return _BREAKS.sub("\n\n", text).strip()
 
 
 def _mark(tag: re.Match[str]) -> str:
-    closing, name = tag.group(1), tag.group(2).lower()
+    closing, name = tag.group(1), (tag.group(2) or "").lower()
     if name == "br":
         return "\n"
     if name == "li" and not closing:

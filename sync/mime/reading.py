@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from sync.letters import AttachmentPart, Letter, Problem, Undecipherable
+from sync.letters import Address, AttachmentPart, Letter, Problem, Undecipherable
 from sync.mime import heading
 from sync.mime.attachments import Attachments, is_text
 from sync.mime.bodies import Bodies
@@ -45,7 +45,7 @@ def attachment(pieces: Iterable[bytes], path: str) -> Iterator[bytes]:
 
 
 def _add_text(part: Part, bodies: Bodies, problems: set[Problem]) -> None:
-    undone = Undone(part.fields.first("content-transfer-encoding"), part.body)
+    undone = Undone(part.fields.first("content-transfer-encoding"), bodies.within(part.body))
     bodies.add(part, undone)
     if undone.is_bad:
         problems.add(Problem.BAD_ENCODING)
@@ -55,7 +55,7 @@ def _add_text(part: Part, bodies: Bodies, problems: set[Problem]) -> None:
 
 def _letter(walk: Walk, body: Shown, attachments: Attachments, received_at: datetime | None) -> Letter:
     fields, problems = walk.heading, walk.problems
-    found: dict[str, tuple[heading.Address, ...]] = {
+    found: dict[str, tuple[Address, ...]] = {
         name: heading.addresses(fields, name, problems) for name in ("reply-to", "to", "cc", "bcc")
     }
     sender = heading.sender(fields, problems)

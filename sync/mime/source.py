@@ -40,6 +40,8 @@ class Delimiters:
 
     def nearest(self, buffer: bytes, at: int) -> int:
         """Where from `at` on a line begins that might be one, -1 for nowhere. `at` itself is within a line."""
+        if buffer.find(b"--", at) < 0:  # quick, and true of most attachments
+            return -1
         match = self._looks_like.search(buffer, at)
         return match.end() if match else -1
 

@@ -52,6 +52,7 @@ class Walk:
             path = ".".join(filter(None, (self._open[-1].path, str(self._counts[-1]))))
             fields, has_body = read_fields(self._source, self._delimiters)
             self.problems |= fields.problems
+        self._leave(0)
         if self._source.is_hostile:
             self.problems.add(Problem.BAD_STRUCTURE)
 
@@ -98,6 +99,8 @@ class Walk:
         return self._parts < MOST_PARTS
 
     def _leave(self, level: int) -> None:
+        if 0 in self._counts[level:]:
+            self.problems.add(Problem.BAD_STRUCTURE)
         del self._open[level:]
         del self._counts[level:]
         self._delimiters.close_to(level)
