@@ -37,3 +37,7 @@ def _chosen(member: Member) -> Collection[str]:
     """For what comes in and for what goes out."""
     book = policies.rules_for(member, ())
     return {*book.incoming.folders, *book.outgoing.folders}
+
+
+def forget() -> None:
+    _known.clear()

@@ -1,0 +1,230 @@
+"""A worker that dies anywhere: between any two of its statements, and between Salesforce's answer and our storing it.
+Afterwards each message has one decision, and each that matches one record (FT1-FT4, FT41)."""
+
+import random
+import threading
+from collections import Counter
+
+import pytest
+from django.db import connections
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from sync import conclusions, jobs, listing
+from sync.conclusions import Conclusion, Task
+from sync.models import Decision, Job, LedgerEntry, Listing, Stream
+from sync.reasons import Rule, verdict
+from tests.sync.boxes import Box, Killed
+from tests.sync.conftest import Office, Post
+from tests.sync.dying import reaping
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+def holds_true(post: Post, expected: set[str]) -> None:
+    """The promise: what arrived, and nothing else, once."""
+    assert set(post.decisions()) == expected
+    matching = {each for each in expected if post.box.mails[each].matches}
+    assert len(post.desk.records) == len(matching)
+    entries = LedgerEntry.objects.filter(mailbox=post.mailbox)
+    assert sorted(entries.values_list("salesforce_id", flat=True)) == sorted(post.desk.records.values())
+    assert not Job.objects.filter(mailbox=post.mailbox).exclude(state=Job.State.DONE).exists()
+
+
+def test_a_worker_that_dies_before_any_statement_costs_nothing(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every 5th place of one whole run, from its beginning to its end; which of the five is drawn."""
+    alice.pull()
+    expected: set[str] = set()
+    place, was_dead = random.Random(5).randrange(5), True
+    while was_dead:
+        expected |= {*alice.box.arrive(3), *alice.box.arrive(2, matches=False)}
+        with reaping(monkeypatch, place) as reaper:
+            alice.pull()
+            listing.proceed(alice.mailbox.pk)
+            alice.work()
+        was_dead = reaper.is_dead
+        alice.run()
+        holds_true(alice, expected)
+        place += 5
+    assert place > 40
+
+
+def test_dead_after_salesforce_has_written(alice: Post) -> None:
+    alice.pull()
+    ids = alice.box.arrive(4)
+    alice.desk.deadly_after = set(ids[:2])
+    for _ in range(2):
+        alice.wait()
+        alice.pull()
+        with pytest.raises(Killed):
+            alice.work()
+    alice.run()
+    holds_true(alice, set(ids))
+    assert {alice.desk.writes[each] for each in ids[:2]} == {2}
+
+
+def die(post: Post) -> bool:
+    try:
+        post.work()
+    except Killed:
+        return True
+    return False
+
+
+def test_a_mail_that_kills_its_worker_twice_is_set_aside_and_its_neighbours_go_on(alice: Post) -> None:
+    alice.pull()
+    deadly, *others = alice.box.arrive(12)
+    alice.desk.deadly = {deadly}
+    alice.pull()
+    deaths = 0
+    while alice.pull():
+        pass
+    for _ in range(30):
+        Job.objects.filter(state=Job.State.RUNNING).update(lease_until="2020-01-01T00:00Z")
+        alice.mailbox.__class__.objects.update(working_until=None)
+        deaths += die(alice)
+    assert deaths == 2
+    assert alice.decisions() == {**dict.fromkeys(others, "matched"), deadly: "set_aside"}
+    row = Job.objects.get(message_id=deadly)
+    assert (row.state, row.crashes) == (Job.State.SET_ASIDE, 2)
+    for count in (3, 4):  # tried alone, much later; then never again by itself
+        alice.wait()
+        assert die(alice)
+        alice.wait()
+        assert not die(alice) or count == 3
+    alice.wait()
+    alice.work()
+    assert Job.objects.get(message_id=deadly).state == Job.State.DEAD
+    alice.desk.deadly = set()
+    jobs.again(alice.mailbox.pk, [deadly])
+    alice.run()
+    assert alice.decisions()[deadly] == "matched"
+
+
+def test_of_many_workers_one_has_a_job(alice: Post) -> None:
+    alice.pull()
+    ids = alice.box.arrive(40)
+    while alice.pull():
+        pass
+    taken: list[Task] = []
+
+    def take() -> None:
+        try:
+            while tasks := jobs.claim(alice.mailbox.pk, most=3):
+                taken.extend(tasks)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert Counter(task.message_id for task in taken) == Counter(ids)
+
+
+def test_two_workers_that_end_one_job_at_once_leave_one_decision(alice: Post) -> None:
+    alice.pull()
+    alice.box.arrive()
+    alice.pull()
+    ended: list[list[Task]] = []
+    for _ in range(5):
+        (task,) = jobs.claim(alice.mailbox.pk)
+        barrier = threading.Barrier(2)
+
+        def end(task: Task = task, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            try:
+                ended.append(conclusions.conclude([(task, Conclusion(verdict(Rule.GONE)))]))
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=end) for _ in range(2)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        jobs.again(alice.mailbox.pk, [task.message_id])
+    assert sorted(len(each) for each in ended) == [0] * 5 + [1] * 5
+    assert Decision.objects.count() == 1
+
+
+def test_the_same_mail_of_two_colleagues_is_one_record(office: Office) -> None:
+    """Without a mailbox in its key; the second finds it there."""
+    alice, bob = office.alice, office.bob
+    bob.desk = alice.desk
+    for each in (alice, bob):
+        each.pull()
+    one = alice.box.arrive()[0]
+    bob.box.mails[one] = alice.box.mails[one]
+    bob.box.tell(one)
+    for each in (alice, bob):
+        each.run()
+        assert each.decisions() == {one: "matched"}
+    assert (len(alice.desk.records), LedgerEntry.objects.count()) == (1, 1)
+    assert set(Decision.objects.values_list("activity_id", flat=True)) == set(alice.desk.records.values())
+
+
+class Life(RuleBasedStateMachine):
+    """Any order of arrivals, replays, lost cursors, polls, work and deaths."""
+
+    post: Post
+    monkeypatch: pytest.MonkeyPatch
+
+    @initialize()
+    def begin(self) -> None:
+        post = self.post
+        Job.objects.all().delete()
+        Decision.objects.all().delete()
+        LedgerEntry.objects.all().delete()
+        fresh = Box()
+        post.box.mails, post.box.log, post.box.oldest = fresh.mails, fresh.log, 0
+        post.desk.records.clear()
+        post.mailbox.__class__.objects.update(folders_at=None, resynced_at=None)
+        Stream.objects.all().delete()
+        Listing.objects.all().delete()
+        post.pull()
+
+    @rule(count=st.integers(1, 4), matches=st.booleans())
+    def arrive(self, count: int, matches: bool) -> None:
+        self.post.box.arrive(count, matches=matches)
+
+    @rule(replays=st.integers(0, 4))
+    def replay(self, replays: int) -> None:
+        self.post.box.replays = replays
+        for each in list(self.post.box.mails)[:replays]:
+            self.post.box.tell(each)
+
+    @rule()
+    def expire(self) -> None:
+        self.post.box.expire()
+
+    @rule()
+    def pass_time(self) -> None:
+        self.post.wait()
+        self.post.mailbox.__class__.objects.update(resynced_at=None)
+
+    @rule(after=st.integers(0, 40), what=st.sampled_from(["pull", "work", "list"]))
+    def live(self, after: int, what: str) -> None:
+        steps = {"pull": self.post.pull, "work": self.post.work}
+        with reaping(self.monkeypatch, after):
+            steps.get(what, lambda: listing.proceed(self.post.mailbox.pk))()
+
+    def teardown(self) -> None:
+        self.post.mailbox.__class__.objects.update(resynced_at=None)
+        self.post.run()
+        holds_true(self.post, set(self.post.box.mails))
+
+
+def test_any_order_of_things(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mine(Life):
+        post = alice
+
+    Mine.monkeypatch = monkeypatch
+    run_state_machine_as_test(
+        Mine,
+        settings=settings(
+            max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,302 @@
+"""From a change to a decision: pages, replays, failures, waits. Every message is decided once, whatever comes."""
+
+from collections import deque
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from providers.errors import (
+    Detail,
+    NeedsReconnect,
+    NotFound,
+    PermissionMissing,
+    RateLimited,
+    Rejected,
+    Transient,
+)
+from sync import conclusions, jobs, parking, pull, retries, sweep
+from sync.conclusions import Conclusion
+from sync.models import Decision, Job, LedgerEntry, Pause, Stream, SyncedMailbox
+from sync.reasons import Rule, verdict
+from tests.sync.conftest import Office, Post
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+def test_each_message_ends_with_one_decision_and_each_that_matches_with_one_record(alice: Post) -> None:
+    alice.pull()
+    matching, others = alice.box.arrive(7), alice.box.arrive(4, matches=False)
+    alice.run()
+    assert alice.decisions() == {**dict.fromkeys(matching, "matched"), **dict.fromkeys(others, "nobody_found")}
+    assert len(alice.desk.records) == 7 == LedgerEntry.objects.exclude(salesforce_id="").count()
+    assert alice.desk.writes == dict.fromkeys(matching, 1)
+
+
+def test_a_page_that_is_told_again_makes_nothing_twice(alice: Post) -> None:
+    alice.box.replays = 5
+    alice.pull()
+    ids = alice.box.arrive(9)
+    for each in ids * 3:
+        alice.box.tell(each)
+    alice.run()
+    assert sorted(alice.decisions()) == sorted(ids)
+    assert set(alice.desk.writes.values()) == {1}
+    alice.box.tell(ids[0])
+    alice.run()
+    assert alice.desk.writes[ids[0]] == 1
+
+
+def test_jobs_and_cursor_are_stored_together_or_not_at_all(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice.pull()
+    before = alice.stream()
+    alice.box.arrive(2)
+    monkeypatch.setattr(pull.intake, "take_in", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        alice.pull()
+    assert (alice.stream().cursor, alice.stream().seq) == (before.cursor, before.seq)
+    assert alice.again().polling_until is None
+
+
+def test_whoever_read_from_an_overtaken_cursor_stores_nothing(alice: Post) -> None:
+    alice.pull()
+    alice.box.arrive(2)
+    changes = alice.box.changes
+
+    def overtaken(*arguments: str, **options: int) -> object:
+        Stream.objects.update(seq=50)
+        return changes(*arguments, **options)
+
+    alice.box.changes = overtaken  # type: ignore[method-assign,assignment]
+    assert alice.pull() is False
+    assert (Job.objects.count(), alice.stream().seq) == (0, 50)
+
+
+def test_a_message_that_is_moved_is_decided_anew_where_its_place_decided(alice: Post) -> None:
+    alice.pull()
+    one = alice.box.arrive()[0]
+    alice.box.mails[one].folders = ("elsewhere",)
+    alice.run()
+    assert alice.decisions() == {one: "other_folder"}
+    alice.box.mails[one].folders = ("INBOX",)
+    alice.box.tell(one)
+    alice.run()
+    assert alice.decisions() == {one: "matched"}
+    assert Job.objects.get().was_chosen
+
+
+def test_what_is_gone_makes_no_job(alice: Post) -> None:
+    alice.pull()
+    alice.box.tell("gone", is_gone=True)
+    alice.run()
+    assert not Job.objects.exists()
+
+
+def test_passing_trouble_of_one_message_is_tried_again_and_then_given_up(alice: Post) -> None:
+    alice.pull()
+    bad = alice.box.arrive(4)[0]
+    alice.desk.errors[bad] = deque([Transient("busy", provider="google", code="x")] * 2)
+    alice.run()
+    assert set(alice.decisions().values()) == {"matched"}
+    bad = alice.box.arrive()[0]
+    alice.desk.errors[bad] = deque([ValueError("Canary of a subject")] * 9)
+    alice.run()
+    row = Decision.objects.get(message_id=bad)
+    assert (row.rule, row.values, row.error_code) == ("gave_up", {"tries": "8"}, "ValueError")
+    assert Job.objects.get(message_id=bad).state == Job.State.DEAD
+
+
+def test_tries_wait_longer_and_longer_with_jitter_and_no_longer_than_the_cap() -> None:
+    for times in range(30):
+        waits = [retries.back_off(times) for _ in range(50)]
+        assert max(waits) <= min(900.0, 2.0 * 2**times)
+        assert len(set(waits)) > 1
+    assert retries.back_off(0, at_least=120.0) >= 120.0
+
+
+def test_a_provider_that_is_away_uses_up_nobodys_tries(alice: Post) -> None:
+    alice.pull()
+    ids = alice.box.arrive(5)
+    alice.pull()
+    for _ in range(40):
+        alice.wait()
+        alice.box.errors.append(Transient("away", provider="google"))
+        alice.work()
+    assert max(Job.objects.values_list("tries", flat=True)) < jobs.retries.TRIES
+    alice.run()
+    assert sorted(alice.decisions()) == sorted(ids)
+    assert alice.again().failures == 0
+
+
+def test_throttled_by_the_mail_provider_nothing_is_asked_until_its_time(office: Office) -> None:
+    alice, bob = office.alice, office.bob
+    for each in (alice, bob):
+        each.pull()
+        each.box.arrive(2)
+        each.pull()
+    alice.box.errors.append(RateLimited("slow down", provider="google", retry_after=120.0))
+    alice.work()
+    calls = alice.box.calls.copy()
+    assert (alice.work(), alice.pull()) == (False, False)
+    assert alice.mailbox.pk not in {*sweep.to_work(), *sweep.to_poll()}
+    assert alice.box.calls == calls
+    left = (alice.again().parked_until - SyncedMailbox.objects.values_list(Now()).first()[0]).total_seconds()
+    assert 110 < left <= 120
+    assert set(Job.objects.filter(mailbox=alice.mailbox).values_list("tries", "crashes")) == {(0, 0)}
+    bob.work()
+    assert len(bob.decisions()) == 2
+
+
+def test_throttled_by_salesforce_the_whole_organization_waits_and_no_other(office: Office) -> None:
+    for each in (office.alice, office.bob, office.charlie):
+        each.pull()
+        one = each.box.arrive()[0]
+        each.pull()
+        each.desk.errors[one] = deque([RateLimited("limit", provider="salesforce", retry_after=3600.0)])
+    office.alice.work()
+    office.charlie.desk.errors.clear()
+    assert Pause.objects.get().organization_id == office.alice.member.organization_id
+    assert (office.bob.work(), office.bob.box.calls["headings"]) == (False, 0)
+    office.charlie.work()
+    assert len(office.charlie.decisions()) == 1
+    Pause.objects.update(until=Now())
+    office.alice.run()
+    assert list(office.alice.decisions().values()) == ["matched"]
+
+
+def test_a_grant_that_ended_parks_the_mailbox_until_it_is_given_again(
+    alice: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice.pull()
+    alice.box.arrive()
+    alice.box.errors.append(NeedsReconnect("ended", provider="google"))
+    alice.pull()
+    assert alice.again().parked_for == "needs_reconnect"
+    monkeypatch.setattr(parking.clients, "connection_of", _refused)
+    assert parking.unpark_mended() == []
+    monkeypatch.setattr(parking.clients, "connection_of", lambda *_: None)
+    assert parking.unpark_mended() == [alice.mailbox.pk]
+    alice.pull()
+    alice.work()
+    assert list(alice.decisions().values()) == ["matched"]
+
+
+def _refused(*_: object) -> None:
+    raise NeedsReconnect("ended", provider="google")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("no", provider="salesforce", details=(Detail("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Canary"),)),
+        PermissionMissing("no", provider="salesforce", details=(Detail("INSUFFICIENT_ACCESS", "Canary"),)),
+        NotFound("no", provider="salesforce", details=(Detail("ENTITY_IS_DELETED", "Canary"),)),
+    ],
+)
+def test_what_salesforce_refuses_is_a_dead_letter_at_once_with_its_code_and_not_its_text(
+    alice: Post, error: Rejected
+) -> None:
+    alice.pull()
+    one, other = alice.box.arrive(2)
+    alice.desk.errors[one] = deque([error])
+    alice.run()
+    row = Decision.objects.get(message_id=one)
+    assert (row.rule, row.error_code) == ("refused", error.details[0].code)
+    assert alice.desk.writes == {other: 1}
+
+
+def test_a_scope_that_was_not_granted_parks_the_mailbox(alice: Post) -> None:
+    alice.box.errors.append(PermissionMissing("no", provider="google", code="scope_missing"))
+    alice.pull()
+    assert alice.again().parked_for == "scope_missing"
+
+
+def test_no_address_is_ever_stored() -> None:
+    with pytest.raises(ValueError, match="address"):
+        Conclusion(verdict(Rule.MATCHED), domain="jane@customer.example")
+
+
+def test_a_mail_that_fails_does_not_take_its_batch_along(alice: Post) -> None:
+    alice.pull()
+    ids = alice.box.arrive(6)
+    look = alice.box.headings
+    alice.box.headings = lambda each: look(each) if ids[2] not in each else 1 / 0  # type: ignore[method-assign,assignment]
+    alice.run()
+    assert {each: alice.decisions()[each] for each in ids if each != ids[2]} == dict.fromkeys(
+        (each for each in ids if each != ids[2]), "matched"
+    )
+    assert alice.decisions()[ids[2]] == "gave_up"
+
+
+def test_live_mail_goes_before_what_a_listing_has_found(alice: Post) -> None:
+    alice.pull()
+    old = [alice.box.arrive(at=datetime.now(UTC))[0] for _ in range(2)]
+    pull.intake.take_in_listed(alice.mailbox, old)
+    live = alice.box.arrive()
+    pull.intake._add(alice.mailbox, live, is_live=True)
+    assert alice.jobs()[0] == live[0]
+
+
+def test_what_has_failed_for_days_is_given_up(alice: Post) -> None:
+    alice.pull()
+    one = alice.box.arrive()[0]
+    alice.pull()
+    Job.objects.update(created_at=Now() - timedelta(days=4), tries=1)
+    alice.desk.errors[one] = deque([Transient("busy", provider="salesforce")])
+    alice.work()
+    assert alice.decisions() == {one: "gave_up"}
+
+
+def test_a_hint_is_enqueued_once_until_a_poll_begins(alice: Post) -> None:
+    alice.pull()
+    assert [pull.want(alice.mailbox.pk) for _ in range(1000)].count(True) == 1
+    alice.pull()
+    assert pull.want(alice.mailbox.pk)
+
+
+def test_nothing_is_done_for_who_was_sent_away_or_is_being_destroyed(office: Office) -> None:
+    for each in (office.alice, office.bob):
+        each.pull()
+        each.box.arrive()
+        each.pull()
+    office.alice.member.is_active = False
+    office.alice.member.save()
+    organization = office.bob.member.organization
+    assert office.alice.work() is False
+    organization.ending_since = datetime.now(UTC)
+    organization.save()
+    assert office.bob.work() is False
+    assert not Decision.objects.exists()
+
+
+def test_no_call_to_a_provider_happens_within_a_transaction(alice: Post) -> None:
+    called = alice.box._called
+    inside: list[str] = []
+
+    def watched(name: str) -> None:
+        inside.extend([name] if connection.in_atomic_block else [])
+        called(name)
+
+    alice.box._called = watched  # type: ignore[method-assign]
+    alice.pull()
+    alice.box.arrive(4)
+    alice.box.expire()
+    alice.run()
+    assert (inside, alice.box.calls["listed"] > 0) == ([], True)
+
+
+def test_who_lost_the_lease_stores_nothing(alice: Post) -> None:
+    alice.pull()
+    alice.box.arrive()
+    alice.pull()
+    (mine,) = jobs.claim(alice.mailbox.pk)
+    assert jobs.claim(alice.mailbox.pk) == []
+    alice.wait()
+    (theirs,) = jobs.claim(alice.mailbox.pk)
+    done = Conclusion(verdict(Rule.MATCHED))
+    assert conclusions.conclude([(mine, Conclusion(verdict(Rule.GONE)))]) == []
+    assert jobs.begin(mine) is False
+    assert conclusions.conclude([(theirs, done)]) == [theirs]
+    assert conclusions.conclude([(theirs, done)]) == []
+    assert list(alice.decisions().values()) == ["matched"]
