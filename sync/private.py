@@ -25,13 +25,15 @@ def words(text: str) -> str:
 
 
 _CODE_WORDS = _phrases(
-    "verification code, security code, confirmation code, authentication code, access code, login code, log in code",
-    "sign in code, one time code, one time password, one time passcode, passcode, otp, two factor code, 2fa code",
-    "bestätigungscode, sicherheitscode, verifizierungscode, anmeldecode, einmalpasswort, einmalcode, zugangscode",
+    "verification code, security code, confirmation code, authentication code, login code, log in code, sign in code",
+    "one time code, one time password, one time passcode, otp, two factor code, 2fa code",
+    "bestätigungscode, sicherheitscode, verifizierungscode, anmeldecode, einmalpasswort, einmalcode",
     "code de vérification, code de sécurité, code de confirmation, code de connexion, mot de passe à usage unique",
-    "código de verificación, código de seguridad, código de confirmación, código de acceso, contraseña de un solo uso",
+    "código de verificación, código de seguridad, código de confirmación, contraseña de un solo uso",
     "codice di verifica, codice di sicurezza, codice di conferma, verificatiecode, beveiligingscode",
 )
+#: In a text these are a meeting's, as often as not.
+_CODE_WORDS_OF_SUBJECTS = _CODE_WORDS + _phrases("passcode, access code, zugangscode, código de acceso")
 _PASSWORD_WORDS = _phrases(
     "reset your password, password reset request, your password reset, your temporary password",
     "passwort zurücksetzen, ihr neues passwort, ihr temporäres passwort",
@@ -83,7 +85,7 @@ def by_its_text(text: str) -> Verdict | None:
 
 def _by_its_subject(subject: str) -> Verdict | None:
     padded = f" {words(subject)} "
-    if _has(padded, _PASSWORD_WORDS) or (_has(padded, _CODE_WORDS) and _is_a_code(padded)):
+    if _has(padded, _PASSWORD_WORDS) or (_has(padded, _CODE_WORDS_OF_SUBJECTS) and _is_a_code(padded)):
         return verdict(Rule.SIGN_IN_CODE)
     if _has(padded, _PERSONNEL):
         return verdict(Rule.PERSONNEL)

@@ -1,0 +1,52 @@
+"""Every rule and note has a sentence, and nothing that might be content gets into one."""
+
+import pytest
+
+from sync.reasons import Note, Outcome, Ranked, Rule, Verdict, fields_of, outcome_of, say, say_note, say_ranked, verdict
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_every_rule_decides_and_says_so(rule: Rule) -> None:
+    values = dict.fromkeys(fields_of(rule), "x1")
+    made = Verdict(rule, values)
+    assert made.outcome is outcome_of(rule)
+    assert made.sentence.endswith(".")
+    assert "{" not in made.sentence
+    assert say(rule.value, values) == made.sentence
+
+
+def test_every_outcome_has_a_rule() -> None:
+    assert {outcome_of(rule) for rule in Rule} == set(Outcome)
+
+
+@pytest.mark.parametrize("note", Note)
+def test_every_note_counts(note: Note) -> None:
+    assert say_note(note, 3).endswith("3.")
+
+
+@pytest.mark.parametrize("why", Ranked)
+def test_every_ranking_is_put_in_words(why: Ranked) -> None:
+    assert say_ranked(why).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "value", ["jane@customer.example", "Our offer", "", "a\nb", "x" * 254, "<1>", "müller", "https://x.example/"]
+)
+def test_what_may_be_content_is_no_value(value: str) -> None:
+    with pytest.raises(ValueError, match="neither a domain"):
+        verdict(Rule.BLOCKED_DOMAIN, domain=value)
+
+
+def test_a_sentence_gets_its_values_and_no_other() -> None:
+    with pytest.raises(ValueError, match="takes"):
+        verdict(Rule.BLOCKED_DOMAIN)
+    with pytest.raises(ValueError, match="takes"):
+        verdict(Rule.DRAFT, domain="x.example")
+    assert verdict(Rule.REFUSED, provider="Salesforce", code="FIELD_CUSTOM_VALIDATION_EXCEPTION").sentence == (
+        "Salesforce refused it (FIELD_CUSTOM_VALIDATION_EXCEPTION)."
+    )
+
+
+def test_a_stored_decision_of_an_older_version_is_still_put_in_words() -> None:
+    assert say("no_such_rule", {}) == "Decided by a rule that this version does not have (no_such_rule)."
+    assert say("draft", {"left": "over"}).endswith("(draft).")
