@@ -101,6 +101,10 @@ class Mailbox(Protocol):
     @property
     def provider(self) -> str: ...
 
+    def addresses(self) -> Sequence[str]:
+        """Whose mailbox it is: every address that mail may be sent from here, as the provider has them."""
+        ...
+
     def folders(self) -> Sequence[Folder]:
         """Every folder (Gmail: label that people file under)."""
         ...

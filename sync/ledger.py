@@ -130,6 +130,7 @@ class Written:
     salesforce_id: str
     rule: str = ""
     remote_version: str = ""
+    object_name: str = ""  # what it became, where that was not known when it was claimed
 
 
 _CLAIM = """
@@ -177,6 +178,7 @@ def settle(written: Written) -> None:
         salesforce_id=written.salesforce_id,
         remote_version=written.remote_version,
         rule=written.rule,
+        **({"object_name": written.object_name} if written.object_name else {}),
         claimed_by=None,
         claimed_until=None,
         written_at=Now(),

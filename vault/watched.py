@@ -80,6 +80,9 @@ class WatchedMailbox(_Watched[Mailbox]):
     def provider(self) -> str:
         return self._client.provider
 
+    def addresses(self) -> Sequence[str]:
+        return self._watch(self._client.addresses)
+
     def folders(self) -> Sequence[Folder]:
         return self._watch(self._client.folders)
 

@@ -45,6 +45,10 @@ class GmailMailbox:
 
     # -- what there is ----------------------------------------------------------------------------------------------
 
+    def addresses(self) -> Sequence[str]:
+        """The account's own and its verified aliases (the reference of users.settings.sendAs)."""
+        return mail_shapes.addresses(self._get("/settings/sendAs", fields=mail_shapes.SEND_AS))
+
     def folders(self) -> Sequence[Folder]:
         return mail_shapes.folders(self._get("/labels", fields="labels(id,name,type)"))
 

@@ -38,6 +38,7 @@ HEADERS = (
     "Sensitivity",
     "X-Auto-Response-Suppress",
 )
+SEND_AS = "sendAs(sendAsEmail,verificationStatus)"
 _WANTED = frozenset(name.lower() for name in HEADERS)
 
 
@@ -69,6 +70,15 @@ def current(body: object) -> str:
         return str(history_id(_dict(body).get("historyId")))
     except ValueError:
         raise nonsense() from None
+
+
+def addresses(body: object) -> tuple[str, ...]:
+    """Of a list of sendAs aliases. The account's own address carries no verification status."""
+    found = _dict(body).get("sendAs")
+    if not isinstance(found, list) or not found:
+        raise nonsense()
+    kept = [each for each in map(_dict, found) if each.get("verificationStatus", "accepted") == "accepted"]
+    return tuple(address for each in kept if (address := _text(each, "sendAsEmail")))
 
 
 def folders(body: object) -> tuple[Folder, ...]:

@@ -14,7 +14,7 @@ from providers.base import TokenSource
 from providers.errors import NotFound
 from providers.http import Session
 from providers.mail import Changes, Folder, Heading, Listed, MimeStream, Subscription
-from providers.microsoft import mail_changes, mail_folders, mail_headings, mail_listing, mail_notices
+from providers.microsoft import mail_changes, mail_folders, mail_headings, mail_listing, mail_notices, mail_owner
 from providers.microsoft.mail_failures import PROVIDER, nonsense
 from providers.microsoft.mail_wire import MOST_IN_BATCH, ROOT, Part, Wire
 
@@ -29,6 +29,9 @@ class GraphMailbox:
 
     def __init__(self, tokens: TokenSource, http: Session, api_url: str) -> None:
         self._wire = Wire(Authorised(tokens, http, api_url, PROVIDER, "Microsoft"))
+
+    def addresses(self) -> Sequence[str]:
+        return mail_owner.read(self._wire)
 
     def folders(self) -> Sequence[Folder]:
         return mail_folders.read(self._wire)

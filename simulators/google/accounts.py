@@ -60,6 +60,7 @@ class Account:
     domain: str = ""
     password: str = "demo"
     active: bool = True
+    aliases: list[str] = field(default_factory=list)  # verified: mail may be sent from them, too
 
     @property
     def id(self) -> str:

@@ -63,6 +63,7 @@ class Account:
     active: bool = True
     valid_from: float = 0.0
     challenge: bool = False
+    aliases: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:

@@ -135,10 +135,13 @@ def _me(call: Call) -> Response:
         "officeLocation": None,
         "preferredLanguage": None,
     }
+    selectable = whole | {"proxyAddresses": [f"SMTP:{account.email}", *(f"smtp:{each}" for each in account.aliases)]}
     asked = call.query.get("$select", "")
     fields = [name.strip() for name in asked.split(",") if name.strip()] or list(whole)
     context = f"{call.microsoft.graph_url}/v1.0/$metadata#users" + (f"({asked})/$entity" if asked else "/$entity")
-    return json_response({"@odata.context": context, **{name: whole[name] for name in fields if name in whole}})
+    return json_response(
+        {"@odata.context": context, **{name: selectable[name] for name in fields if name in selectable}}
+    )
 
 
 def _json(body: bytes) -> Any:

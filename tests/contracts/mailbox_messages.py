@@ -18,6 +18,11 @@ from tests.contracts.mailbox_standing import CANARY, LARGEST, Post, Standing, le
 class Messages(Standing):
     """Headings, and the message as it arrived."""
 
+    def test_it_says_whose_it_is(self, mailbox: Mailbox, post: Post) -> None:
+        assert mailbox.addresses() == ("alice@acme.example",)
+        post.simulated.sim("users/alice", {"aliases": ["sales@acme.example"]})
+        assert mailbox.addresses() == ("alice@acme.example", "sales@acme.example")
+
     def test_a_heading_is_all_that_the_first_decision_needs(self, mailbox: Mailbox, post: Post) -> None:
         inbox = next(folder.id for folder in mailbox.folders() if folder.kind is FolderKind.INBOX)
         at = datetime(2026, 11, 19, 8, 12, 45, tzinfo=UTC)

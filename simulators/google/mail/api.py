@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from simulators.front import Result
 from simulators.google.mail import fields, methods, writes
-from simulators.google.mail.call import FULL, INSERT, LABELS, METADATA, MODIFY, READ, SEND, Call, query_of
+from simulators.google.mail.call import FULL, INSERT, LABELS, METADATA, MODIFY, READ, SEND, SETTINGS, Call, query_of
 from simulators.google.mail.errors import GmailError, bad_credentials, delegation_denied, few_scopes
 from simulators.google.provider import Google
 
@@ -44,6 +44,7 @@ class Route:
 
 _ROUTES = (
     Route("GET", "profile", methods.profile, 1),
+    Route("GET", "settings/sendAs", methods.send_as, 1, _CONTENT | {SETTINGS}),
     Route("GET", "labels", methods.labels, 1, _READERS | {LABELS}),
     Route("GET", "labels/*", methods.label, 1, _READERS | {LABELS}),
     Route("GET", "messages", methods.messages, 5, _READERS, _LISTED),

@@ -15,6 +15,7 @@ _API = "https://www.googleapis.com/auth/gmail."
 FULL = "https://mail.google.com/"
 MODIFY, READ, METADATA = f"{_API}modify", f"{_API}readonly", f"{_API}metadata"
 LABELS, INSERT, SEND = f"{_API}labels", f"{_API}insert", f"{_API}send"
+SETTINGS = f"{_API}settings.basic"
 #: Of every method: cloud.google.com/apis/docs/system-parameters.
 _SYSTEM = frozenset(
     {

@@ -18,6 +18,13 @@ def profile(call: Call) -> Any:
     return {"emailAddress": box.email, **counts, "historyId": str(box.history)}
 
 
+def send_as(call: Call) -> Any:
+    account = call.account
+    own = {"sendAsEmail": account.email, "displayName": account.name, "isPrimary": True, "isDefault": True}
+    more = [{"sendAsEmail": each, "treatAsAlias": True, "verificationStatus": "accepted"} for each in account.aliases]
+    return {"sendAs": [own, *more]}
+
+
 def labels(call: Call) -> Any:
     return {"labels": call.box.labels.all()}
 
