@@ -74,6 +74,11 @@ PROBLEMS = {
         "Salesforce broke off before it answered; the change may or may not have been made.",
         "Look in Salesforce. If it was not made, try again with a new Idempotency-Key.",
     ),
+    "signatures-off": Problem(
+        "Signatures are not read",
+        "Filling in new contacts from signatures is switched off, by the organization or by this person.",
+        "Switch it on in the settings; an administrator may have to do so for everybody first.",
+    ),
     "unsupported-media-type": Problem(
         "Send JSON", "The body is of a type that is not read here.", "Send application/json, in UTF-8."
     ),

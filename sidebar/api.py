@@ -30,6 +30,7 @@ urlpatterns = [
     path("people/", views.PeopleView.as_view(), name="sidebar-people"),
     path("prefetch/", views.PrefetchView.as_view(), name="sidebar-prefetch"),
     path("search/", views.SearchView.as_view(), name="sidebar-search"),
+    path("signature/", views.SignatureView.as_view(), name="sidebar-signature"),
     path("forms/<str:object>/", views.CreateFormView.as_view(), name="sidebar-create-form"),
     path("records/<str:object>/", views.CreateView.as_view(), name="sidebar-create"),
     *(pattern for name in (*payloads.PREFIXES, "") for pattern in _record_paths(name)),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from rest_framework.exceptions import ParseError, ValidationError
 
@@ -11,6 +11,7 @@ MOST_FIELDS = 200
 #: Bytes of a body; the longest text field of Salesforce holds 131,072 characters.
 LARGEST_BODY = 256 * 1024
 LONGEST_SEARCH = 200
+LONGEST_SENDER = 1000
 
 OBJECT = r"[A-Za-z][A-Za-z0-9_]{0,79}"
 RECORD_ID = r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?"
@@ -44,6 +45,30 @@ def refresh(body: Mapping[str, Any]) -> bool:
     if not isinstance(given, bool):
         raise _invalid("refresh", "Give true or false.")
     return given
+
+
+class Mail(NamedTuple):
+    """As much of a mail as its signature is read from."""
+
+    text: str
+    html: str
+    sender: str
+
+
+def mail(body: Any) -> Mail:
+    """`text`, `html` or both, and optionally `sender`, the From header's value."""
+    if not isinstance(body, dict):
+        raise ParseError("Send a JSON object.")
+    if not body.keys() <= set(Mail._fields):
+        raise _invalid("", "The body holds a member that does not exist.")
+    for name in Mail._fields:
+        if not isinstance(body.get(name, ""), str):
+            raise _invalid(name, "Give a text.")
+    if not {"text", "html"} & body.keys():
+        raise _invalid("text", "Give the mail's text, or its html.")
+    if len(body.get("sender", "")) > LONGEST_SENDER:
+        raise _invalid("sender", f"Give at most {LONGEST_SENDER} characters.")
+    return Mail(*(body.get(name, "") for name in Mail._fields))
 
 
 def values(body: Any) -> dict[str, Any]:

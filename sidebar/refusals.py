@@ -17,6 +17,12 @@ class BodyTooLarge(APIException):
     default_detail = "The body is larger than 256 KiB."
 
 
+class SignaturesOff(APIException):
+    status_code = status.HTTP_403_FORBIDDEN
+    slug = "signatures-off"
+    default_detail = "Reading signatures is switched off, by your organization or by you. Nothing was read."
+
+
 class KeyRequired(APIException):
     status_code = status.HTTP_400_BAD_REQUEST
     slug = "idempotency-key-required"

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 
 from providers.base import Field, Form, Group, Person, PersonMatch, Record
+from sidebar.signature.fields import field_values
+from sidebar.signature.shapes import Signature
 
 
 def now() -> str:
@@ -64,6 +66,22 @@ def form(form: Form) -> dict[str, Any]:
             }
             for field in form.fields
         ],
+    }
+
+
+def signature(signature: Signature) -> dict[str, Any]:
+    """What a signature says, and the same as values of a new Lead or Contact, where it says anything."""
+    return {
+        "name": {"full": signature.name.full, "first": signature.name.first, "last": signature.name.last},
+        "title": signature.title,
+        "company": signature.company,
+        "phones": [{"number": phone.number, "kind": phone.kind.value} for phone in signature.phones],
+        "emails": signature.emails,
+        "address": signature.address,
+        "links": signature.links,
+        "lines": signature.lines,
+        "confidence": signature.confidence,
+        "values": {name: value for name, value in field_values(signature).items() if value},
     }
 
 

@@ -60,6 +60,44 @@ class Changes(Strict):
         pass
 
 
+class MailOfSomebody(Strict):
+    """`text` or `html` has to be there; `text` is read where both are."""
+
+    text = serializers.CharField(required=False, allow_blank=True)
+    html = serializers.CharField(required=False, allow_blank=True)
+    sender = serializers.CharField(
+        required=False, allow_blank=True, max_length=payloads.LONGEST_SENDER, help_text="The From header's value."
+    )
+
+
+class PersonsName(serializers.Serializer[Any]):
+    full = serializers.CharField()
+    first = serializers.CharField()
+    last = serializers.CharField()
+
+
+class PhoneNumber(serializers.Serializer[Any]):
+    number = serializers.CharField(help_text="International where its country is known, else as written.")
+    kind = serializers.ChoiceField(["phone", "mobile", "fax"])
+
+
+class SignatureAnswer(serializers.Serializer[Any]):
+    """Empty where the mail does not say."""
+
+    name = PersonsName()
+    title = serializers.CharField()
+    company = serializers.CharField()
+    phones = PhoneNumber(many=True)
+    emails = serializers.ListField(child=serializers.CharField())
+    address = serializers.CharField()
+    links = serializers.ListField(child=serializers.CharField())
+    lines = serializers.ListField(child=serializers.CharField(), help_text="The signature's lines, as sent.")
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    values = serializers.DictField(
+        child=serializers.CharField(), help_text="API name of a field of Lead or Contact -> what to fill in."
+    )
+
+
 class CardField(serializers.Serializer[Any]):
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from organizations.models import Member
 from organizations.schema import problems
 from organizations.views.access import member_of
-from sidebar import lookup, payloads, records, render, schema
+from sidebar import lookup, payloads, records, render, schema, signatures
 from sidebar.refusals import BodyTooLarge
 
 
@@ -125,6 +125,19 @@ class SearchView(SidebarView):
         as_of = render.now()
         hits = records.search_records(member_of(request), payloads.search_text(request.query_params))
         return self.answer(render.to_json({"records": [render.found(hit) for hit in hits], "as_of": as_of}))
+
+
+class SignatureView(SidebarView):
+    @extend_schema(
+        operation_id="read_signature",
+        summary="What a mail's signature says about its sender",
+        description="Read in this request and kept nowhere. 403 unless `signature.extract` is on for this person.",
+        request=schema.MailOfSomebody,
+        responses={200: schema.SignatureAnswer, **problems(400, 403, 413, 415)},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        found = signatures.read_signature(member_of(request), payloads.mail(self.body(request)))
+        return self.answer(render.to_json(render.signature(found)))
 
 
 class CreateFormView(SidebarView):

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from nameparser import HumanName
 
 from sidebar.signature.cues import EMAIL, URL, Cue, Mark, is_name, phone_places
 from sidebar.signature.phones import phones_in, region_of
 from sidebar.signature.sender import Sender
-from sidebar.signature.shapes import Name, Signature
+from sidebar.signature.shapes import Kind, Name, Signature
 from sidebar.signature.words import COMPANY_FORMS, COMPANY_WORDS, LABELS, NOT_PEOPLE, TITLE_WORDS, folded
 
 MOST_LINKS = 10
@@ -47,15 +48,14 @@ class _Part:
     @property
     def has_form(self) -> bool:
         """Whether it ends as only companies do: Ltd, GmbH, S.L."""
-        together = "".join(self.words[-3:])
-        return any(word in COMPANY_FORMS for word in self.words[1:]) or together.endswith(_DOTTED_FORMS)
+        dotted = "".join(takewhile(lambda word: len(word) == 1, reversed(self.words)))[::-1]
+        return dotted in COMPANY_FORMS or any(word in COMPANY_FORMS for word in self.words[1:])
 
     def names(self, sender: Sender) -> int:
         return sum(word in sender.words or word in sender.local for word in dict.fromkeys(self.words))
 
 
 _TITLE_ENDS = tuple(word for word in TITLE_WORDS if len(word) >= 6)
-_DOTTED_FORMS = ("gmbh", "srl", "spa", "sarl", "ltda", "sro", "spzoo")
 
 
 def read_fields(cues: Sequence[Cue], sender: Sender) -> Signature:
@@ -79,9 +79,23 @@ def read_fields(cues: Sequence[Cue], sender: Sender) -> Signature:
     )
 
 
-def website(links: Sequence[str]) -> str:
-    """The first that is no page in a social network."""
-    return next((link for link in links if not any(name in link.lower() for name in _SOCIAL)), "")
+def field_values(signature: Signature) -> dict[str, str]:
+    """API names of a Lead's and a Contact's standard fields -> values; "" for what the signature does not say.
+
+    Source: Object Reference for the Salesforce Platform, Lead and Contact."""
+    numbers = {kind: next((each.number for each in signature.phones if each.kind is kind), "") for kind in Kind}
+    return {
+        "FirstName": signature.name.first,
+        "LastName": signature.name.last,
+        "Title": signature.title,
+        "Company": signature.company,
+        "Phone": numbers[Kind.PHONE],
+        "MobilePhone": numbers[Kind.MOBILE],
+        "Fax": numbers[Kind.FAX],
+        "Street": signature.address,
+        "MailingStreet": signature.address,
+        "Website": next((link for link in signature.links if not any(each in link.lower() for each in _SOCIAL)), ""),
+    }
 
 
 def _parts(cues: Sequence[Cue]) -> Iterator[_Part]:
@@ -131,9 +145,9 @@ def _job(parts: Sequence[_Part], named: _Part | None, sender: Sender) -> tuple[s
     """(title, company)."""
     others = [part for part in parts if part is not named and not _reaches(part) and not _only_name(part, sender)]
     for part in others:
-        title, at, company = _at(part.text)
+        title, at, employer = _at(part.text)
         if at and any(word in TITLE_WORDS for word in folded(title).split()):
-            return title, company
+            return title, employer
     titled = next((part for part in others if part.is_title and not part.has_form), None)
     company = _company([part for part in others if part is not titled], sender)
     return titled.text if titled else _below(others, named, company), company.text if company else ""

@@ -14,9 +14,9 @@ _SPACES = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
 _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr", "o:p"})
 _SILENT = frozenset({"head", "script", "style", "title", "template", "noscript", "object", "svg", "math", "select",
                      "textarea"})  # fmt: skip
-_BLOCKS = frozenset({"address", "article", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset", "footer",
-                     "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "li", "main", "ol", "p", "pre", "section",
-                     "table", "tbody", "tfoot", "thead", "tr", "ul"})  # fmt: skip
+_BLOCKS = frozenset({"address", "article", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset",
+                     "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "li", "main", "ol", "p", "pre",
+                     "section", "table", "tbody", "tfoot", "thead", "tr", "ul"})  # fmt: skip
 #: Classes and ids that mail programs give: to the answered message, and to the signature.
 _QUOTES = ("gmail_quote", "yahoo_quoted", "moz-cite", "protonmail_quote", "zmail_extra", "mail_android_quote",
            "quoted-reply", "outlookmessageheader", "gmail_attr")  # fmt: skip

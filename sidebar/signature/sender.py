@@ -52,4 +52,4 @@ def _company(address: str) -> str:
     labels = address.rpartition("@")[2].lower().split(".")
     short = len(labels) > 2 and len(labels[-2]) <= 3
     label = labels[-3] if short else labels[-2] if len(labels) > 1 else ""
-    return "" if label in PUBLIC_MAIL or label.startswith("xn--") else label.replace("-", " ")
+    return "" if folded(label) in PUBLIC_MAIL or label.startswith("xn--") else label.replace("-", " ")
