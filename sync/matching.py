@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.activities import FoundPeople, FoundPerson, PersonKind
-from providers.addresses import fold
 from sync.envelope import Party
 from sync.reasons import Note, Ranked, Rule, Verdict, say_note, verdict
 from sync.rules import Candidate, Rules
@@ -74,8 +73,9 @@ def addresses_to_ask(candidate: Candidate) -> tuple[str, ...]:
 
 
 def match(candidate: Candidate, found: FoundPeople, *, member_id: str, chosen: Collection[str] = ()) -> Match:
-    """`member_id`: the member's Salesforce user id. `chosen`: ids of the people that somebody has picked for this
-    message or its conversation, which answers a question where one of them is among its people."""
+    """`found`: by the addresses of `addresses_to_ask`, others beside them or not. `member_id`: the member's Salesforce
+    user id. `chosen`: ids of the people that somebody has picked for this message or its conversation, which answers a
+    question where one of them is among its people."""
     sorting = _Sorting(candidate.rules, found, member_id, frozenset(each[:_UNIQUE] for each in chosen))
     for party in candidate.strangers:
         sorting.place(party)
@@ -101,11 +101,7 @@ class _Sorting:
     """One message's addresses, put one after another to where they belong."""
 
     def __init__(self, rules: Rules, found: FoundPeople, member_id: str, chosen: frozenset[str]) -> None:
-        self.rules, self.member_id, self.chosen = rules, member_id, chosen
-        self.crowded = frozenset(fold(address) for address in found.crowded)
-        self.known: dict[str, dict[str, FoundPerson]] = {}
-        for address, people in found.people.items():
-            self.known.setdefault(fold(address), {}).update({_key(person): person for person in people})
+        self.rules, self.found, self.member_id, self.chosen = rules, found, member_id, chosen
         self.notes: Counter[Note] = Counter()
         self.targets: dict[str, Target] = {}
         self.users: dict[str, Target] = {}
@@ -118,13 +114,13 @@ class _Sorting:
         if len(picked) == 1:
             self.notes[Note.CHOSEN] += len(allowed) > 1
             self._take(party, picked[0])
-        elif known or party.address in self.crowded:
+        elif known or party.address in self.found.crowded:
             self._place(party, self._likely(allowed))
         else:
             self.place_user(party)
 
     def _place(self, party: Party, likely: list[FoundPerson]) -> None:
-        is_cut = party.address in self.crowded
+        is_cut = party.address in self.found.crowded
         if len(likely) == 1 and not is_cut:
             self._take(party, likely[0])
         elif likely or is_cut:
@@ -146,7 +142,7 @@ class _Sorting:
         return Match(tuple(self.targets.values()), questions, tuple(self.users.values()), notes)
 
     def _all(self, party: Party) -> list[FoundPerson]:
-        return list(self.known.get(party.address, {}).values())
+        return list({_key(person): person for person in self.found.people.get(party.address, ())}.values())
 
     def _likely(self, allowed: list[FoundPerson]) -> list[FoundPerson]:
         """A contact before a lead, who may well be the same person not yet converted."""

@@ -46,6 +46,7 @@ class Rule(StrEnum):
     GONE = "gone"
     LEFT_ALONE = "left_alone"
     NOT_A_REPLY = "not_a_reply"
+    TAKEN_BACK = "taken_back"
     ONLY_COLLEAGUES = "only_colleagues"
 
     NO_ADDRESS = "no_address"
@@ -92,6 +93,7 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
         Outcome.IGNORED,
         "Only replies are synced, and nothing of this conversation was saved before.",
     ),
+    Rule.TAKEN_BACK: (Outcome.IGNORED, "Somebody has taken it out of Salesforce again, and so it stays out."),
     Rule.ONLY_COLLEAGUES: (Outcome.IGNORED, "Everybody in it is a colleague."),
     Rule.NO_ADDRESS: (Outcome.IGNORED, "It names nobody outside whose address can be read without doubt."),
     Rule.NOBODY_FOUND: (Outcome.UNMATCHED, "Nobody in Salesforce has one of its addresses."),
