@@ -70,9 +70,9 @@ class GraphMailbox:
             yield answer
 
     def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:
-        """One for each stream, in their order; made all or none. `address` hears of lifecycle events, too, and must
-        answer Graph's question (`validationToken`) while this call lasts."""
-        return mail_notices.subscribe(self._wire, streams, address, secret)
+        """One for the whole mailbox, whatever the streams; none where there are none. `address` hears of lifecycle
+        events, too, and must answer Graph's question (`validationToken`) while this call lasts, else Rejected."""
+        return (mail_notices.subscribe(self._wire, address, secret),) if streams else ()
 
     def renew(self, subscription_id: str) -> Subscription:
         return mail_notices.renew(self._wire, subscription_id)

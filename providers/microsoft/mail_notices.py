@@ -1,17 +1,19 @@
-"""Subscriptions: asking Graph to tell us of changes in a folder. A notice is a hint only; what changed, delta says.
+"""Subscriptions: asking Graph to tell us of new messages. A notice is a hint only; what changed, delta says.
 
-Sources: learn.microsoft.com/graph/api/subscription-post-subscriptions (clientState of at most 128 characters, an end
-less than 45 minutes away is moved there), /graph/change-notifications-overview#subscription-lifetime (messages: 4,230
-minutes in the older text, 10,080 in the newer: we ask for the shorter one, and heed the answer),
-/graph/change-notifications-lifecycle-events (the lifecycle address cannot be added later, and may be the same one)."""
+One subscription covers a mailbox: new folders are within it, and of 1,000 for a mailbox and all apps we take one.
+Sources: learn.microsoft.com/graph/outlook-change-notifications-overview (resources, the 1,000),
+/graph/api/subscription-post-subscriptions (clientState of at most 128 characters, an end less than 45 minutes away is
+moved there), /graph/change-notifications-overview#subscription-lifetime (messages: 4,230 minutes in the older text,
+10,080 in the newer: we ask for the shorter one, and heed the answer), /graph/change-notifications-lifecycle-events (the
+lifecycle address cannot be added later, and may be the same one)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from providers.errors import NotFound, ProviderError
+from providers.errors import NotFound
 from providers.mail import Subscription
 from providers.microsoft.mail_changes import instant
 from providers.microsoft.mail_failures import nonsense
@@ -19,19 +21,14 @@ from providers.microsoft.mail_wire import ROOT, Wire, text
 
 _LIFE = timedelta(minutes=4200)
 _PATH = f"{ROOT}/subscriptions"
+#: `created` in a folder: arrived, sent or moved there.
+_ASKED = {"changeType": "created", "resource": "me/messages"}
 
 
-def subscribe(wire: Wire, streams: Sequence[str], address: str, secret: str) -> tuple[Subscription, ...]:
-    """One for each folder, in their order; all of them or none."""
-    made: list[Subscription] = []
-    try:
-        made.extend(_one(wire, stream, address, secret) for stream in streams)
-    except ProviderError:
-        for each in made:
-            with suppress(ProviderError):  # it ends by itself
-                unsubscribe(wire, each.id)
-        raise
-    return tuple(made)
+def subscribe(wire: Wire, address: str, secret: str) -> Subscription:
+    """Rejected where `address` is no https URL, or does not answer Graph's question while this call lasts."""
+    where = {"notificationUrl": address, "lifecycleNotificationUrl": address, "clientState": secret}
+    return _read(wire.write("POST", _PATH, {**_ASKED, **where, "expirationDateTime": _end()}))
 
 
 def renew(wire: Wire, subscription_id: str) -> Subscription:
@@ -42,18 +39,6 @@ def renew(wire: Wire, subscription_id: str) -> Subscription:
 def unsubscribe(wire: Wire, subscription_id: str) -> None:
     with suppress(NotFound):
         wire.write("DELETE", _path(subscription_id))
-
-
-def _one(wire: Wire, stream: str, address: str, secret: str) -> Subscription:
-    asked = {
-        "changeType": "created",
-        "notificationUrl": address,
-        "lifecycleNotificationUrl": address,
-        "resource": f"me/mailFolders('{stream}')/messages",
-        "expirationDateTime": _end(),
-        "clientState": secret,
-    }
-    return _read(wire.write("POST", _PATH, asked))
 
 
 def _read(answer: Mapping[str, Any]) -> Subscription:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from simulators.front import Form, json_response
-from simulators.microsoft.accounts import Account
+from simulators.microsoft.accounts import Account, new_id
 from simulators.microsoft.mail import batch, reading, subscribing
 from simulators.microsoft.mail.call import Call
 from simulators.microsoft.mail.failures import Refusal, bad, no_segment
@@ -30,6 +30,11 @@ class Graph(Exchange[Microsoft]):
         self.witness = self.visit = Visit(provider.ledger, provider.families, self.path, self.form, self.bearer)
 
     def answer(self) -> Response | Awaitable[Response]:
+        """With a `request-id`, as on all that Graph itself answers."""
+        found = self._answer()
+        return _numbered(found) if isinstance(found, Response) else _numbered_later(found)
+
+    def _answer(self) -> Response | Awaitable[Response]:
         found = self.provider.grant_of(self.bearer)
         if found is None:
             return _refused(self.provider, "InvalidAuthenticationToken", _why(self.bearer))
@@ -59,6 +64,15 @@ class Graph(Exchange[Microsoft]):
         sub = self.provider.pairwise(account, family.client_id)
         body = {"sub": sub, "name": account.name, "given_name": account.first, "family_name": account.last}
         return json_response(body | ({"email": account.email} if "email" in family.scopes else {}))
+
+
+def _numbered(response: Response) -> Response:
+    response.headers["request-id"] = response.headers["client-request-id"] = new_id()
+    return response
+
+
+async def _numbered_later(answer: Awaitable[Response]) -> Response:
+    return _numbered(await answer)
 
 
 class Visit(Witness):

@@ -33,6 +33,7 @@ class Folder:
     parent: str = ""
     kind: str = "other"
     well_known: str = ""
+    is_search: bool = False
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Box:
     folders: dict[str, Folder] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     journals: dict[str, list[Entry]] = field(default_factory=dict)
+    contents: dict[str, dict[str, Message]] = field(default_factory=dict)  # by folder
     names: dict[str, str] = field(default_factory=dict)  # regular ids of now
     known: dict[tuple[str, str], str] = field(default_factory=dict)  # (Message-ID, topic) -> conversation
 
@@ -85,13 +87,14 @@ class Box:
 
     # -- folders --------------------------------------------------------------------------------------------------
 
-    def make_folder(self, name: str, parent: str = "") -> Folder:
+    def make_folder(self, name: str, parent: str = "", is_search: bool = False) -> Folder:
+        """`is_search`: a saved search, which holds nothing itself."""
         above = self.folder(parent).id if parent else ""
-        return self._add_folder(Folder(_id("AAMkAG", f"{self.owner}:{uuid.uuid4()}"), name, above))
+        return self._add_folder(Folder(_id("AAMkAG", f"{self.owner}:{uuid.uuid4()}"), name, above, is_search=is_search))
 
     def _add_folder(self, folder: Folder) -> Folder:
         self.folders[folder.id] = folder
-        self.journals[folder.id] = []
+        self.journals[folder.id], self.contents[folder.id] = [], {}
         return folder
 
     def folder(self, name: str) -> Folder:
@@ -113,9 +116,9 @@ class Box:
         """With its messages and what is below it."""
         for child in [f.id for f in self.folders.values() if f.parent == folder_id]:
             self.remove_folder(child)
-        for message in [m.id for m in self.messages.values() if m.folder == folder_id]:
+        for message in list(self.contents[folder_id]):
             self.delete(message)
-        del self.folders[folder_id], self.journals[folder_id]
+        del self.folders[folder_id], self.journals[folder_id], self.contents[folder_id]
 
     def children(self, folder_id: str) -> list[Folder]:
         return [folder for folder in self.folders.values() if folder.parent == folder_id]
@@ -131,8 +134,8 @@ class Box:
 
     def in_folder(self, folder_id: str = "") -> list[Message]:
         """Newest first; without a folder, in all of them."""
-        found = [m for m in self.messages.values() if folder_id in ("", m.folder)]
-        return sorted(found, key=lambda m: (m.received_at, m.id), reverse=True)
+        found = self.contents[folder_id] if folder_id else self.messages
+        return sorted(found.values(), key=lambda m: (m.received_at, m.id), reverse=True)
 
     def deliver(self, content: Content, folder: str, received_at: float, is_read: bool = False) -> Message:
         place = self.folder(folder)
@@ -174,9 +177,9 @@ class Box:
         name = message.regular_id
         self.journals[message.folder].append(Entry(what, message.id, name))
         if what == "out":
-            self.names.pop(name, None)
+            del self.names[name], self.contents[message.folder][message.id]
         else:
-            self.names[name] = message.id
+            self.names[name], self.contents[message.folder][message.id] = message.id, message
         self.listener(told, message, message.folder)
 
     def _conversation(self, content: Content) -> str:

@@ -82,7 +82,7 @@ class Boxes:
             else:
                 box.folder(folder_id).name = body["name"]
             return {"id": folder_id}
-        return {"id": box.make_folder(body["name"], body.get("parent", "")).id}
+        return {"id": box.make_folder(body["name"], body.get("parent", ""), body.get("search", False)).id}
 
     def delete(self, box: Box, _: Account, body: Json) -> Json:
         box.delete(body["id"])

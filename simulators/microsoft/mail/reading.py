@@ -108,7 +108,7 @@ def _page(call: Call, shown: Sequence[Any], options: Options, name: str, total: 
 
 def _delta(call: Call, folder: Folder | None) -> Response:
     call.check_reading()
-    if folder is None:
+    if folder is None or folder.is_search:
         raise bad("Change tracking is not supported against 'microsoft.graph.message'.", "ErrorInvalidRequest")
     deltas, box = call.microsoft.boxes.deltas, call.box
     tokens = {

@@ -38,7 +38,7 @@ def message_json(message: Message, name: str, select: tuple[str, ...], propertie
 
 
 def folder_json(box: Box, folder: Folder, select: tuple[str, ...] = ()) -> Json:
-    inside = box.in_folder(folder.id)
+    inside = box.contents[folder.id].values()
     whole: Json = {
         "id": folder.id,
         "displayName": folder.name,
@@ -48,7 +48,8 @@ def folder_json(box: Box, folder: Folder, select: tuple[str, ...] = ()) -> Json:
         "totalItemCount": len(inside),
         "isHidden": False,
     }
-    return {key: value for key, value in whole.items() if key == "id" or not select or key in select}
+    kind = {"@odata.type": "#microsoft.graph.mailSearchFolder"} if folder.is_search else {}
+    return kind | {key: value for key, value in whole.items() if key == "id" or not select or key in select}
 
 
 def _recipients(name: str) -> Callable[[Message], list[Json]]:
