@@ -18,7 +18,7 @@ from tests.contracts.mailbox_standing import CANARY, LARGEST, Post, Standing, le
 class Messages(Standing):
     """Headings, and the message as it arrived."""
 
-    def test_it_says_whose_it_is(self, mailbox: Mailbox, post: Post) -> None:
+    def test_it_names_its_owner(self, mailbox: Mailbox, post: Post) -> None:
         assert mailbox.addresses() == ("alice@acme.example",)
         post.simulated.sim("users/alice", {"aliases": ["sales@acme.example"]})
         assert mailbox.addresses() == ("alice@acme.example", "sales@acme.example")
