@@ -40,6 +40,7 @@ class Description(SpectacularJSONAPIView):
 urlpatterns = [
     path("sidebar/", include("sidebar.api")),  # first, since resolving a path is a fifth of a warm look-up
     path("tracking/", include("tracking.api")),
+    path("sync/", include("sync.api")),
     path("schema/", Description.as_view(), name="schema"),
     path("", include("organizations.api")),
     path("", include("vault.api")),

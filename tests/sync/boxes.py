@@ -61,6 +61,9 @@ class Box:
         if self.errors:
             raise self.errors.popleft()
 
+    def addresses(self) -> Sequence[str]:
+        return ("alice@acme.example",)
+
     def folders(self) -> Sequence[Folder]:
         self._called("folders")
         inbox = Folder(INBOX, "Inbox", FolderKind.INBOX)

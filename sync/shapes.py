@@ -1,0 +1,50 @@
+"""Shapes of this room's requests and answers. Ids, codes and sentences; nothing of what a mail says."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from organizations.serializers import Strict
+from sync.decisions import MOST
+from sync.reasons import Outcome, Rule
+
+
+class DecisionsQuery(Strict):
+    """`before`: what the last answer called `next_before`. `whose`: for administrators, everybody's."""
+
+    outcome = serializers.ChoiceField(choices=[each.value for each in Outcome], required=False)
+    message_id = serializers.RegexField(r"^[!-~]{1,512}$", required=False, help_text="The mail provider's own id.")
+    whose = serializers.ChoiceField(choices=("mine", "everybody"), default="mine")
+    before = serializers.UUIDField(required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=MOST, default=50)
+
+
+class DecisionShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    mailbox_id = serializers.UUIDField()
+    provider = serializers.ChoiceField(choices=("google", "microsoft"))
+    message_id = serializers.CharField(help_text="The mail provider's own id.")
+    thread_id = serializers.CharField()
+    arrived_at = serializers.DateTimeField(allow_null=True)
+    decided_at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(choices=[each.value for each in Outcome])
+    rule = serializers.ChoiceField(choices=[each.value for each in Rule])
+    sentence = serializers.CharField(help_text="Why, in words, for the person.")
+    domain = serializers.CharField(help_text="The counterpart's, without an address.")
+    error_code = serializers.CharField(help_text="The provider's own.")
+    activity_id = serializers.CharField(help_text="Of the activity in Salesforce, where it is there.")
+    record_ids = serializers.ListField(child=serializers.CharField(), help_text="Who it is saved with, or could be.")
+    is_dead = serializers.BooleanField(help_text="Nothing happens any more until somebody retries or ignores it.")
+
+
+class DecisionsShape(serializers.Serializer[Any]):
+    decisions = DecisionShape(many=True)
+    next_before = serializers.UUIDField(allow_null=True)
+
+
+class ChosenRequest(Strict):
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST)
+
+
+class DoneShape(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="How many of them were one's own, and waited for it.")
