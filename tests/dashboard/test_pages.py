@@ -182,6 +182,22 @@ def test_a_whitelist_is_written_one_name_a_line_and_switched_off_by_emptying_it(
     assert policy.value_of("access.whitelist", alice) is None
 
 
+@pytest.mark.parametrize("key", ["email.filter.folders", "email.filter.keep_private"])
+def test_what_people_name_is_written_one_a_line(everybody: Any, key: str) -> None:
+    """A folder's name or a phrase has blanks in it."""
+    bob = everybody[1]
+    assert (
+        change(
+            signed_in(bob), key, "sent\r\n Our clients/M\u00fcller & S\u00f6hne \r\n\r\n", level="member"
+        ).status_code
+        == 302
+    )
+    assert policy.value_of(key, bob) == ["Our clients/M\u00fcller & S\u00f6hne", "sent"]
+    assert "Our clients/M\u00fcller &amp; S\u00f6hne, sent" in page(signed_in(bob), "policy/")
+    too_long = change(signed_in(bob), key, "x" * 201, level="member")
+    assert "Give entries of one line" in too_long.content.decode()
+
+
 def test_forms_need_our_own_page(everybody: Any) -> None:
     """BI-G1: without the CSRF token nothing changes."""
     alice = signed_in(everybody[0], enforce_csrf_checks=True)

@@ -45,7 +45,7 @@ def heading(
     is_draft: bool = False,
     received_at: datetime = WHEN,
     id: str = "m-1",  # noqa: A002
-    **more: str,
+    **more: Any,
 ) -> Heading:
     headers = [("from", sender), ("to", to), ("subject", subject)]
     headers += [(name.replace("_", "-"), value) for name, value in more.items()]

@@ -45,8 +45,8 @@ EVERYDAY = [
 ]
 
 
-def rule_of(subject: str, *phrases: str, may_be_sensitive: bool = False, **headers: str) -> Rule | None:
-    envelope = envelope_of(heading(subject=subject, **headers).headers)
+def rule_of(subject: str, *phrases: str, may_be_sensitive: bool = False) -> Rule | None:
+    envelope = envelope_of(heading(subject=subject).headers)
     stays = private.by_its_headers(envelope, phrases, may_be_sensitive=may_be_sensitive)
     return stays.rule if stays else None
 

@@ -1,0 +1,125 @@
+"""A dry run decides as the rules do, asks Salesforce in few calls, counts all, and writes nothing."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from providers.activities import FoundPeople
+from providers.errors import Transient
+from sync.dry_run import AT_ONCE, Foreseen, as_if_on, forecast, foresee
+from sync.reasons import Outcome, Rule, verdict
+from sync.rules import Rulebook, Thread
+from tests.sync.mails import BOB, FOLDERS, MEMBER, WHEN, book, found, heading, person, rules
+
+
+class Salesforce:
+    """Knows everybody at known.example, and two at twice.example for each address."""
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[str]] = []
+
+    def people(self, addresses: Sequence[str]) -> FoundPeople:
+        self.calls.append(addresses)
+        known = [person(f"c{each}", address=each) for each in addresses if each.endswith("@known.example")]
+        twice = [each for each in addresses if each.endswith("@twice.example")]
+        return found(*known, *(person(f"{n}{each}", address=each) for each in twice for n in "ab"))
+
+
+def run(mails: Sequence[str], salesforce: Salesforce, rulebook: Rulebook | None = None) -> list[Foreseen]:
+    headings = (heading(sender, id=f"m{number}") for number, sender in enumerate(mails))
+    asked = {"member_id": MEMBER, "thread_of": lambda _: Thread()}
+    return list(foresee(headings, FOLDERS, rulebook or book(), salesforce.people, **asked))  # type: ignore[arg-type]
+
+
+def test_each_mail_is_decided_once() -> None:
+    senders = ["a@known.example", BOB, "x@new.example", "b@twice.example", "y@blocked.example"] * 3
+    decided = run(senders, Salesforce(), book(blocked_domains=frozenset({"blocked.example"})))
+    by_id = {each.message_id: each.verdict.rule for each in decided}
+    expected = [Rule.MATCHED, Rule.ONLY_COLLEAGUES, Rule.NOBODY_FOUND, Rule.SEVERAL_PEOPLE, Rule.BLOCKED_DOMAIN] * 3
+    assert [by_id[f"m{number}"] for number in range(15)] == expected
+    assert len(decided) == 15
+
+
+def test_salesforce_is_asked_once_about_each_and_about_many_at_once() -> None:
+    """A tenth of a call for each mail, at most."""
+    salesforce = Salesforce()
+    decided = run([f"p{number % 250}@known.example" for number in range(2_000)], salesforce)
+    assert len(decided) == 2_000
+    assert all(each.verdict.rule is Rule.MATCHED for each in decided)
+    asked = [address for call in salesforce.calls for address in call]
+    assert sorted(asked) == sorted(set(asked))
+    assert len(asked) == 250
+    assert len(salesforce.calls) <= 5
+    assert max(map(len, salesforce.calls)) <= AT_ONCE
+
+
+def test_nobody_is_asked_about_mail_that_stays_out_anyway() -> None:
+    salesforce = Salesforce()
+    run([BOB, "y@blocked.example"], salesforce, book(blocked_domains=frozenset({"blocked.example"})))
+    assert salesforce.calls == []
+
+
+def test_a_mail_with_more_addresses_than_a_call_takes() -> None:
+    salesforce = Salesforce()
+    many = ", ".join(f"p{number}@known.example" for number in range(250))
+    assert [each.verdict.rule for each in run([many], salesforce)] == [Rule.MATCHED]
+    assert [len(call) for call in salesforce.calls] == [100, 100, 50]
+
+
+def test_it_is_told_as_it_goes() -> None:
+    """The headings are not all read before the first is told."""
+    read: list[str] = []
+
+    def headings() -> object:
+        for number in range(1_000):
+            read.append(str(number))
+            yield heading("a@known.example", id=str(number))
+
+    told = foresee(
+        headings(),  # type: ignore[arg-type]
+        FOLDERS, book(), Salesforce().people, member_id=MEMBER, thread_of=lambda _: Thread(),
+    )  # fmt: skip
+    assert next(told).message_id == "0"
+    assert len(read) <= 200
+
+
+def test_what_salesforce_cannot_answer_is_not_made_up() -> None:
+    def away(_: Sequence[str]) -> FoundPeople:
+        raise Transient("Salesforce is away")
+
+    told = foresee([heading()], FOLDERS, book(), away, member_id=MEMBER, thread_of=lambda _: Thread())
+    with pytest.raises(Transient):
+        list(told)
+
+
+def test_the_thread_of_each_counts() -> None:
+    headings = [heading("a@known.example", id="1"), heading("a@known.example", id="2")]
+    threads = {"1": Thread(is_private=True), "2": Thread()}
+    told = foresee(
+        headings, FOLDERS, book(), Salesforce().people, member_id=MEMBER, thread_of=lambda each: threads[each.id]
+    )
+    assert [each.verdict.rule for each in told] == [Rule.KEPT_PRIVATE, Rule.MATCHED]
+
+
+def test_as_if_it_were_on() -> None:
+    off = rules(is_on=False, replies_only=True)
+    rulebook = as_if_on(Rulebook(off, off, off))
+    assert (rulebook.incoming.is_on, rulebook.outgoing.is_on, rulebook.asked) == (True, True, off)
+    assert rulebook.incoming.replies_only
+
+
+def test_a_forecast_counts_and_says() -> None:
+    rules_met = [verdict(Rule.MATCHED)] * 41 + [verdict(Rule.NOBODY_FOUND)] * 200
+    rules_met += [verdict(Rule.BLOCKED_DOMAIN, domain="a.example")] * 7
+    rules_met += [verdict(Rule.BLOCKED_DOMAIN, domain="b.example")] * 5
+    seen = forecast(Foreseen(str(number), WHEN, each) for number, each in enumerate(rules_met))
+    assert (seen.seen, seen.synced) == (253, 41)
+    assert seen.sentence == "41 of 253 emails would have been saved, 212 would not."
+    assert [(line.rule, line.count) for line in seen.lines] == [
+        (Rule.NOBODY_FOUND, 200),
+        (Rule.MATCHED, 41),
+        (Rule.BLOCKED_DOMAIN, 7),
+        (Rule.BLOCKED_DOMAIN, 5),
+    ]
+    assert seen.lines[0].outcome is Outcome.UNMATCHED
+    assert forecast([]).sentence == "0 of 0 emails would have been saved, 0 would not."
