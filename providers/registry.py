@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from providers.activities import Activities
 from providers.base import Crm, TokenSource
 from providers.google import hosts as google_hosts
 from providers.google import oauth as google_oauth
@@ -16,6 +17,7 @@ from providers.protocol import OAuth
 from providers.salesforce import hosts as salesforce_hosts
 from providers.salesforce import oauth as salesforce_oauth
 from providers.salesforce import transport
+from providers.salesforce.activities import SalesforceActivities
 from providers.salesforce.crm import SalesforceCrm
 
 
@@ -30,6 +32,7 @@ class Adapter:
     operators: Callable[[Iterable[str]], tuple[str, ...]] = tuple
     crm: Callable[..., Crm] | None = None
     mailbox: Callable[[TokenSource, Session, str], Mailbox] | None = None  # the last: the API's origin
+    activities: Callable[..., Activities] | None = None
 
     @property
     def name(self) -> str:
@@ -42,6 +45,7 @@ ADAPTERS: Mapping[str, Adapter] = {
         host_suffixes=salesforce_hosts.SUFFIXES,
         warm_up=transport.warm_up,
         crm=SalesforceCrm,
+        activities=SalesforceActivities,
     ),
     "google": Adapter(
         oauth=google_oauth.OAUTH,

@@ -8,7 +8,8 @@ from django.conf import settings
 
 from organizations.models import Member
 from organizations.ramcache import RamCache
-from providers.base import Crm
+from providers.activities import Activities
+from providers.base import Crm, Priority
 from providers.mail import Mailbox
 from providers.registry import ADAPTERS
 from vault import access, consent, dialects, leases, salesforce, states
@@ -16,7 +17,7 @@ from vault.errors import ConnectRequired, TokenTampered
 from vault.leases import Lease
 from vault.models import SALESFORCE, Connection
 from vault.tokens import ConnectionTokens
-from vault.watched import Watched, WatchedMailbox, note_refusal
+from vault.watched import Watched, WatchedActivities, WatchedMailbox, note_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,23 @@ def crm_for(connection: ConnectionRef, purpose: str) -> Crm:
     crm = salesforce.crm(tokens, access.Store(connection.id), connection.organization_id, page_url)
     return Watched(
         crm,
+        on_success=lambda: leases.note_success(connection.id),
+        on_refusal=lambda error: note_refusal(connection.id, tokens, error),
+    )
+
+
+def activities_for(
+    connection: ConnectionRef, purpose: str, *, priority: Priority = Priority.BACKGROUND, prefers_task: bool = False
+) -> Activities:
+    """Files mails as this connection's person. `prefers_task`: as tasks although there is EmailMessage. `purpose`
+    (`sync.write`) goes into the audit log.
+
+    Raises NeedsReconnect, Transient, ConnectRequired, TokenTampered."""
+    tokens = ConnectionTokens(connection.id, purpose)
+    _lease_of(connection, tokens)
+    store, organization = access.Store(connection.id), connection.organization_id
+    return WatchedActivities(
+        salesforce.activities(tokens, store, organization, priority=priority, prefers_task=prefers_task),
         on_success=lambda: leases.note_success(connection.id),
         on_refusal=lambda error: note_refusal(connection.id, tokens, error),
     )

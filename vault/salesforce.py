@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from providers import http, oauth
+from providers.activities import Activities
 from providers.base import Access, Crm, Identity, Priority, TokenSet, TokenSource
 from providers.registry import ADAPTERS
 from providers.salesforce import access, hosts, identity
@@ -93,6 +94,17 @@ def crm(tokens: TokenSource, store: AccessStore, organization_id: UUID, page_url
         raise LookupError("Salesforce has no CRM adapter")
     budget = _budgets.of(str(organization_id))
     return build(tokens, store, budget, session(), settings.SALESFORCE_API_VERSION, page_url)
+
+
+def activities(
+    tokens: TokenSource, store: AccessStore, organization_id: UUID, *, priority: Priority, prefers_task: bool
+) -> Activities:
+    """As `crm`, to file mails."""
+    build = ADAPTERS[PROVIDER].activities
+    if build is None:
+        raise LookupError("Salesforce has no adapter that files mails")
+    budget, version = _budgets.of(str(organization_id)), settings.SALESFORCE_API_VERSION
+    return build(tokens, store, budget, session(), version, priority=priority, prefers_task=prefers_task)
 
 
 def current_access(tokens: TokenSource, organization_id: UUID) -> ObjectAccess:

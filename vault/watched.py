@@ -7,8 +7,20 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from providers.activities import (
+    Activities,
+    Attached,
+    Capabilities,
+    Correspondent,
+    EmailRecord,
+    FileToAttach,
+    FoundPeople,
+    Keyed,
+    Link,
+    Logged,
+)
 from providers.base import Crm, Form, PersonMatch, Priority, Record, Secret
-from providers.errors import FreshTokenRefused
+from providers.errors import FreshTokenRefused, ProviderError
 from providers.mail import Changes, Folder, Heading, Listed, Mailbox, MimeStream, Subscription
 from vault import states
 from vault.tokens import ConnectionTokens
@@ -114,3 +126,34 @@ class WatchedMailbox(_Watched[Mailbox]):
 
     def unsubscribe(self, subscription_id: str) -> None:
         self._watch(lambda: self._client.unsubscribe(subscription_id))
+
+
+class WatchedActivities(_Watched[Activities]):
+    """See providers.activities.Activities."""
+
+    def capabilities(self) -> Capabilities:
+        return self._client.capabilities()  # mostly no call, so it proves nothing
+
+    def people(self, addresses: Sequence[str]) -> FoundPeople:
+        return self._watch(lambda: self._client.people(addresses))
+
+    def log_email(self, record: EmailRecord, key: str, *, is_repeat: bool = False) -> Logged:
+        return self._watch(lambda: self._client.log_email(record, key, is_repeat=is_repeat))
+
+    def log_emails(self, mails: Sequence[Keyed]) -> Sequence[Logged | ProviderError]:
+        return self._watch(lambda: self._client.log_emails(mails))
+
+    def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
+        return self._watch(lambda: self._client.add_relations(logged, people))
+
+    def unlink(self, logged: Logged, person_id: str) -> None:
+        self._watch(lambda: self._client.unlink(logged, person_id))
+
+    def delete(self, logged: Logged, key: str) -> None:
+        self._watch(lambda: self._client.delete(logged, key))
+
+    def attach(self, parents: Sequence[str], file: FileToAttach, key: str, *, is_repeat: bool = False) -> Attached:
+        return self._watch(lambda: self._client.attach(parents, file, key, is_repeat=is_repeat))
+
+    def post_link(self, parent_id: str, link: Link, key: str) -> str:
+        return self._watch(lambda: self._client.post_link(parent_id, link, key))

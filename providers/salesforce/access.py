@@ -12,7 +12,7 @@ from providers.salesforce import failures, layout
 from providers.salesforce.transport import Wire
 
 LONGEST_PICKLIST = 500
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class FieldAccess:
     picklist: tuple[tuple[str, str], ...] = ()
     help: str = ""
     reference: tuple[str, ...] = ()
+    external_id: bool = False
+    unique: bool = False
+    id_lookup: bool = False
 
     @property
     def required(self) -> bool:
@@ -38,7 +41,8 @@ class FieldAccess:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRights:
-    """One visible object and what this person may do with it. `children`: names of its child relationships."""
+    """One visible object and what this person may do with it. `children`: names of its child relationships; `lists`:
+    of its lists of ids (JunctionIdList). One that is known not to be visible has no label."""
 
     name: str
     label: str
@@ -48,8 +52,10 @@ class ObjectRights:
     updateable: bool = False
     queryable: bool = False
     searchable: bool = False
+    deletable: bool = False
     fields: Mapping[str, FieldAccess] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
 
     def visible(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that this person sees, in their order, each once."""
@@ -114,6 +120,13 @@ def fetch(wire: Wire) -> ObjectAccess:
     return ObjectAccess(objects)
 
 
+def fetch_several(wire: Wire, names: Iterable[str]) -> list[ObjectRights]:
+    """Describe these objects in one call (at most 25); those that are not visible stand without label and fields."""
+    wanted = list(names)
+    answers = wire.composite([_part(wire, f"sobjects/{name}/describe", name) for name in wanted])
+    return [_described(*answers[name]) or ObjectRights(name, "", "") for name in wanted]
+
+
 def fetch_one(wire: Wire, object_name: str) -> ObjectRights | None:
     """Describe one more object; None where this person does not see it."""
     answers = wire.composite([_part(wire, f"sobjects/{object_name}/describe", "one")])
@@ -138,8 +151,10 @@ def _described(status: int, body: Any) -> ObjectRights | None:
 def _from_describe(body: Mapping[str, Any]) -> ObjectRights:
     keep = layout.kept(body["name"])
     fields = {entry["name"]: _field(entry) for entry in body["fields"] if entry["name"] in keep or _is_required(entry)}
-    children = (child.get("relationshipName") for child in body.get("childRelationships") or ())
-    return replace(_summary(body), fields=fields, children=frozenset(name for name in children if name))
+    relations = body.get("childRelationships") or ()
+    children = frozenset(child["relationshipName"] for child in relations if child.get("relationshipName"))
+    lists = frozenset(name for child in relations for name in child.get("junctionIdListNames") or ())
+    return replace(_summary(body), fields=fields, children=children, lists=lists)
 
 
 def _summary(body: Mapping[str, Any]) -> ObjectRights:
@@ -152,6 +167,7 @@ def _summary(body: Mapping[str, Any]) -> ObjectRights:
         updateable=body.get("updateable") is True,
         queryable=body.get("queryable") is True,
         searchable=body.get("searchable") is True,
+        deletable=body.get("deletable") is True,
     )
 
 
@@ -172,6 +188,9 @@ def _field(entry: Mapping[str, Any]) -> FieldAccess:
         picklist=tuple((each["value"], each.get("label") or each["value"]) for each in active),
         help=entry.get("inlineHelpText") or "",
         reference=tuple(entry.get("referenceTo") or ()),
+        external_id=entry.get("externalId") is True,
+        unique=entry.get("unique") is True,
+        id_lookup=entry.get("idLookup") is True,
     )
 
 
@@ -194,12 +213,12 @@ def _plain(rights: ObjectRights) -> dict[str, Any]:
     """As JSON, leaving out what is at its default: most of a describe is."""
     plain = {name: getattr(rights, name) for name in ("name", "label", "label_plural", "key_prefix")}
     plain["may"] = [name for name in _FLAGS if getattr(rights, name)]
-    plain["children"] = sorted(rights.children)
+    plain["children"], plain["lists"] = sorted(rights.children), sorted(rights.lists)
     plain["fields"] = {name: _without_defaults(each) for name, each in rights.fields.items()}
     return plain
 
 
-_FLAGS = ("createable", "updateable", "queryable", "searchable")
+_FLAGS = ("createable", "updateable", "queryable", "searchable", "deletable")
 _DEFAULTS = asdict(FieldAccess("", ""))
 
 
@@ -211,7 +230,8 @@ def _rights(plain: Mapping[str, Any]) -> ObjectRights:
     flags: dict[str, Any] = {name: name in plain["may"] for name in _FLAGS}
     names: dict[str, Any] = {name: plain[name] for name in ("name", "label", "label_plural", "key_prefix")}
     fields = {name: _field_access(each) for name, each in plain["fields"].items()}
-    return ObjectRights(**names, **flags, fields=fields, children=frozenset(plain["children"]))
+    sets: dict[str, Any] = {name: frozenset(plain[name]) for name in ("children", "lists")}
+    return ObjectRights(**names, **flags, fields=fields, **sets)
 
 
 def _field_access(plain: Mapping[str, Any]) -> FieldAccess:

@@ -166,7 +166,7 @@ class SalesforceCrm:
         for name, (status, body) in (wire.composite(parts) if parts else {}).items():
             if 200 <= status < 300:
                 answers[name] = _query_answer(body)
-            elif not _is_stale(status, body):
+            elif not failures.is_stale(status, body):
                 raise failures.failure_of(status, body, is_write=False)
             elif not is_last:
                 raise StaleAccessError
@@ -230,10 +230,6 @@ def _query_answer(body: Any) -> Mapping[str, Any]:
     if not isinstance(body, Mapping) or not isinstance(body.get("records"), list):
         raise Transient("Salesforce's answer was cut or garbled.", provider="salesforce")
     return body
-
-
-def _is_stale(status: int, body: object) -> bool:
-    return status == 400 and any(each.code in failures.STALE_ACCESS_CODES for each in failures.details_of(body))
 
 
 def _with_id(fields: Sequence[str]) -> list[str]:

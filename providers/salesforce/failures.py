@@ -79,6 +79,11 @@ def failure_of(status: int, body: object, *, is_write: bool, retry_after: str = 
     return _refusal(status, codes, details)
 
 
+def is_stale(status: int, body: object) -> bool:
+    """Whether a query or write named what this person does not see (any more)."""
+    return status == 400 and any(each.code in STALE_ACCESS_CODES for each in details_of(body))
+
+
 def _refusal(status: int, codes: set[str], details: tuple[Detail, ...]) -> ProviderError:
     if codes & _SWITCHED_OFF:
         text = "API access is switched off for you in Salesforce (edition, profile or user)."

@@ -115,13 +115,46 @@ _PLUMBING = {
     "Event": ("Id", "IsChild", "StartDateTime"),
 }
 
+#: The objects that filing a mail touches, with the fields it may name; described when they are first needed.
+#: KEY_FIELD and LEDGER are an administrator's to add (docs/salesforce-setup.md).
+KEY_FIELD = "Sync_Key__c"
+LEDGER, LEDGER_KEY, LEDGER_RECORD = "Sync_Ledger__c", "Key__c", "Record_Id__c"
+FILING = {
+    "EmailMessage": (
+        "Id",
+        "Subject",
+        "TextBody",
+        "HtmlBody",
+        "Headers",
+        "FromAddress",
+        "FromName",
+        "ToAddress",
+        "CcAddress",
+        "BccAddress",
+        "Incoming",
+        "Status",
+        "MessageDate",
+        "MessageIdentifier",
+        "ThreadIdentifier",
+        "RelatedToId",
+        "ActivityId",
+        KEY_FIELD,
+    ),
+    "EmailMessageRelation": ("Id", "EmailMessageId", "RelationId", "RelationType", "RelationAddress"),
+    "Task": ("Id", "Subject", "Description", "Status", "ActivityDate", "TaskSubtype", "WhoId", "WhatId", KEY_FIELD),
+    "TaskRelation": ("Id", "TaskId", "RelationId", "IsWhat"),
+    LEDGER: ("Id", LEDGER_KEY, LEDGER_RECORD),
+    "ContentVersion": ("Id", "Title", "PathOnClient", "Description", "FirstPublishLocationId", KEY_FIELD),
+    "FeedItem": ("Id", "ParentId", "Type", "Title", "LinkUrl"),
+}
+
 #: For objects that are not visible, where describe gives no label.
 PLURALS = {"Opportunity": "Opportunities"}
 
 
 def kept(object_name: str) -> frozenset[str]:
     """Fields of which the kept describe remembers anything, besides those that creating requires."""
-    tables = (CARD, FORM, SEARCH, _PLUMBING, NAMES)
+    tables = (CARD, FORM, SEARCH, _PLUMBING, NAMES, FILING)
     return frozenset(name for table in tables for name in table.get(object_name, ()))
 
 

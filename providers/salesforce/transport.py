@@ -5,6 +5,7 @@ simple-salesforce is imported on first use (it pulls in zeep and lxml: 0.2 s) an
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -59,20 +60,37 @@ class AuthorisedSession:
         Raises from providers.errors only; FreshTokenRefused where that one is not accepted either."""
         sent = dict(headers or {})  # simple-salesforce's own Authorization is replaced when the token goes in
         is_write = is_write and method != "GET"
+        return self._renewing(lambda access: self._once(access, method, url, is_write, headers=sent, **kwargs))
+
+    def upload(
+        self, path: str, headers: Mapping[str, str], body: Callable[[], AbstractContextManager[Any]], http: Session
+    ) -> requests.Response:
+        """POST a body that is made piece by piece, and from its beginning for each attempt; over a session of its own
+        patience. Raises as `request`, and what making the body raises."""
+
+        def once(access: Access) -> requests.Response:
+            with body() as data:
+                return self._once(access, "POST", path, True, http, headers=dict(headers), data=data)
+
+        return self._renewing(once)
+
+    def _renewing(self, once: Callable[[Access], requests.Response]) -> requests.Response:
         access = self._tokens.access()
         for is_last in (False, False, True):
             try:
-                return self._once(access, method, url, is_write, headers=sent, **kwargs)
+                return once(access)
             except failures.SessionExpiredError:
                 if is_last:
                     break
             access = self._tokens.access(rejected=access.token)
         raise FreshTokenRefused("salesforce", "Salesforce")
 
-    def _once(self, access: Access, method: str, url: str, is_write: bool, **kwargs: Any) -> requests.Response:
+    def _once(
+        self, access: Access, method: str, url: str, is_write: bool, http: Session | None = None, **kwargs: Any
+    ) -> requests.Response:
         target = hosts.api_url(access.api_url, self._http.settings.origins) + _path_of(url)
         with self._budget.call(self._priority):
-            response = ask(self._http, method, target, is_write=is_write, auth=Bearer(access.token), **kwargs)
+            response = ask(http or self._http, method, target, is_write=is_write, auth=Bearer(access.token), **kwargs)
             self._budget.saw(response.headers.get("Sforce-Limit-Info"))
         self._check(response, is_write)
         return response

@@ -1,0 +1,99 @@
+"""Who stands on a mail that is filed already, and taking it back. What is there is looked at first, so that doing it
+twice does it once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from providers.activities import Correspondent, Logged
+from providers.salesforce import graphs, ids, lookups, soql
+from providers.salesforce.filing import EMAIL, MOST_ON_EMAIL, TASK, Ways
+from providers.salesforce.transport import Wire
+
+#: Relations of one mail that are read.
+_MOST_ROWS = 500
+_PLACES = {EMAIL: ("EmailMessageRelation", "EmailMessageId"), TASK: ("TaskRelation", "TaskId")}
+
+
+def add(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
+    """One call to look, one to write all of them or none. Returns whom there is no place for."""
+    there = {row["RelationId"] for row in _related(wire, ways, logged)}
+    new = {each.person_id: each for each in people if each.person_id and each.person_id not in there}
+    if logged.object == TASK:
+        new = {person: each for person, each in new.items() if not person.startswith("005")}
+    placed = _placed(ways, logged, there, list(new))
+    nodes = [_node(wire, logged, new[person], number) for number, person in enumerate(placed)]
+    if nodes:
+        (outcome,) = graphs.carry_out(wire, [nodes])
+        if outcome.error is not None and not outcome.is_duplicate():
+            raise outcome.error
+    return tuple(person for person in new if person not in placed)
+
+
+def _placed(ways: Ways, logged: Logged, there: set[str], new: Sequence[str]) -> list[str]:
+    """A task takes no lead beside contacts, nor anybody at all without Shared Activities."""
+    if logged.object == EMAIL:
+        return list(new)[: MOST_ON_EMAIL - len(there)]
+    if not ways.has_shared_activities or any(person.startswith("00Q") for person in there):
+        return []
+    contacts = [person for person in new if person.startswith("003")]
+    return contacts[: max(0, ways.most_contacts() - len(there))]
+
+
+def _node(wire: Wire, logged: Logged, each: Correspondent, number: int) -> graphs.Node:
+    name, parent = _PLACES[logged.object]
+    values: dict[str, Any] = {parent: logged.id, "RelationId": each.person_id}
+    values |= {"RelationType": each.role.value} if logged.object == EMAIL else {"IsWhat": False}
+    return graphs.post(wire, f"r{number}", name, values)
+
+
+def _related(wire: Wire, ways: Ways, logged: Logged) -> Sequence[Mapping[str, Any]]:
+    name, parent = _PLACES[logged.object]
+    if not ways.rights[name].queryable:
+        return []
+    where = f"{parent} = {soql.literal(ids.record_id(logged.id))}"
+    query = soql.select(name, ["Id", "RelationId"], where=where, limit=_MOST_ROWS)
+    return [row for row in lookups.rows_of(wire, {"related": query})["related"] if row.get("RelationId")]
+
+
+def unlink(wire: Wire, ways: Ways, logged: Logged, person_id: str) -> None:
+    """His relation; for the one whom a task stands under without Shared Activities, or a lead's own task, that."""
+    person = ids.record_id(person_id)
+    name = _PLACES[logged.object][0]
+    rows = _related(wire, ways, logged)
+    lookups.delete_each(wire, [f"{name}/{row['Id']}" for row in rows if row["RelationId"] == person])
+    if logged.object == TASK:
+        _leave_task(wire, logged, person)
+
+
+def _leave_task(wire: Wire, logged: Logged, person: str) -> None:
+    tasks = soql.literals(ids.record_id(each) for each in (logged.id, *logged.others))
+    query = soql.select(TASK, ["Id"], where=f"Id IN {tasks} AND WhoId = {soql.literal(person)}", limit=_MOST_ROWS)
+    found = [str(row["Id"]) for row in lookups.rows_of(wire, {"tasks": query})["tasks"]]
+    lookups.delete_each(wire, [f"{TASK}/{each}" for each in found if each in logged.others])
+    nodes = [graphs.patch(wire, "task", f"{TASK}/{each}", {"WhoId": None}) for each in found if each == logged.id]
+    if nodes:
+        (outcome,) = graphs.carry_out(wire, [nodes])
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def delete(wire: Wire, ways: Ways, logged: Logged, key: str) -> None:
+    """The files that came with it, the task that Salesforce made for it, itself, and what holds its key. Each may be
+    gone already; the mail goes last but for its key, since it leads to the others."""
+    found = _beside(wire, ways, logged) if logged.id else []
+    itself = [f"{logged.object}/{each}" for each in (*logged.others, logged.id) if each]
+    row = [lookups.ledger_row(key)] if ways.has_ledger and key else []
+    lookups.delete_each(wire, [*found, *itself, *row])
+
+
+def _beside(wire: Wire, ways: Ways, logged: Logged) -> list[str]:
+    record = soql.literal(ids.record_id(logged.id))
+    queries = {}
+    if ways.rights["ContentVersion"].queryable:
+        where = f"FirstPublishLocationId = {record} AND IsLatest = true"
+        queries["files"] = soql.select("ContentVersion", ["ContentDocumentId"], where=where, limit=_MOST_ROWS)
+    if logged.object == EMAIL:
+        queries["mail"] = soql.select(EMAIL, ["ActivityId"], where=f"Id = {record}", limit=1)
+    rows = lookups.rows_of(wire, queries) if queries else {}
+    files = [f"ContentDocument/{row['ContentDocumentId']}" for row in rows.get("files", [])]
+    return files + [f"{TASK}/{row['ActivityId']}" for row in rows.get("mail", []) if row.get("ActivityId")]

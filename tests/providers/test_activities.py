@@ -1,0 +1,406 @@
+"""Mail filed in the simulated Salesforce as one person: once, whole, with the right people, in each way to key it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from providers.activities import Correspondent, EmailRecord, Keyed, KeyForm, Link, Logged, PersonKind, Role
+from providers.errors import PermissionMissing, ProviderError, Rejected, Transient
+from providers.salesforce.activities import SalesforceActivities
+from tests.providers.simulated import JANE, VERSION, Someone, paths, someone
+from tests.simulators.running import Running
+
+SENT = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
+KEY = "MZXW6YTBOI" * 5
+#: (org, user): each keeps a mail single in a way of its own.
+FORMS = {
+    KeyForm.FIELD: ("acme", "alice"),
+    KeyForm.LEDGER: ("sandbox", "alice"),
+    KeyForm.LOOKUP: ("globex", "charlie"),
+}
+_signed_in: dict[tuple[str, str], Someone] = {}
+
+
+class Desk:
+    """Somebody's Activities, and what is in his Salesforce."""
+
+    def __init__(self, salesforce: Running, org: str, user: str, absent: Sequence[str] | None = None) -> None:
+        self.salesforce, self.org, self.user = salesforce, org, user
+        if (org, user) not in _signed_in:
+            _signed_in[org, user] = someone(salesforce, user, org)
+        if absent is not None:
+            salesforce.sim("features", {"absent": list(absent)}, org)
+        self.me = _signed_in[org, user].afresh()
+        self.activities = self.client()
+        self.activities.capabilities()
+        salesforce.reset(only=["calls"])
+
+    def client(self, **options: Any) -> SalesforceActivities:
+        me = self.me
+        return SalesforceActivities(me.tokens, me.store, me.budget, me.session, VERSION, **options)
+
+    def rows(self, kind: str, **values: Any) -> list[dict[str, Any]]:
+        found = self.salesforce.sim(f"state?object={kind}", org=self.org)["records"][kind]
+        alive = [row for row in found if not row.get("IsDeleted")]
+        return [row for row in alive if all(row.get(name) == value for name, value in values.items())]
+
+    def ids(self, kind: str, number: int) -> list[dict[str, Any]]:
+        rows = [row for row in self.rows(kind) if row.get("Email") and not row.get("IsConverted")]
+        return rows[:number]
+
+    def calls(self) -> int:
+        return len(paths(self.salesforce, self.org))
+
+    def mails(self, kind: str) -> list[dict[str, Any]]:
+        """Those that this test has filed."""
+        return [row for row in self.rows(kind) if "Unmistakable" in str(row.get("Subject"))]
+
+
+@pytest.fixture(params=list(KeyForm))
+def desk(salesforce: Running, request: pytest.FixtureRequest) -> Desk:
+    org, user = FORMS[request.param]
+    return Desk(salesforce, org, user)
+
+
+def fault(desk: Desk, path: str = "/services/data/v62.0/composite/graph", **values: Any) -> None:
+    desk.salesforce.sim("faults", {"path": path, **values}, desk.org)
+
+
+def mail(*people: Correspondent, **changes: Any) -> EmailRecord:
+    values = {"subject": "Unmistakable offer", "text": "Dear Jane,\n\nsee below.", "message_id": "<one@mail.example>"}
+    return EmailRecord(sent_at=SENT, correspondents=people, **{"is_incoming": False, **values, **changes})
+
+
+def to(row: dict[str, Any], role: Role = Role.TO) -> Correspondent:
+    return Correspondent(role, row["Email"], "Somebody", row["Id"])
+
+
+def main(desk: Desk) -> str:
+    return desk.activities.capabilities().record
+
+
+def test_each_organization_says_how_it_keeps_a_mail_single(salesforce: Running) -> None:
+    for form, (org, user) in FORMS.items():
+        found = Desk(salesforce, org, user).activities.capabilities()
+        assert found.key_form is form
+        assert found.record == ("Task" if org == "globex" else "EmailMessage")
+        assert found.is_attachment_keyed == (form is KeyForm.FIELD)
+        assert bool(found.notes) == (form is not KeyForm.FIELD)
+
+
+def test_capabilities_are_described_once(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    assert desk.client().capabilities() == desk.activities.capabilities()
+    assert desk.calls() == 0
+
+
+def test_people_are_found_by_exact_addresses_in_one_call(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    lead = desk.ids("Lead", 1)[0]
+    asked = [JANE.upper(), lead["Email"], "bob@acme.example", "nobody@nowhere.example", "o'x%_\\@x.example", "a\0@x"]
+    found = desk.activities.people(asked)
+    assert desk.calls() == 1
+    jane = next(row for row in desk.rows("Contact") if row.get("Email") == JANE)
+    (person,) = found.people[JANE.upper()]
+    assert (person.id, person.kind, person.owner_id) == (jane["Id"], PersonKind.CONTACT, jane["OwnerId"])
+    assert person.account_id == jane["AccountId"]
+    assert lead["Id"] in {each.id for each in found.people[lead["Email"]]}
+    assert {each.kind for each in found.people["bob@acme.example"]} >= {PersonKind.USER}
+    assert set(found.people) == set(asked[:3])
+    assert found.crowded == frozenset()
+
+
+def test_a_person_account_is_found_as_the_contact_behind_it(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    row = next(row for row in desk.rows("Contact") if row.get("IsPersonAccount") and row.get("Email"))
+    people = desk.activities.people([row["Email"]]).people[row["Email"]]
+    assert [each.kind for each in people if each.id == row["Id"]] == [PersonKind.PERSON_ACCOUNT]
+
+
+def test_a_tag_makes_another_person(salesforce: Running) -> None:
+    assert Desk(salesforce, "acme", "alice").activities.people([JANE.replace("@", "+tag@")]).people == {}
+
+
+def test_a_hundred_addresses_are_one_call_and_hidden_kinds_are_named(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    desk.activities.people([f"person{n}@somewhere.example" for n in range(100)])
+    assert desk.calls() == 1
+    salesforce.sim("users/alice", {"hide": ["Lead.Email"]}, "acme")
+    found = desk.activities.people([JANE])  # the query fails once, and what is visible is described anew
+    assert found.hidden == (PersonKind.LEAD,)
+    assert len(found.people[JANE]) == 1
+
+
+def test_a_mail_is_filed_once_whoever_repeats_it(desk: Desk) -> None:
+    record = mail(to(desk.ids("Contact", 1)[0]))
+    first = desk.activities.log_email(record, KEY)
+    again = desk.client().log_email(replace(record, text="something else"), KEY, is_repeat=True)
+    assert (first.was_there, again.was_there) == (False, True)
+    assert again.id == first.id
+    assert len(desk.mails(first.object)) == 1
+
+
+@pytest.mark.parametrize("cut_after", [0, 40])
+def test_a_mail_whose_answer_was_lost_is_filed_once(desk: Desk, cut_after: int) -> None:
+    """It was written, and nobody heard of it."""
+    record = mail(to(desk.ids("Contact", 1)[0]))
+    fault(desk, cut_after=cut_after)
+    with pytest.raises(Transient) as lost:
+        desk.activities.log_email(record, KEY)
+    assert lost.value.outcome_unknown
+    (there,) = desk.mails(main(desk))
+    assert desk.activities.log_email(record, KEY, is_repeat=True) == Logged(main(desk), there["Id"], was_there=True)
+    assert len(desk.mails(main(desk))) == 1
+
+
+def test_a_repeat_changes_nothing_that_people_changed(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice", absent=["EmailMessage", "Sync_Ledger__c"])
+    record = mail(to(desk.ids("Contact", 1)[0]))
+    first = desk.activities.log_email(record, KEY)
+    desk.me.crm.update("Task", first.id, {"Subject": "Unmistakable, and read"})
+    assert desk.activities.log_email(record, KEY, is_repeat=True).was_there
+    assert [row["Subject"] for row in desk.mails("Task")] == ["Unmistakable, and read"]
+
+
+def test_another_key_is_another_mail(desk: Desk) -> None:
+    """A forged Message-ID must not suppress a real mail."""
+    record = mail(to(desk.ids("Contact", 1)[0]))
+    ids = {desk.activities.log_email(record, key).id for key in (KEY, KEY[::-1])}
+    assert len(ids) == len(desk.mails(main(desk))) == 2
+
+
+def test_an_unanswered_mail_is_written_whole_or_not_at_all(desk: Desk) -> None:
+    gone = to(desk.ids("Contact", 1)[0])
+    record = mail(replace(gone, person_id="003000000000001AAA"), related_to="")
+    with pytest.raises(ProviderError):
+        desk.activities.log_email(record, KEY)
+    assert desk.mails(main(desk)) == []
+    assert desk.rows("Sync_Ledger__c") == []
+    assert not desk.activities.log_email(mail(gone), KEY).was_there
+
+
+def test_one_live_mail_costs_two_calls(salesforce: Running) -> None:
+    for form in (KeyForm.FIELD, KeyForm.LEDGER):
+        desk = Desk(salesforce, *FORMS[form])
+        row = desk.ids("Contact", 1)[0]
+        desk.activities.people([row["Email"]])
+        desk.activities.log_email(mail(to(row)), KEY)
+        assert desk.calls() == 2
+
+
+def test_an_email_message_has_everybody_on_it_once(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "bob")
+    sender, first, second = desk.ids("Contact", 3)
+    lead, colleague = (
+        desk.ids("Lead", 1)[0],
+        next(row for row in desk.rows("User") if row["Email"] == "bob@acme.example"),
+    )
+    record = mail(
+        to(sender, Role.FROM),
+        to(colleague),
+        to(first),
+        to(second, Role.CC),
+        to(first, Role.CC),
+        to(lead, Role.BCC),
+        Correspondent(Role.TO, "stranger@x.example"),
+        Correspondent(Role.CC, '"odd one"@x.example'),
+        is_incoming=True,
+        thread_id="thread",
+        related_to=sender["AccountId"],
+        html="<p>Dear</p>",
+        links=(Link("https://drive.example/f?a=1&b=2", "Plan <1>"),),
+    )
+    logged = desk.activities.log_email(record, KEY)
+    (row,) = desk.mails("EmailMessage")
+    relations = desk.rows("EmailMessageRelation", EmailMessageId=logged.id)
+    assert {(each["RelationType"], each["RelationId"]) for each in relations} == {
+        ("FromAddress", sender["Id"]),
+        ("ToAddress", colleague["Id"]),
+        ("ToAddress", first["Id"]),
+        ("ToAddress", None),
+        ("CcAddress", second["Id"]),
+        ("BccAddress", lead["Id"]),
+    }
+    assert len(relations) == 6
+    assert (row["ToAddress"], row.get("CcAddress"), row["FromAddress"]) == ("stranger@x.example", None, sender["Email"])
+    assert (row["Incoming"], row["Status"], row["MessageDate"][:19]) == (True, "1", "2026-03-01T10:30:00")
+    assert (row["MessageIdentifier"], row["ThreadIdentifier"]) == ("<one@mail.example>", "thread")
+    assert row["RelatedToId"] == sender["AccountId"]
+    assert row["TextBody"].startswith("Plan <1>: https://drive.example/f?a=1&b=2")
+    assert '<a href="https://drive.example/f?a=1&amp;b=2">Plan &lt;1&gt;</a>' in row["HtmlBody"]
+    (task,) = desk.rows("Task", Id=row["ActivityId"])
+    assert task["OwnerId"] == row["CreatedById"] == colleague["Id"]  # the member himself
+
+
+def test_texts_of_any_length_and_kind_are_taken(desk: Desk) -> None:
+    person = to(desk.ids("Contact", 1)[0])
+    hostile = "\0\x0b\ud800'\"\\\r\n" + "𝒳é" * 40_000
+    strangers = [Correspondent(Role.TO, f"person{n}@a-rather-long-domain-name.example") for n in range(300)]
+    record = mail(person, *strangers, subject=f"Unmistakable {hostile}", text=hostile, html=hostile,
+                  message_id="<" + "x" * 400 + ">")  # fmt: skip
+    logged = desk.activities.log_email(record, KEY)
+    assert desk.activities.log_email(record, KEY, is_repeat=True).id == logged.id
+    (row,) = desk.mails(logged.object)
+    assert "\n" not in row["Subject"]
+    assert not row.get("MessageIdentifier")
+
+
+def test_a_task_has_its_people_and_leads_have_their_own(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "bob", absent=["EmailMessage", "EmailMessageRelation", "Sync_Ledger__c"])
+    contacts, leads = desk.ids("Contact", 3), desk.ids("Lead", 2)
+    people = [
+        to(leads[0]),
+        *map(to, contacts),
+        to(leads[1], Role.CC),
+        Correspondent(Role.FROM, "me@acme.example", "Bob"),
+    ]
+    record = mail(*people, related_to=contacts[0]["AccountId"])
+    logged = desk.activities.log_email(record, KEY)
+    (task,) = desk.rows("Task", Id=logged.id)
+    assert [each["RelationId"] for each in desk.rows("TaskRelation", TaskId=logged.id)] == [c["Id"] for c in contacts]
+    assert {row["WhoId"] for row in desk.mails("Task") if row["Id"] in logged.others} == {lead["Id"] for lead in leads}
+    assert len(desk.mails("Task")) == 3
+    assert (task["Status"], task["TaskSubtype"], task["ActivityDate"]) == ("Completed", "Email", "2026-03-01")
+    assert task["WhatId"] == contacts[0]["AccountId"]
+    assert task["OwnerId"] == next(row["Id"] for row in desk.rows("User") if row["Email"] == "bob@acme.example")
+    assert "From: Bob <me@acme.example>" in task["Description"]
+    assert "see below" in task["Description"]
+    assert desk.activities.log_email(record, KEY, is_repeat=True).was_there
+    assert len(desk.mails("Task")) == 3
+
+
+def test_without_shared_activities_the_first_contact_has_it_and_the_others_are_named(salesforce: Running) -> None:
+    desk = Desk(salesforce, "globex", "charlie")
+    contacts = desk.ids("Contact", 3)
+    logged = desk.activities.log_email(mail(*map(to, contacts)), KEY)
+    assert desk.rows("Task", Id=logged.id)[0]["WhoId"] == contacts[0]["Id"]
+    assert logged.left_out == tuple(row["Id"] for row in contacts[1:])
+    assert desk.activities.add_relations(logged, [to(contacts[1])]) == (contacts[1]["Id"],)
+
+
+def test_fifty_contacts_stand_on_a_task_and_no_more(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    contacts = desk.ids("Contact", 52)
+    logged = desk.client(prefers_task=True).log_email(mail(*map(to, contacts)), KEY)
+    assert logged.object == "Task"
+    assert logged.left_out == tuple(row["Id"] for row in contacts[50:])
+
+
+def test_many_mails_go_in_few_calls_and_fail_one_by_one(desk: Desk) -> None:
+    contacts = desk.ids("Contact", 10)
+    mails = [Keyed(mail(to(row), message_id=f"<{n}@x>"), f"{KEY}{n}") for n, row in enumerate(contacts)]
+    bad = Keyed(mail(Correspondent(Role.TO, "x@y.example", "", "003000000000001AAA"), message_id="<b@x>"), f"{KEY}bad")
+    results = desk.activities.log_emails([*mails, bad, mails[0]])
+    assert [isinstance(each, Logged) for each in results] == [True] * 10 + [False, True]
+    assert len(desk.mails(main(desk))) == 10
+    assert desk.calls() <= (9 if main(desk) == "Task" else 1)
+    again = desk.activities.log_emails(mails)
+    assert [each.id for each in again if isinstance(each, Logged) and each.was_there] == [
+        each.id for each in results[:10] if isinstance(each, Logged)
+    ]
+    assert len(desk.mails(main(desk))) == 10
+
+
+def test_twenty_repeats_at_once_are_all_answered(salesforce: Running) -> None:
+    """Salesforce stops after fourteen failures: the rest is sent again."""
+    for form in (KeyForm.FIELD, KeyForm.LEDGER):
+        desk = Desk(salesforce, *FORMS[form])
+        contacts = desk.ids("Contact", 20)
+        mails = [Keyed(mail(to(row), message_id=f"<{n}@x>"), f"{KEY}{n}") for n, row in enumerate(contacts)]
+        first = desk.activities.log_emails(mails)
+        again = desk.activities.log_emails(mails)
+        assert [each.id for each in again if isinstance(each, Logged) and each.was_there] == [
+            each.id for each in first if isinstance(each, Logged)
+        ]
+        assert len(desk.mails("EmailMessage")) == 20
+
+
+def test_what_salesforce_refuses_is_said(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    salesforce.sim("users/alice", {"objects": {"EmailMessage": "r"}}, "acme")
+    row = desk.ids("Contact", 1)[0]
+    with pytest.raises(PermissionMissing):
+        desk.activities.log_email(mail(to(row)), KEY)
+    rita = Desk(salesforce, "acme", "rita")
+    assert rita.activities.capabilities().record == ""
+    with pytest.raises(PermissionMissing):
+        rita.activities.log_email(mail(to(row)), KEY)
+
+
+def test_a_field_hidden_since_is_left_out(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    salesforce.sim("users/alice", {"hide": ["EmailMessage.ThreadIdentifier"]}, "acme")
+    logged = desk.activities.log_email(mail(to(desk.ids("Contact", 1)[0]), thread_id="t"), KEY)
+    assert not desk.rows("EmailMessage", Id=logged.id)[0].get("ThreadIdentifier")
+
+
+def test_colleagues_and_others_are_added_once_and_taken_off(salesforce: Running) -> None:
+    for absent in (["Sync_Ledger__c"], ["EmailMessage", "EmailMessageRelation", "Sync_Ledger__c"]):
+        salesforce.reset()
+        desk = Desk(salesforce, "acme", "alice", absent=absent)
+        first, second = desk.ids("Contact", 2)
+        logged = desk.activities.log_email(mail(to(first)), KEY)
+        kind, parent = ("EmailMessageRelation", "EmailMessageId") if "Sync" in absent[0] else ("TaskRelation", "TaskId")
+        for _ in range(2):
+            assert desk.activities.add_relations(logged, [to(first), to(second, Role.CC)]) == ()
+            assert {row["RelationId"] for row in desk.rows(kind, **{parent: logged.id})} == {first["Id"], second["Id"]}
+            assert len(desk.rows(kind, **{parent: logged.id})) == 2
+        for _ in range(2):
+            desk.activities.unlink(logged, first["Id"])
+            assert [row["RelationId"] for row in desk.rows(kind, **{parent: logged.id})] == [second["Id"]]
+
+
+def test_what_is_taken_back_is_gone_and_may_be_filed_again(desk: Desk) -> None:
+    contacts, leads = desk.ids("Contact", 2), desk.ids("Lead", 1)
+    before = len(desk.rows("Task"))
+    record = mail(*map(to, (*contacts, *leads)))
+    logged = desk.activities.log_email(record, KEY)
+    for _ in range(2):
+        desk.activities.delete(logged, KEY)
+        assert desk.mails(logged.object) == []
+        assert len(desk.rows("Task")) == before
+        assert desk.rows("Sync_Ledger__c") == []
+    again = desk.activities.log_email(record, KEY)
+    assert not again.was_there
+    assert len(desk.mails(logged.object)) == (2 if logged.object == "Task" else 1)
+
+
+def test_a_colleagues_mail_is_not_written_again(salesforce: Running) -> None:
+    alice, bob = Desk(salesforce, "acme", "alice"), Desk(salesforce, "acme", "bob")
+    record = mail(to(alice.ids("Contact", 1)[0]))
+    first = alice.activities.log_email(record, KEY)
+    assert bob.activities.log_email(record, KEY) == replace(first, was_there=True)
+    assert len(alice.mails("EmailMessage")) == 1
+
+
+def test_the_customers_own_duplicate_is_a_refusal(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    body = [
+        {"errorCode": "DUPLICATE_VALUE", "message": "duplicate value found: Other__c duplicates value", "fields": []}
+    ]
+    entry = {"referenceId": "activity", "httpStatusCode": 400, "httpHeaders": {}, "body": body}
+    answer = {"graphs": [{"graphId": "g0", "isSuccessful": False, "graphResponse": {"compositeResponse": [entry]}}]}
+    fault(desk, status=200, body=answer)
+    with pytest.raises(Rejected):
+        desk.activities.log_email(mail(to(desk.ids("Contact", 1)[0])), KEY)
+
+
+def test_a_link_is_posted_once(desk: Desk) -> None:
+    person, link = desk.ids("Contact", 1)[0]["Id"], Link("https://drive.example/file", "The plan")
+    fault(desk, cut_after=10)
+    with pytest.raises(Transient):
+        desk.activities.post_link(person, link, KEY)
+    there = desk.activities.post_link(person, link, KEY)
+    (post,) = desk.rows("FeedItem", ParentId=person)
+    assert (post["Id"], post["LinkUrl"], post["Title"], post["Type"]) == (there, link.url, link.name, "LinkPost")
+
+
+def test_nothing_of_a_mail_shows_in_a_failure_or_a_shape(desk: Desk) -> None:
+    record = mail(to(desk.ids("Contact", 1)[0]))
+    fault(desk, status=400, body=[{"errorCode": "X", "message": "Unmistakable", "fields": []}])
+    with pytest.raises(ProviderError) as refused:
+        desk.activities.log_email(record, KEY)
+    assert "Unmistakable" not in f"{refused.value!r} {refused.value} {record!r} {record.correspondents!r}"
