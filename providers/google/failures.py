@@ -113,10 +113,16 @@ def _wait(said: str, headers: Mapping[str, str], default: float) -> float:
     header = headers.get("Retry-After", "")
     if header.isdecimal() and len(header) < 7:
         return min(float(header), _LONGEST)
-    if told := _RETRY_AFTER.search(said):
-        until = datetime.fromisoformat(told[1][:19] + "+00:00").timestamp()
-        return min(max(until - _now(headers), 1.0), _LONGEST)
-    return default
+    until = _moment(said)
+    return default if until is None else min(max(until - _now(headers), 1.0), _LONGEST)
+
+
+def _moment(said: str) -> float | None:
+    told = _RETRY_AFTER.search(said)
+    try:
+        return datetime.fromisoformat(told[1][:19] + "+00:00").timestamp() if told else None
+    except ValueError:
+        return None
 
 
 def _now(headers: Mapping[str, str]) -> float:

@@ -83,7 +83,7 @@ class GmailMailbox:
 
     def listed(self, since: datetime, until: datetime, *, page: str = "", most: int = 100) -> Listed:
         """Whole seconds, and one more at each end: whether `after:` counts its own second is written nowhere."""
-        span = f"after:{math.floor(since.timestamp()) - 1} before:{math.ceil(until.timestamp()) + 1}"
+        span = f"after:{math.floor(since.timestamp()) - 1} before:{math.ceil(until.timestamp()) + 1} -in:chats"
         asked = {"q": span, "maxResults": str(_bounded(most)), "includeSpamTrash": "false"}
         fields = "messages/id,nextPageToken,resultSizeEstimate"
         return mail_shapes.listed(
@@ -97,17 +97,17 @@ class GmailMailbox:
             raise ValueError(f"at most {mail_batch.MOST} headings at once")
         found: dict[str, Heading | None] = dict.fromkeys(message_ids)
         wanted = [key for key in found if mail_shapes.is_id(key)]
-        refused: ProviderError | None = None
-        for _ in range(2):  # the second time those that Gmail found too many at once
-            wanted, refused = self._told(wanted, found) if wanted else (wanted, None)
-            if refused is None or len(wanted) == len(found):
-                break
+        left, refused = self._told(wanted, found)
+        if 0 < len(left) < len(wanted):  # Gmail found some of them too many at once (amd/gaia#2716)
+            left, refused = self._told(left, found)
         if refused is not None:
             raise refused
         return found
 
     def _told(self, wanted: list[str], found: dict[str, Heading | None]) -> tuple[list[str], ProviderError | None]:
         """Fills `found`; which of them were refused for their rate. Raises any other refusal."""
+        if not wanted:
+            return [], None
         parts, headers = self._batch([f"{_ME}/messages/{key}?{urlencode(_METADATA)}" for key in wanted])
         left: list[str] = []
         refused: ProviderError | None = None

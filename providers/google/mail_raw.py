@@ -18,6 +18,7 @@ _STRUCTURE = re.compile(rb'["\\{}\[\]:,]')
 _STRING_END = re.compile(rb'["\\]')
 _ESCAPES = {b"/": b"/", b"n": b"", b"r": b"", b"t": b""}
 _LONGEST_NAME = 256
+_GROUP = 4
 
 
 def longest(most: int) -> int:
@@ -140,10 +141,14 @@ def _decoded(texts: Iterator[bytes]) -> Iterator[bytes]:
     left = b""
     for text in texts:
         whole = left + text
-        keep = len(whole) % 4 or (4 if whole.endswith(b"=") else 0)
-        whole, left = (whole[:-keep], whole[-keep:]) if keep else (whole, b"")
+        end = whole.find(b"=")  # padding is the end of it
+        full = (len(whole) if end < 0 else end) // _GROUP * _GROUP
+        whole, left = whole[:full], whole[full:]
+        if len(left) > _GROUP:
+            raise nonsense()
         yield _bytes_of(whole)
-    yield _bytes_of(left.rstrip(b"=") + b"=" * (-len(left.rstrip(b"=")) % 4))
+    last = left.rstrip(b"=")
+    yield _bytes_of(last + b"=" * (-len(last) % _GROUP))
 
 
 def _bytes_of(text: bytes) -> bytes:

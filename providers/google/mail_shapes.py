@@ -122,6 +122,8 @@ def _of_record(record: Mapping[str, Any]) -> Iterator[Change]:
             message = _dict(_dict(change).get("message"))
             if kind.startswith("labels") and not places(change.get("labelIds")):
                 continue
+            if "CHAT" in (message.get("labelIds") or ()):
+                continue
             is_gone = kind == "messagesDeleted"
             yield Change(_text(message, "id"), is_gone, () if is_gone else places(message.get("labelIds")))
 
