@@ -25,7 +25,7 @@ class Plan:
         self._wire, self._ways = wire, ways
         self.record, self.key, self.is_repeat = mail.record, mail.key, mail.is_repeat
         self._mark = mark_of(mail.key) if ways.key_form is KeyForm.LOOKUP else ""
-        self.people = people_of(record, MOST_ON_EMAIL)
+        self.people = people_of(mail.record, MOST_ON_EMAIL)
         self.left_out = self.people.left_out
         self.nodes: list[Node] = self._kept_single(self._email() if ways.record == EMAIL else self._tasks())
 
