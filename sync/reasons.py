@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from string import Formatter
 
 
 class Outcome(StrEnum):
@@ -168,6 +167,7 @@ _RANKED: Mapping[Ranked, str] = {
     Ranked.SAME_ACCOUNT: "Somebody else in this email belongs to the same account.",
 }
 
+_BLANK = re.compile(r"\{(\w+)\}")
 #: A domain in A-labels, a provider's error code or name, a number. No address, and nothing that a person wrote.
 _VALUE = re.compile(r"[A-Za-z0-9_.-]{1,253}")
 
@@ -193,11 +193,16 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """For people; always a whole sentence."""
-        return _TABLE[self.rule][1].format(**self.values)
+        return filled(_TABLE[self.rule][1], self.values)
 
 
 def verdict(rule: Rule, **values: str) -> Verdict:
     return Verdict(rule, values)
+
+
+def filled(sentence: str, values: Mapping[str, str]) -> str:
+    """`sentence` with its {blanks} filled in. What a value says is never looked into."""
+    return _BLANK.sub(lambda blank: values[blank[1]], sentence)
 
 
 def say(rule: str, values: Mapping[str, str]) -> str:
@@ -214,11 +219,11 @@ def outcome_of(rule: Rule) -> Outcome:
 
 def fields_of(rule: Rule) -> set[str]:
     """The names of the values that the rule's sentence needs."""
-    return {name for _, name, _, _ in Formatter().parse(_TABLE[rule][1]) if name}
+    return set(_BLANK.findall(_TABLE[rule][1]))
 
 
 def say_note(note: Note, count: int) -> str:
-    return _NOTES[note].format(count=count)
+    return filled(_NOTES[note], {"count": str(count)})
 
 
 def say_ranked(why: Ranked) -> str:
