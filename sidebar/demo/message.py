@@ -58,6 +58,11 @@ class Mail:
         return tuple(written(box) for box in unique.values())
 
     @property
+    def sender_header(self) -> str:
+        """As the From header has it."""
+        return written(self.sender)
+
+    @property
     def preview(self) -> str:
         return " ".join(self.text.split())[:140]
 

@@ -150,7 +150,16 @@ def _job(parts: Sequence[_Part], named: _Part | None, sender: Sender) -> tuple[s
             return title, employer
     titled = next((part for part in others if part.is_title and not part.has_form), None)
     company = _company([part for part in others if part is not titled], sender)
+    if titled and company is None and (split := _title_and_company(titled, sender)):
+        return split
     return titled.text if titled else _below(others, named, company), company.text if company else ""
+
+
+def _title_and_company(part: _Part, sender: Sender) -> tuple[str, str] | None:
+    """ "Operations Director, Tidewater Instruments"; None where what follows the comma is more of the title."""
+    title, comma, rest = part.text.rpartition(", ")
+    employer = _Part(rest, tuple(folded(rest).split()), part.line)
+    return (title, rest) if comma and not employer.is_title and _company([employer], sender) else None
 
 
 def _only_name(part: _Part, sender: Sender) -> bool:

@@ -74,7 +74,7 @@ function changedValues(fields, isNew) {
 
 function inputFor(field, initial) {
   const id = newId("field");
-  const shown = initial[field.name] || (field.value ?? "");
+  const shown = initial[field.name]?.slice(0, field.max_length ?? undefined) || (field.value ?? "");
   const input = control(field, shown, id);
   const help = field.help ? el("p", { class: "help", id: `${id}-help` }, field.help) : null;
   const wrong = el("p", { class: "wrong", id: `${id}-wrong`, hidden: true });

@@ -9,6 +9,7 @@ let opening = null;
 
 window.addEventListener("message", (event) => {
   if (event.source !== pane.contentWindow || event.origin !== location.origin) return;
+  if (event.data?.type === "mail") tellMail(event.data);
   if (event.data?.type !== "ready") return;
   paneIsReady = true;
   tellItem();
@@ -72,6 +73,24 @@ function tellList() {
   });
   const people = [...new Set(inView.flatMap((link) => JSON.parse(link.dataset.people)))];
   if (paneIsReady && people.length) tell({ type: "list", people });
+}
+
+/** The newest mail of one sender, as it is shown. */
+async function tellMail({ id, address }) {
+  const reader = document.getElementById("reader");
+  const wanted = String(address).toLowerCase();
+  const mail = [...reader.querySelectorAll("article[data-address]")].findLast((node) => node.dataset.address.toLowerCase() === wanted);
+  if (!mail || reader.dataset.key !== id) return;
+  const { sender } = mail.dataset;
+  const frame = mail.querySelector("iframe.html");
+  if (!frame) { tell({ type: "mail", id, address, sender, text: shownText(mail) }); return; }
+  const response = await fetch(frame.src, { credentials: "omit" });
+  if (response.ok) tell({ type: "mail", id, address, sender, html: await response.text() });
+}
+
+function shownText(mail) {
+  return [...mail.querySelectorAll(".text > *")].map((block) =>
+    block.matches("blockquote") ? block.textContent.replace(/^/gm, "> ") : block.textContent).join("\n");
 }
 
 function tell(message) {

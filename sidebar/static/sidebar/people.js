@@ -6,6 +6,7 @@ import { personCard, skeleton } from "./cards.js";
 import { announce, el } from "./dom.js";
 import { clockTime, dateTime } from "./format.js";
 import { createRecord, editField, editRecord } from "./records.js";
+import { readSignature } from "./signature.js";
 
 const MOST = 100; // the API's limit for one call
 const PATIENCE = 150; // ms before the grey placeholder: a warm answer comes sooner
@@ -15,7 +16,7 @@ export function connectPeople({ actions, show, fail }) {
   let running = null;
   const cardActions = {
     ...actions,
-    create: (object, mailbox) => createRecord(object, prefill(mailbox), { show, fail, back: () => load(current) }),
+    create: (object, mailbox) => createRecord(object, prefill(current, mailbox), { show, fail, back: () => load(current) }),
     edit: (record, place) => editRecord(record, place, { fail, saved: () => load(current, { quietly: true }) }),
     editField: (record, field, place) => editField(record, field, place, { fail, saved: () => load(current, { quietly: true }) }),
   };
@@ -112,8 +113,9 @@ function summary(cards) {
   return `${counted(cards.length, "card")}, ${known} in Salesforce`;
 }
 
-function prefill(mailbox) {
+/** What the signature says goes before what the address suggests. */
+async function prefill(item, mailbox) {
   const { first, last } = guessName(mailbox);
-  return { FirstName: first, LastName: last, Email: mailbox.address, Company: guessCompany(mailbox.address) };
+  const guessed = { FirstName: first, LastName: last, Company: guessCompany(mailbox.address) };
+  return { ...guessed, ...await readSignature(item.id, mailbox.address), Email: mailbox.address };
 }
-

@@ -29,10 +29,10 @@ function go(target, url) {
   target.location.replace(safeUrl(url));
 }
 
-/** Shows the form for a new record in place of the cards; `back()` draws them again. */
-export async function createRecord(object, initial, { show, fail, back }) {
+/** Shows the form for a new record in place of the cards; `back()` draws them again. `prefill`: a promise of its values. */
+export async function createRecord(object, prefill, { show, fail, back }) {
   try {
-    const form = await call("GET", `sidebar/forms/${path(object)}`);
+    const [form, initial] = await Promise.all([call("GET", `sidebar/forms/${path(object)}`), prefill]);
     const node = recordForm(form, {
       initial, action: `Create ${form.label}`, cancel: back,
       send: (values, key) => call("POST", `sidebar/records/${path(object)}`, { body: { values }, key }),
