@@ -6,6 +6,7 @@ from sync.letters import AttachmentPart
 from sync.mime.content import disposition
 from sync.mime.fields import Fields
 from sync.mime.names import safe_name
+from sync.mime.transfer import BASE64_STRAY, UUENCODE
 from sync.mime.walk import Part
 
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
@@ -47,14 +48,15 @@ def _content_id(fields: Fields) -> str:
 
 
 def _size(body: Iterator[bytes], fields: Fields) -> int:
-    """Of base64 three bytes for four letters, of quoted-printable one for each escape."""
+    """Of base64 three bytes for four letters, of quoted-printable one for each escape, of uuencode 45 for a line."""
     encoding = fields.first("content-transfer-encoding").strip().lower()
     if encoding == b"base64":
         return sum(_letters(piece) for piece in body) * 3 // 4
     if encoding == b"quoted-printable":
         return sum(len(piece) - 2 * piece.count(b"=") - piece.count(b"=\r\n") for piece in body)
-    return sum(len(piece) for piece in body)
+    length = sum(len(piece) for piece in body)
+    return length * 45 // 62 if encoding in UUENCODE else length
 
 
 def _letters(piece: bytes) -> int:
-    return len(piece) - piece.count(b"\n") - piece.count(b"\r") - piece.count(b"=")
+    return len(piece.translate(None, BASE64_STRAY + b"="))

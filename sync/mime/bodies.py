@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from sync.mime.bounds import KEPT_HEAD, KEPT_IN_ALL, KEPT_TAIL, MOST_DECODED
 from sync.mime.charsets import decoder, printable
+from sync.mime.quotes import LEFT_OUT
 from sync.mime.walk import Part
 
 #: Where the middle of a text was not kept.
-GAP = "\n\n[...]\n\n"
+GAP = f"\n\n{LEFT_OUT}\n\n"
 #: Of one message; those of a hundred parts would be held together otherwise.
 _MOST_TEXTS = 20
 

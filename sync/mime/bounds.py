@@ -22,7 +22,7 @@ LONGEST_NAME = 200  # code points, of an attachment; ContentVersion.Title takes 
 #: Code points kept of the plain text and of the HTML while reading: of the beginning and of the end.
 KEPT_HEAD = 256 * 1024
 KEPT_TAIL = 64 * 1024
-#: Of all texts of a message together: code points kept, and bytes decoded, as they are encoded. The rest is passed over.
+#: Of all texts of a message together: code points kept, and bytes as encoded that are decoded. The rest is passed over.
 KEPT_IN_ALL = 1024 * 1024
 MOST_DECODED = 12 * 1024 * 1024
 #: Code points of EmailMessage.TextBody, EmailMessage.HtmlBody and Task.Description.

@@ -12,6 +12,7 @@ from sync.mime.words import one_line
 
 _ANCHOR = re.compile(rf'<a href="([^"]{{1,{3 * LONGEST_LINK}}})"[^>]*+>')
 _BARE = re.compile(rf"https://[^\s<>\"'\]\)]{{4,{LONGEST_LINK}}}+")
+_WHOLE_ANCHOR = re.compile(r"<a [^>]*+>[^<]*+(?:<(?!/a>)[^<]*+)*+</a>")
 _LONGEST_ANCHOR = 2_000
 _HOSTS = {
     "drive.google.com": CloudService.GOOGLE_DRIVE,
@@ -24,9 +25,10 @@ _SHAREPOINT = ".sharepoint.com"
 
 
 def links(html: str, text: str) -> tuple[CloudLink, ...]:
-    """In their order, each once; those of the HTML, which have names, first. `html`: sanitised."""
+    """In their order, each once. `html`: sanitised; where there is one, `text` says the same and is not looked at."""
     found: dict[str, CloudLink] = {}
-    for url, name in (*_named(html), *((match.group().rstrip(".,;:!?"), "") for match in _BARE.finditer(text))):
+    rest = as_text(_WHOLE_ANCHOR.sub(" ", html)) if html else text
+    for url, name in (*_named(html), *((match.group().rstrip(".,;:!?"), "") for match in _BARE.finditer(rest))):
         service = service_of(url)
         if service is not None and url not in found:
             found[url] = CloudLink(url, "" if name == url else name, service)
@@ -50,7 +52,7 @@ def service_of(url: str) -> CloudService | None:
         parts = urlsplit(url)
     except ValueError:
         return None
-    if "\\" in url or " " in url or parts.path in {"", "/"}:
+    if "\\" in url or " " in url or (parts.path in {"", "/"} and not parts.query):
         return None
     host = parts.netloc.lower()  # with user and port, if there are any: then it is none of these
     return _HOSTS.get(host) or (_sharepoint(host) if host.endswith(_SHAREPOINT) else None)

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from sync.mime.bounds import DEEPEST_HTML, HTML_MEBIBYTES, HTML_SECONDS, MOST_TAGS
+from sync.mime.quotes import LEFT_OUT
 from sync.mime.washing import HEADER
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,30})")
@@ -53,11 +54,12 @@ class Cleaning:
 
 
 def within_tags(html: str) -> str:
-    """Cut before one tag too many. What Salesforce takes ends long before."""
-    for number, match in enumerate(_TAG.finditer(html)):
-        if number == MOST_TAGS:
-            return html[: match.start()]
-    return html
+    """Without the middle, where there are too many tags: what is new stands at the beginning or at the end."""
+    starts = [match.start() for match in _TAG.finditer(html)]
+    if len(starts) <= MOST_TAGS:
+        return html
+    tail = MOST_TAGS // 4
+    return f"{html[: starts[MOST_TAGS - tail]]}<p>{LEFT_OUT}</p>{html[starts[-tail] :]}"
 
 
 def depth(html: str) -> int:

@@ -4,10 +4,15 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator
 
-_BASE64_STRAY = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+BASE64_STRAY = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+UUENCODE = frozenset({b"x-uuencode", b"uuencode", b"x-uue", b"uue"})
 _WHITE = b" \t\r\n"
+#: In one piece. More of it is no end of anything.
+_MOST_PADDING = 100
 #: A line of quoted-printable has 76 characters; longer ones are cut where no escape is.
 _LONGEST_LINE = 64 * 1024
+_LINE = re.compile(rb"[^\r\n]++")
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 
 
 class Undone:
@@ -20,7 +25,7 @@ class Undone:
             self._decoded = self._base64(encoded)
         elif name == b"quoted-printable":
             self._decoded = _quoted_printable(encoded)
-        elif name in {b"x-uuencode", b"uuencode", b"x-uue", b"uue"}:
+        elif name in UUENCODE:
             self._decoded = self._uuencode(encoded)
         else:
             self.is_bad = name not in {b"", b"7bit", b"8bit", b"binary"}
@@ -33,8 +38,11 @@ class Undone:
         """Padding ends a run of it; another may follow (mails put together by hand)."""
         rest = b""
         for piece in encoded:
-            letters = piece.translate(None, _BASE64_STRAY)
+            letters = piece.translate(None, BASE64_STRAY)
             self.is_bad = self.is_bad or len(letters) != len(piece.translate(None, _WHITE))
+            if letters.count(b"=") > _MOST_PADDING:
+                letters = letters.replace(b"=", b"")
+                self.is_bad = True
             *ended, last = (rest + letters).split(b"=") if b"=" in letters else (rest + letters,)
             yield b"".join(self._run(run) for run in ended if run)
             whole = len(last) - len(last) % 4
@@ -63,12 +71,9 @@ class Undone:
 
     def _uuencoded(self, line: bytes) -> bytes:
         """Some programs write too many letters: as many count as the first one says."""
-        stripped = line.rstrip(b"\r\n")
-        if not stripped:
-            return b""
-        length = (((stripped[0] - 32) & 63) * 4 + 2) // 3
+        length = (((line[0] - 32) & 63) * 4 + 2) // 3
         try:
-            return binascii.a2b_uu(stripped[: length + 1])
+            return binascii.a2b_uu(line[: length + 1])
         except binascii.Error:
             self.is_bad = True
             return b""
@@ -91,22 +96,17 @@ def _unescaped(lines: bytes) -> bytes:
     return binascii.a2b_qp(_TRAILING.sub(b"", lines)) if lines else b""
 
 
-_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-
-
 def _outside_escape(line: bytes) -> int:
     last = line.rfind(b"=", len(line) - 3)
     return len(line) if last < 0 else last
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """With their ends; a line too long to be one of uuencode is given out in parts."""
+    """Those that are not empty; one too long to be uuencode's in parts."""
     rest = b""
     for piece in pieces:
-        *lines, rest = (rest + piece).splitlines(keepends=True) or [b""]
+        lines = _LINE.findall(rest + piece)
+        rest = lines.pop() if lines and not piece.endswith((b"\n", b"\r")) and len(lines[-1]) < _LONGEST_LINE else b""
         yield from lines
-        if rest.endswith(b"\n") or len(rest) > _LONGEST_LINE:
-            yield rest
-            rest = b""
     if rest:
         yield rest
