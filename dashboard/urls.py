@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import analytics, connections, members, views, withdrawn
+from dashboard import analytics, connections, email_sync, members, views, withdrawn
 from dashboard.overview import overview
 from dashboard.policy import change_policy, policy_page
 
@@ -20,6 +20,9 @@ urlpatterns = [
     path("analytics/withdrawn/", withdrawn.page, name="withdrawn"),
     path("analytics/withdrawn/add/", withdrawn.withdraw, name="withdraw_target"),
     path("analytics/withdrawn/restore/", withdrawn.restore, name="restore_target"),
+    path("email-sync/", email_sync.page, name="email_sync"),
+    path("email-sync/again/", email_sync.again, name="email_sync_again"),
+    path("email-sync/ignore/", email_sync.ignore, name="email_sync_ignore"),
     path("policy/", policy_page, name="policy"),
     path("policy/change/", change_policy, name="policy_change"),
     path("members/", members.members, name="members"),

@@ -3,7 +3,7 @@ codes and sentences; nobody reads here what a mail said (GET sync/decisions/).
 
 Written by `conclusions` only."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -71,9 +71,14 @@ def page(
         rows = rows.filter(Q(decided_at__lt=after.decided_at) | Q(decided_at=after.decided_at, id__lt=after.id))
     most = min(most, MOST)
     found = list(rows.select_related("mailbox__connection").order_by("-decided_at", "-id")[: most + 1])
-    dead = _dead(found)
     following = Position(found[most - 1].decided_at, found[most - 1].pk) if len(found) > most else None
-    return [_shown(row, is_dead=(row.mailbox_id, row.message_id) in dead) for row in found[:most]], following
+    return shown(found[:most]), following
+
+
+def shown(rows: Iterable[Decision]) -> list[Shown]:
+    found = list(rows)
+    dead = _dead(found)
+    return [_shown(row, is_dead=(row.mailbox_id, row.message_id) in dead) for row in found]
 
 
 def _dead(rows: Collection[Decision]) -> set[tuple[UUID, str]]:
