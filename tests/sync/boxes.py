@@ -42,10 +42,15 @@ class Box:
     calls: Counter[str] = field(default_factory=Counter)
 
     def arrive(self, count: int = 1, *, at: datetime | None = None, **about: bool) -> list[str]:
-        ids = [uuid4().hex[:16] for _ in range(count)]
+        ids = self.keep(count, at=at or datetime.now(UTC), **about)
         for each in ids:
-            self.mails[each] = Mail(each, at or datetime.now(UTC), **about)  # type: ignore[arg-type]
             self.tell(each)
+        return ids
+
+    def keep(self, count: int = 1, *, at: datetime, **about: bool) -> list[str]:
+        """They are there, and no change tells of them."""
+        ids = [uuid4().hex[:16] for _ in range(count)]
+        self.mails |= {each: Mail(each, at, **about) for each in ids}  # type: ignore[arg-type]
         return ids
 
     def tell(self, message_id: str, *, is_gone: bool = False) -> None:

@@ -67,6 +67,16 @@ class Post:
     def open_jobs(self) -> int:
         return Job.objects.filter(mailbox=self.mailbox).exclude(state__in=[Job.State.DONE, Job.State.DEAD]).count()
 
+    def prepare_for(self, what: str) -> None:
+        """What has arrived is what this step finds: told of, jobs already, or to be listed since its cursor expired."""
+        if what == "work":
+            while self.pull():
+                pass
+        if what == "list":
+            SyncedMailbox.objects.filter(pk=self.mailbox.pk).update(resynced_at=None)
+            self.box.expire()
+            self.pull()
+
     def is_listing(self) -> bool:
         return listing.open_ones().filter(mailbox=self.mailbox).exists()
 
