@@ -36,7 +36,8 @@ class Address:
 class AttachmentPart:
     """A part that is no text of the message, undecoded and unread. `path`: what `sync.mime.attachment` asks for.
 
-    `name`: safe to give to a file, never "". `size`: bytes once decoded, reckoned from what is encoded. `is_inline`: the HTML shows it (an image in a signature, most often)."""
+    `name`: safe to give to a file, never "". `size`: bytes once decoded, reckoned from what is encoded.
+    `is_inline`: the HTML shows it (an image in a signature, most often)."""
 
     path: str
     name: str
