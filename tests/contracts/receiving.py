@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 
 class Receiver:
     """`url`: where it listens. `answers`: the next statuses, 202 after them. `token`: what the handshake gives back
@@ -16,6 +18,9 @@ class Receiver:
 
     def __init__(self, url: str = "") -> None:
         self.url = url
+        self.forget()
+
+    def forget(self) -> None:
         self.got: list[dict[str, Any]] = []
         self.handshakes = 0
         self.answers: list[int] = []
@@ -63,3 +68,9 @@ def receiving() -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@pytest.fixture(scope="session")
+def hook() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found

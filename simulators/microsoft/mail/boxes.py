@@ -125,5 +125,6 @@ _WORDS: dict[str, Callable[[Boxes, Box, Account, Json], Json]] = {
     "expire": Boxes.expire,
     "repeat": Boxes.repeat,
     "throttle": Boxes.throttle,
+    "spend": lambda boxes, _, account, body: boxes.gate.spend(account.key, int(body["requests"])),
     "lifecycle": lambda boxes, _, account, body: boxes.notices.lifecycle(account, body["event"]),
 }

@@ -21,6 +21,7 @@ class Gate:
     now: Callable[[], float]
     asked: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
     seen: dict[Key, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    spent: dict[str, deque[float]] = field(default_factory=dict)
     inside: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
 
     def enter(self, app: str, person: str) -> None:
@@ -32,11 +33,19 @@ class Gate:
     def leave(self, app: str, person: str) -> None:
         self.inside[app, person] -= 1
 
+    def spend(self, person: str, number: int) -> dict[str, int]:
+        """As if the next app that asks had asked so often just now."""
+        self.spent[person] = deque([self.now()] * number)
+        return {"spent": number}
+
     def count(self, app: str, person: str) -> None:
         """Each request, also each one of a batch. Raises Refusal 429."""
         if self.asked[person]:
             raise throttled(self.asked[person].popleft(), "MailboxConcurrency")
         now, seen = self.now(), self.seen[app, person]
+        if person in self.spent:
+            seen.clear()
+            seen.extend(self.spent.pop(person))
         while seen and seen[0] <= now - SPAN:
             seen.popleft()
         if len(seen) >= MOST:
