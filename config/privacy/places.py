@@ -2,9 +2,10 @@
 
 Finds places; reads none of them."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -53,19 +54,21 @@ class Unreachable:
         return None
 
 
-def of_stage(stage: Stage) -> list[Store]:
-    """Everything there is of it. Its own folders are looked at whole, whatever is in them."""
+def of_stage(stage: Stage, since: float = 0.0) -> list[Store]:
+    """Everything there is of it. `since`: of files only what was changed after that (seconds of the clock); the others
+    were looked at before, and cannot hold what was sent later."""
     data, valkey, logs = stage.state / "postgres" / "data", stage.state / "valkey", stage.state / "log"
-    owner = stage.pids()["owner"]
+    apart = (data, valkey, logs, stage.temporary)
+    owner = os.getpid()  # which started all of it
     return [
         *_in_databases(),
-        PostgresFiles("files of PostgreSQL: tables and indexes", data, but=(data / _WAL,)),
-        PostgresFiles("files of PostgreSQL: write-ahead log", data / _WAL),
-        ValkeyFiles("files of Valkey", valkey),
-        Folder("logs", logs),
-        Folder("everything else that the product keeps", stage.folder, but=(data, valkey, logs, stage.temporary)),
-        Folder("its folder for temporary files", stage.temporary),
-        *_temporary(stage.began, but=(stage.folder,)),
+        PostgresFiles("files of PostgreSQL: tables and indexes", data, since, but=(data / _WAL,)),
+        PostgresFiles("files of PostgreSQL: write-ahead log", data / _WAL, since),
+        ValkeyFiles("files of Valkey", valkey, since),
+        Folder("logs", logs, since),
+        Folder("everything else that the product keeps", stage.folder, since, apart),
+        Folder("its folder for temporary files", stage.temporary, since),
+        *_temporary(max(since, stage.began), but=(stage.folder,)),
         OpenFiles(owner),
         SwappedOut(owner),
     ]
@@ -87,29 +90,48 @@ def settle() -> None:
         connection.execute("CHECKPOINT")
 
 
-def of_installation(logs: Sequence[Path], postgres_files: Path | None, valkey_files: Path | None) -> list[Store]:
-    """What this process can reach of a running product, and what it cannot. Folders as the operator names them;
-    beside `make run` they are known."""
+@dataclass(frozen=True)
+class Named:
+    """Folders of a running product that its settings do not say, as the operator names them. `temporary`: instead of
+    the machine's."""
+
+    logs: Sequence[Path] = ()
+    temporary: Sequence[Path] = ()
+    postgres: Path | None = None
+    valkey: Path | None = None
+
+
+def of_installation(named: Named) -> list[Store]:
+    """What this process can reach of a running product, and what it cannot; beside `make run` its folders are known."""
     local = Path(settings.LOCAL_DIR)
-    facts = state.running(local) or {}
-    if facts:
-        postgres_files = postgres_files or _existing(local / "postgres" / "data")
-        valkey_files = valkey_files or _existing(local / "valkey")
-        logs = [*logs, Path(facts["log"])]
+    named = _known_beside(local, named)
     spool = env.read("TRACKING_SPOOL_DIR", "")
     return [
         *_in_databases(),
-        _folder("files of PostgreSQL", postgres_files, "--postgres-files"),
-        _folder("files of Valkey", valkey_files, "--valkey-files"),
-        *_logs(logs),
+        _folder("files of PostgreSQL", named.postgres, "--postgres-files"),
+        _folder("files of Valkey", named.valkey, "--valkey-files"),
+        *_logs(named.logs),
         Folder("LOCAL_DIR", local),
         *([Folder("where hits wait on a disk", Path(spool))] if spool else []),
         *(store for _, stores in privacy_probes for store in stores()),
-        *_temporary(0.0),
+        *([Folder(str(path), path) for path in named.temporary] or _temporary(0.0)),
         OpenFiles(),
         SwappedOut(),
         Unreachable("other machines", "each must be looked at by itself"),
     ]
+
+
+def _known_beside(local: Path, named: Named) -> Named:
+    facts = state.running(local)
+    if not facts:
+        return named
+    data, valkey = local / "postgres" / "data", local / "valkey"
+    return replace(
+        named,
+        logs=[*named.logs, Path(facts["log"])],
+        postgres=named.postgres or (data if data.is_dir() else None),
+        valkey=named.valkey or (valkey if valkey.is_dir() else None),
+    )
 
 
 def _in_databases() -> Iterable[Store]:
@@ -128,10 +150,6 @@ def _logs(folders: Sequence[Path]) -> Iterable[Store]:
         yield Unreachable("logs", "name their folder with --logs")
     for each in folders:
         yield Folder(f"logs in {each}", each)
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.is_dir() else None
 
 
 def _folder(name: str, path: Path | None, option: str) -> Store:

@@ -3,6 +3,7 @@
 Decides what is good; prints and signs nothing."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -18,27 +19,52 @@ from organizations.privacy.visits import JourneyFailed
 from organizations.registries import privacy_journeys
 
 Say = Callable[[str], object]
+#: Seconds by which the time of a file's last change may be behind.
+_COARSE = 2.0
 
 
 def prove(stage: Stage, say: Say) -> Proof:
     """With everything that goes through a product made for it."""
-    began, visitor = _now(), Visitor(stage)
-    stores, looked = places.of_stage(stage), list[Looked]()
+    began, looking = _now(), _Looking(stage, say)
     journeys, failed = list[str](), ""
     try:
         for name, journey in privacy_journeys:
             say(f"{name} ...")
-            for moment in journey(visitor):
-                looked += _look(stores, visitor, moment, say)
+            for moment in journey(looking.visitor):
+                looking.at(moment)
             journeys.append(name)
     except JourneyFailed as reason:
         failed = f"{name}: {reason}"
-    looked += _look(stores, visitor, "at the end", say)
-    controls = [control for store in stores for control in _controlled(store)]
+    looking.at("at the end", whole=True)
+    controls = [control for store in places.of_stage(stage) for control in _controlled(store)]
     return Proof(
-        "a product made for it", began, _now(), _commit(), len(visitor.canaries.given),
-        journeys, visitor.confirmed, looked, controls, failed,
-    )  # fmt: skip
+        "a product made for it",
+        began,
+        _now(),
+        _commit(),
+        canaries=len(looking.visitor.canaries.given),
+        journeys=journeys,
+        confirmed=looking.visitor.confirmed,
+        looked=looking.looked,
+        controls=controls,
+        failed=failed,
+    )
+
+
+class _Looking:
+    """One moment after the other; at the last, everything is read once more."""
+
+    def __init__(self, stage: Stage, say: Say) -> None:
+        self._stage, self._say, self._last = stage, say, 0.0
+        self.visitor, self.looked = Visitor(stage), list[Looked]()
+
+    def at(self, moment: str, *, whole: bool = False) -> None:
+        places.settle()
+        since, self._last = 0.0 if whole else self._last, time.time() - _COARSE
+        found = look(places.of_stage(self._stage, since), self.visitor.canaries.needles(), moment)
+        self.looked += found
+        size, findings = sum(each.size for each in found), sum(len(each.found) for each in found)
+        self._say(f"  {moment}: {size:,} bytes, {findings} findings")
 
 
 def examine(stores: Iterable[Store], texts: Sequence[str], say: Say) -> Proof:
@@ -48,14 +74,7 @@ def examine(stores: Iterable[Store], texts: Sequence[str], say: Say) -> Proof:
     for store in stores:
         say(f"{store.name} ...")
         looked += look([store], needles, "now")
-    return Proof("a running product", began, _now(), _commit(), len(texts), (), (), looked, ())
-
-
-def _look(stores: Sequence[Store], visitor: Visitor, moment: str, say: Say) -> list[Looked]:
-    places.settle()
-    found = look(stores, visitor.canaries.needles(), moment)
-    say(f"  {moment}: {sum(each.size for each in found):,} bytes, {sum(len(each.found) for each in found)} findings")
-    return found
+    return Proof("a running product", began, _now(), _commit(), canaries=len(texts), looked=looked)
 
 
 def _controlled(store: Store) -> Iterable[Control]:

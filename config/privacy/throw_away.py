@@ -74,10 +74,11 @@ def staged() -> Iterator[Stage]:
         _replace_environment({name: value for name, value in ours.items() if name != "SIGNING_KEY_FILE"} | signing)
         yield current
     finally:
-        current = None
         _replace_environment(before)
         supervisor.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if current:  # else its logs say why it did not start
+            shutil.rmtree(folder, ignore_errors=True)
+        current = None
 
 
 def _started(folder: Path, supervisor: Supervisor) -> Stage:
@@ -98,7 +99,7 @@ def _started(folder: Path, supervisor: Supervisor) -> Stage:
     try:
         supervisor.start(program)
     except NotStartedError as reason:
-        raise NotStartedError(_last_line(log) or str(reason)) from None  # the log goes with its folder
+        raise NotStartedError(_last_line(log) or str(reason)) from None
     return Stage(folder, json.loads(note.read_text()), began)
 
 

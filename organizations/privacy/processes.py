@@ -2,7 +2,6 @@
 
 Opens nothing but regular files, and never a process's memory."""
 
-import os
 import stat
 import sys
 import tempfile
@@ -28,7 +27,7 @@ class OpenFiles:
         if sys.platform != "linux":
             yield NotChecked(self.name, "this needs Linux")
             return
-        for pid in [*_below(self.owner), *([os.getpid()] if self.owner else [])]:
+        for pid in _below(self.owner):
             yield from self._of(pid)
 
     def _of(self, pid: int) -> Iterator[Piece | NotChecked]:

@@ -34,10 +34,10 @@ class Proof:
     ended: str
     commit: str
     canaries: int
-    journeys: Sequence[str]
-    confirmed: Sequence[str]
     looked: Sequence[Looked]
-    controls: Sequence[Control]
+    journeys: Sequence[str] = ()
+    confirmed: Sequence[str] = ()
+    controls: Sequence[Control] = ()
     failed: str = ""
 
     @property

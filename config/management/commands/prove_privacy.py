@@ -30,9 +30,11 @@ class Command(BaseCommand):
             help="examine a running product; the texts to look for come on standard input, one a line",
         )
         parser.add_argument("--report", type=Path, help="where to write it (.local/privacy/<time>.json, and .md)")
-        parser.add_argument("--logs", type=Path, action="append", default=[], help="a folder of logs; --running only")
-        parser.add_argument("--postgres-files", type=Path, help="data directory of PostgreSQL; --running only")
-        parser.add_argument("--valkey-files", type=Path, help="folder of Valkey; --running only")
+        running = parser.add_argument_group("with --running, what the settings do not say")
+        running.add_argument("--logs", type=Path, action="append", default=[], help="a folder of logs")
+        running.add_argument("--temporary", type=Path, action="append", default=[], help="instead of /tmp and the like")
+        running.add_argument("--postgres-files", type=Path, help="data directory of PostgreSQL")
+        running.add_argument("--valkey-files", type=Path, help="folder of Valkey")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -50,9 +52,9 @@ class Command(BaseCommand):
         texts = [line.strip() for line in sys.stdin if line.strip()]
         if not texts:
             raise CommandError("Give the texts to look for on standard input, one a line.")
-        stores = places.of_installation(options["logs"], options["postgres_files"], options["valkey_files"])
+        named = places.Named(options["logs"], options["temporary"], options["postgres_files"], options["valkey_files"])
         try:
-            return proving.examine(stores, texts, self._say)
+            return proving.examine(places.of_installation(named), texts, self._say)
         except TooShort as error:
             raise CommandError(str(error)) from None
 
