@@ -6,7 +6,7 @@ import random
 import re
 from dataclasses import dataclass
 from email.header import decode_header, make_header
-from email.parser import BytesHeaderParser
+from email.parser import BytesHeaderParser, BytesParser
 from email.policy import compat32
 from functools import cached_property
 from typing import Any
@@ -35,6 +35,15 @@ class Content:
     @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.raw()).hexdigest()
+
+    @cached_property
+    def beginning(self) -> str:
+        """Two hundred characters of the first text."""
+        for part in BytesParser(policy=compat32).parsebytes(self.kept).walk():
+            found = part.get_payload(decode=True)
+            if part.get_content_type() == "text/plain" and isinstance(found, bytes):
+                return " ".join(found.decode("utf-8", "replace").split())[:200]
+        return ""
 
     @cached_property
     def headers(self) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,6 @@ Source: the reference of users.messages (Format, MessagePart). Whether headers c
 they do, since a reader must be able to bear that as well as encoded words."""
 
 import base64
-import re
 from email.message import Message as Part
 from email.parser import BytesParser
 from email.policy import compat32
@@ -26,7 +25,7 @@ def message_of(message: Message, form: str, wanted: list[str]) -> dict[str, Any]
         "id": message.id,
         "threadId": message.thread,
         "labelIds": list(message.labels),
-        "snippet": snippet(message.content),
+        "snippet": message.content.beginning,
         "historyId": str(message.history),
         "internalDate": str(message.at),
         "sizeEstimate": message.content.size,
@@ -104,16 +103,6 @@ def _octets(part: Part) -> bytes:
 
 def _attachment_id(path: str) -> str:
     return "ANGjdJ" + encoded(path.encode()).rstrip("=")
-
-
-def snippet(content: Content) -> str:
-    """The beginning of the first text."""
-    if content.attachment:
-        return "The drawings."
-    for part in BytesParser(policy=compat32).parsebytes(content.kept).walk():
-        if part.get_content_type() == "text/plain":
-            return re.sub(r"\s+", " ", _octets(part).decode("utf-8", "replace")).strip()[:200]
-    return ""
 
 
 def record_of(record: Record) -> dict[str, Any]:

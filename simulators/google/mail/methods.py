@@ -5,7 +5,7 @@ from typing import Any
 from simulators.google.mail import listing
 from simulators.google.mail.call import Call
 from simulators.google.mail.errors import invalid, not_found
-from simulators.google.mail.forms import encoded, message_of, parts_of, snippet
+from simulators.google.mail.forms import encoded, message_of, parts_of
 from simulators.google.mail.search import Query
 
 _KINDS = ("messageAdded", "messageDeleted", "labelAdded", "labelRemoved")
@@ -60,7 +60,7 @@ def threads(call: Call) -> Any:
 
 def _last(found: list[Any]) -> dict[str, str]:
     return {
-        "snippet": snippet(found[-1].content),
+        "snippet": found[-1].content.beginning,
         "historyId": str(max(message.history for message in found)),
     }
 

@@ -4,13 +4,14 @@ words of the subject, "-" before any. Source: support.google.com/mail/answer/719
 import re
 import shlex
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 
 from simulators.google.mail.box import Box, Message
 from simulators.google.mail.errors import invalid
 from simulators.mail.messages import decoded
 
 Test = Callable[[Message], bool]
+_PST = timezone(timedelta(hours=-8))  # "midnight on that date in the PST timezone" (guides/filtering)
 _NAMES = {"drafts": "DRAFT", "draft": "DRAFT", "chats": "CHAT", "anywhere": ""}
 
 
@@ -80,5 +81,5 @@ def _seconds(value: str) -> float:
     if re.fullmatch(r"\d{8,}", value):
         return float(value)
     if day := re.fullmatch(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})", value):
-        return datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=UTC).timestamp()
+        return datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=_PST).timestamp()
     raise invalid("Invalid query: date")
