@@ -43,11 +43,14 @@ class Post:
     def work(self) -> bool:
         return work.work(self.mailbox.pk, self.desk)
 
+    def list_more(self) -> bool:
+        return listing.proceed(self.mailbox.pk)
+
     def run(self, rounds: int = 60) -> None:
         """Until nothing is due, whatever waits meanwhile having waited its time."""
         for _ in range(rounds):
             self.wait()
-            has_more = [self.pull(), listing.proceed(self.mailbox.pk), self.work()]
+            has_more = [self.pull(), self.list_more(), self.work()]
             if not any(has_more) and not self.open_jobs() and not self.is_listing():
                 return
         raise AssertionError("it does not come to an end")
@@ -124,7 +127,8 @@ def office(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Office:
     members = people.everybody()
     for member in members:
         policy.set_organization_value(str(member.pk), member.organization_id, "email.sync.enabled", True)
-    built = Office(*(post(member) for member in members))
+    alice, bob, charlie = (post(member) for member in members)
+    built = Office(alice, bob, charlie)
     for each in (built.alice, built.bob, built.charlie):
         built.boxes[each.mailbox.pk] = each.box
 

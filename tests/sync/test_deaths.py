@@ -3,6 +3,7 @@ Afterwards each message has one decision, and each that matches one record (FT1-
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from django.db import connections
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from sync import conclusions, jobs, listing
+from sync import conclusions, jobs
 from sync.conclusions import Conclusion, Task
 from sync.models import Decision, Job, LedgerEntry, Listing, Stream
 from sync.reasons import Rule, verdict
@@ -39,7 +40,7 @@ def test_a_worker_that_dies_before_any_statement_costs_nothing(
     alice.run()
     alice.box.page_size = 500
     expected: set[str] = set()
-    steps = {"pull": alice.pull, "work": alice.work, "list": lambda: listing.proceed(alice.mailbox.pk)}
+    steps: dict[str, Callable[[], bool]] = {"pull": alice.pull, "work": alice.work, "list": alice.list_more}
     for place in range(200):
         expected |= {*alice.box.arrive(2), *alice.box.arrive(1, matches=False)}
         alice.prepare_for(what)
@@ -209,9 +210,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(after=st.integers(0, 40), what=st.sampled_from(["pull", "work", "list"]))
     def live(self, after: int, what: str) -> None:
-        steps = {"pull": self.post.pull, "work": self.post.work}
+        steps = {"pull": self.post.pull, "work": self.post.work, "list": self.post.list_more}
         with reaping(self.monkeypatch, after):
-            steps.get(what, lambda: listing.proceed(self.post.mailbox.pk))()
+            steps[what]()
 
     def teardown(self) -> None:
         self.post.mailbox.__class__.objects.update(resynced_at=None)
