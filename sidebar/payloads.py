@@ -56,7 +56,7 @@ class Mail(NamedTuple):
 
 
 def mail(body: Any) -> Mail:
-    """`text`, `html` or both, and optionally `sender`, the From header's value."""
+    """`text`, `html` and `sender` (the From header's value), each of which may be left out."""
     if not isinstance(body, dict):
         raise ParseError("Send a JSON object.")
     if not body.keys() <= set(Mail._fields):
@@ -64,8 +64,6 @@ def mail(body: Any) -> Mail:
     for name in Mail._fields:
         if not isinstance(body.get(name, ""), str):
             raise _invalid(name, "Give a text.")
-    if not {"text", "html"} & body.keys():
-        raise _invalid("text", "Give the mail's text, or its html.")
     if len(body.get("sender", "")) > LONGEST_SENDER:
         raise _invalid("sender", f"Give at most {LONGEST_SENDER} characters.")
     return Mail(*(body.get(name, "") for name in Mail._fields))

@@ -60,14 +60,22 @@ class Changes(Strict):
         pass
 
 
-class MailOfSomebody(Strict):
-    """`text` or `html` has to be there; `text` is read where both are."""
+@extend_schema_field(TEXT)
+class Text(serializers.CharField):
+    """Any text, an empty one too."""
 
-    text = serializers.CharField(required=False, allow_blank=True)
-    html = serializers.CharField(required=False, allow_blank=True)
-    sender = serializers.CharField(
-        required=False, allow_blank=True, max_length=payloads.LONGEST_SENDER, help_text="The From header's value."
-    )
+
+@extend_schema_field({**TEXT, "maxLength": payloads.LONGEST_SENDER})
+class FromHeader(serializers.CharField):
+    """A From header's value."""
+
+
+class MailOfSomebody(Strict):
+    """`text` is read, or where it is blank `html`."""
+
+    text = Text(required=False)
+    html = Text(required=False)
+    sender = FromHeader(required=False, help_text="The From header's value, at most 1000 characters.")
 
 
 class PersonsName(serializers.Serializer[Any]):

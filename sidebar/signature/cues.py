@@ -15,12 +15,15 @@ from sidebar.signature.words import (
     GREETINGS,
     LABELS,
     LEGAL,
+    NOT_NAMES,
     PARTICLES,
     PROSE,
     SENT_FROM,
     SLOGANS,
     STREET_ENDS,
     STREETS,
+    SUFFIXES,
+    TEAM,
     THANKS,
     TITLE_WORDS,
     folded,
@@ -37,16 +40,19 @@ URL = re.compile(
 )
 _PHONE = re.compile(r"(?<![\w.,$€£#\u3012-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€])")
 _HANDLE = re.compile(r"(?<![\w.])@\w{2,40}\b(?!\.)")
+_BOX = re.compile(r"\s*\W?[-_=*~#+|\u2500-\u257f]{5,}\s*")
 _RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
 _ONE_DASH = re.compile(r"\s*[\u2013\u2014\u2015]\s*")
 _DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b")
 _BULLET = re.compile(r"\s*(?:[*•·\u2022\u25cf]\s+|-{1,2}\s+|\(?\d{1,2}[.)]\s|[a-z][.)]\s)")
 _BEFORE_A_NAME = re.compile(r"^\s*(?:[-\u2013\u2014~/*_|.>\"'\u2026]+\s?)+")
 _DASHED = re.compile(r"^\s*(?:-{1,2}|[\u2013\u2014~/])\s?\w")  # "-Bob", "/Bob"
+_INITIALS = re.compile(r"(?:[^\W\d_]\.){1,4}")
+_NUMBER_OF_A_YEAR = re.compile(r"(?:19|20)\d{2}[-/]\d{1,5}")
 _ON_BEHALF = re.compile(r"^\s*(?:i\.\s?[AV]\.|ppa\.?|p\.\s?[pP]\.)\s", re.IGNORECASE)
 _POST_CODE = re.compile(
     r"\b(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}-?\d{4,5}|\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}"
-    r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d|\d{3}[\s-]\d{2}|\d{2}-\d{3}|\d{4}|\d{6})\b"
+    r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d|\d{3}[\s-]\d{2}|\d{2}-\d{3}|\d{4}(?=\s[^\W\d_a-z])|\d{6})\b"
 )
 _LABEL = re.compile(r"^\W{0,4}([^\W\d_]{1,16})\s?(?:[#:.)|]|\s(?=[+(\d]))", re.UNICODE)
 _SEPARATOR = re.compile(r"\s[|•·\u2022/\u2013\u2014]\s|\s{3,}|\t|\s::\s")
@@ -149,7 +155,7 @@ def is_delimiter(text: str) -> bool:
 
 
 def is_rule(text: str) -> bool:
-    return bool(_RULE.fullmatch(text))
+    return bool(_RULE.fullmatch(text) or _BOX.fullmatch(text))
 
 
 def is_sent_from(text: str, words: tuple[str, ...]) -> bool:
@@ -200,7 +206,7 @@ def _person(text: str, words: tuple[str, ...], sender: Sender) -> list[Mark]:
     found = []
     if words[0] in GREETINGS:
         found.append(Mark.GREETING)
-    if len(words) <= 10 and _names(words, sender):
+    if (len(words) <= 10 and _names(words, sender)) or _is_team(words):
         found.append(Mark.SENDER)
     if is_name(text):
         found.append(Mark.NAME)
@@ -211,6 +217,11 @@ def _person(text: str, words: tuple[str, ...], sender: Sender) -> list[Mark]:
     if len(words) <= 12 and (any(word in COMPANY_WORDS for word in words) or _is_company(words, sender)):
         found.append(Mark.COMPANY)
     return found
+
+
+def _is_team(words: tuple[str, ...]) -> bool:
+    """ "Ihr Praxisteam", "The Support Team"."""
+    return 2 <= len(words) <= 4 and words[0] in TEAM and words[-1].endswith(("team", "equipe", "equipo"))
 
 
 def _names(words: tuple[str, ...], sender: Sender) -> bool:
@@ -235,7 +246,9 @@ def is_name(text: str) -> bool:
     words = _WORD.findall(bare)
     if not 1 <= len(words) <= 5 or len(bare) > 60 or any(sign in bare for sign in "@:?!#=<>[]{}\\0123456789"):
         return False
-    if bare.endswith(".") and len(words[-1]) > 5:
+    if bare.endswith(".") and not _INITIALS.fullmatch(words[-1]) and folded(words[-1]).replace(" ", "") not in SUFFIXES:
+        return False
+    if len(words) == 1 and folded(bare) in NOT_NAMES:
         return False
     capitals = sum(bool(_UPPER.match(word)) for word in words)
     small = [word for word in words if not _UPPER.match(word)]
@@ -279,7 +292,11 @@ def _parted(match: re.Match[str]) -> list[tuple[int, int]]:
 
 
 def _is_number(number: str, text: str) -> bool:
-    if not 7 <= sum(map(str.isdigit, number)) <= MOST_DIGITS or _DATE.match(number):
+    if (
+        not 7 <= sum(map(str.isdigit, number)) <= MOST_DIGITS
+        or _DATE.match(number)
+        or _NUMBER_OF_A_YEAR.fullmatch(number)
+    ):
         return False
     grouped = len(re.findall(r"\d+", number)) > 1 or number.startswith(("+", "00"))
     return grouped or _label_kind(text) in ("phone", "mobile", "fax")

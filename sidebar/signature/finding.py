@@ -134,12 +134,20 @@ def _left_over(rest: Sequence[Cue]) -> float:
     return min(4.0, weight)
 
 
+def _is_signed(cue: Cue, *, is_last: bool) -> bool:
+    """A name; below thanks and above nothing, one word in small letters too."""
+    if cue.has(Mark.NAME, Mark.SENDER, Mark.DASHED):
+        return True
+    return is_last and len(cue.words) == 1 and cue.text.isalpha() and not cue.has(Mark.PROSE)
+
+
 def _signs_off(cues: Sequence[Cue], start: int, stop: int) -> float:
     """A name alone below a text is how most short mails end."""
     run = cues[start:stop]
     first = run[0]
     is_last = stop == len(cues) or _left_over(cues[stop:]) == 0
-    if len(run) > 1 and first.has(Mark.CLOSING, Mark.THANKS) and run[1].has(Mark.NAME, Mark.SENDER):
+    closes = len(run) > 1 and first.has(Mark.CLOSING, Mark.THANKS)
+    if closes and _is_signed(run[1], is_last=is_last and len(run) == 2):
         return 1.5
     if start and is_last and first.has(Mark.NAME, Mark.SENDER, Mark.DASHED) and len(first.words) <= 3:
         return 1.0 if len(run) == 1 or any(cue.has(*_REACH, Mark.TITLE) for cue in run[1:]) else 0.5

@@ -8,10 +8,14 @@ from sidebar.signature.words import FROM, HEADERS, WROTE, folded
 #: Lines and characters of one that a header of a quotation takes at most.
 MOST_JOINED = 3
 LONGEST_HEADER = 300
-_QUOTED = re.compile(r"\s{0,8}(?:[>|]|&gt;)")
+_QUOTED = re.compile(r"\s{0,8}(?:>|\|\s?>|&gt;)")
+_FORWARDED_BY = re.compile(
+    r"\s*-{5,}\s{0,3}[^\W\d_][^\d]{2,80}\d"
+)  # "------ Forwarded by Jo/NY on 03/14/2000 10:02 AM ------"
 _RULE_WITH_WORDS = re.compile(r"\s*[-_=*\u2010-\u2015]{2,}\s*([^\W\d_][^-_=*:]{2,40}?)\s*[-_=*\u2010-\u2015]{2,}\s*")
 _HEADER = re.compile(r"[\s*]{0,12}([^\W\d_][^:<@]{0,24}?)\s{0,3}\*?\s?:")
 _NUMBERS = re.compile(r"\d+")
+_TIME = re.compile(r"\d{1,2}[:.]\d{2}")
 _FORWARDED = re.compile(
     r"(begin forwarded message|anfang der weitergeleiteten|début du message|inizio messaggio)", re.IGNORECASE
 )
@@ -56,10 +60,21 @@ def _opens_the_rest(lines: Sequence[str], number: int) -> bool:
     rule = _RULE_WITH_WORDS.fullmatch(line)
     if rule and len(rule[1].split()) <= 5:
         return any(line.strip() for line in lines[:number])
-    if _FORWARDED.match(line.strip()):
+    if _FORWARDED.match(line.strip()) or (_FORWARDED_BY.match(line) and len(_NUMBERS.findall(line)) >= 3):
         return True
     names = [_header_name(line) for line in lines[number : number + 5]]
-    return bool(names) and names[0] in FROM | HEADERS and bool(FROM & set(names)) and len(_known(names)) >= 2
+    if names[0] in FROM | HEADERS and FROM.intersection(names) and len(_known(names)) >= 2:
+        return True
+    return number > 0 and _is_notes_header(lines, number)
+
+
+def _is_notes_header(lines: Sequence[str], number: int) -> bool:
+    """Lotus Notes: a name, a time, and only then To:, cc:, Subject:."""
+    told = " ".join(line.strip() for line in lines[number : number + 2])[:LONGEST_HEADER]
+    if len(_NUMBERS.findall(told)) < 4 or not _TIME.search(told):
+        return False
+    after = [name for name in map(_header_name, lines[number + 1 : number + 6]) if name]
+    return len(_known(after)) >= 2 and after[0] in HEADERS
 
 
 def _known(names: Sequence[str]) -> set[str]:
