@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet
 
 from organizations.registries import Eraser, erasers
 from sync.models import (
+    Conversation,
     Decision,
     Job,
     LedgerEntry,
@@ -31,6 +32,7 @@ def _kinds(organization_id: UUID) -> dict[str, QuerySet[Model]]:
         "decisions on mail": Decision.objects.filter(**own),
         "jobs": Job.objects.filter(**own),
         "ledger entries": LedgerEntry.objects.filter(**own),
+        "conversations": Conversation.objects.filter(**through),
         "subscriptions": Subscription.objects.filter(**through),
         "listings": Listing.objects.filter(**through),
         "cursors": Stream.objects.filter(**through),

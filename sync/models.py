@@ -192,6 +192,18 @@ class Waiting(models.Model):
         return str(self.pk)
 
 
+class Conversation(Row):
+    """What its mailbox' owner has said of a conversation. A row is there only while something is said."""
+
+    mailbox = models.ForeignKey(SyncedMailbox, on_delete=models.CASCADE, related_name="+")
+    thread_id = models.CharField(max_length=_PROVIDER_ID)
+    is_private = models.BooleanField(default=False)
+    person_ids = ArrayField(models.CharField(max_length=18), default=list)  # who is meant where several might be
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "thread_id"], name="conversation_once")]
+
+
 class LedgerEntry(Row):
     """One record in Salesforce that is ours, or is being made. Outlives jobs, decisions, grants and mailboxes: it is
     what keeps a mail from being written twice (F7)."""

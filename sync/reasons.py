@@ -205,14 +205,6 @@ def filled(sentence: str, values: Mapping[str, str]) -> str:
     return _BLANK.sub(lambda blank: values[blank[1]], sentence)
 
 
-def say(rule: str, values: Mapping[str, str]) -> str:
-    """The sentence of a stored decision, which may be older than today's rules."""
-    try:
-        return Verdict(Rule(rule), values).sentence
-    except ValueError:
-        return f"Decided by a rule that this version does not have ({rule})."
-
-
 def outcome_of(rule: Rule) -> Outcome:
     return _TABLE[rule][0]
 
