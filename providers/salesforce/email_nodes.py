@@ -63,7 +63,7 @@ class Plan:
     def _task(self, who: Sequence[str], number: int) -> Node:
         has_list = self._ways.has_shared_activities
         values = task_values(self.record, who, self._ways.target, self._mark, has_list=has_list)
-        key = f"{self.key}.{who[0][:15]}" if number else self.key
+        key = _key_of(self.key, who[0]) if number else self.key
         return post(self._wire, f"{OTHER}{number}" if number else ACTIVITY, "Task", {**values, **self._keyed(key)})
 
     def _keyed(self, key: str) -> Mapping[str, str]:
@@ -72,13 +72,29 @@ class Plan:
     def _kept_single(self, nodes: list[Node]) -> list[Node]:
         if self._ways.key_form is not KeyForm.LEDGER:
             return nodes
-        return in_ledger(self._wire, self.key, ACTIVITY, nodes)
+        if self._ways.record == EMAIL:
+            return in_ledger(self._wire, self.key, ACTIVITY, nodes)
+        return [each for node in nodes for each in self._own_row(node)]
+
+    def _own_row(self, task: Node) -> list[Node]:
+        """So that taking the mail back finds each of its tasks."""
+        reference = task["referenceId"]
+        if reference == ACTIVITY:
+            return in_ledger(self._wire, self.key, ACTIVITY, [task])
+        return in_ledger(self._wire, _key_of(self.key, task["body"]["WhoId"]), reference, [task], suffix=reference)
 
 
-def in_ledger(wire: Wire, key: str, reference: str, nodes: list[Node]) -> list[Node]:
-    """The key first, so that a second attempt makes nothing; then the records, then the id of the one it stands for."""
+def _key_of(key: str, person_id: str) -> str:
+    """Of the task that a lead has of his own; `relations` finds it by its beginning."""
+    return f"{key}.{person_id[:15]}"
+
+
+def in_ledger(wire: Wire, key: str, reference: str, nodes: list[Node], suffix: str = "") -> list[Node]:
+    """The key first, so that a second attempt makes nothing; then the records, then the id of the one it stands for.
+    `suffix`: tells the references of several rows apart."""
+    row, record = f"{LEDGER}{suffix}", {layout.LEDGER_RECORD: f"@{{{reference}.id}}"}
     return [
-        post(wire, LEDGER, layout.LEDGER, {layout.LEDGER_KEY: key}),
+        post(wire, row, layout.LEDGER, {layout.LEDGER_KEY: key}),
         *nodes,
-        patch(wire, "noted", f"{layout.LEDGER}/@{{{LEDGER}.id}}", {layout.LEDGER_RECORD: f"@{{{reference}.id}}"}),
+        patch(wire, f"noted{suffix}", f"{layout.LEDGER}/@{{{row}.id}}", record),
     ]

@@ -59,7 +59,8 @@ class Filing:
 
     def _is_there(self, outcome: Outcome) -> bool:
         """Refused as a duplicate where a key stands, which may still be a unique field of the customer's own."""
-        is_keyed = outcome.failed == LEDGER if self._ways.key_form is KeyForm.LEDGER else outcome.failed != SENDER
+        is_in_ledger = self._ways.key_form is KeyForm.LEDGER
+        is_keyed = outcome.failed.startswith(LEDGER) if is_in_ledger else outcome.failed != SENDER
         return not self._is_looked_up and is_keyed and outcome.is_duplicate()
 
     def _ids_of(self, plans: Sequence[Plan], outcomes: dict[str, Outcome]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.activities import Correspondent, Logged
-from providers.salesforce import graphs, ids, lookups, soql
+from providers.salesforce import graphs, ids, lookups, siblings, soql
 from providers.salesforce.filing import EMAIL, MOST_ON_EMAIL, TASK, Ways
 from providers.salesforce.transport import Wire
 
@@ -81,9 +81,11 @@ def delete(wire: Wire, ways: Ways, logged: Logged, key: str) -> None:
     """The files that came with it, the task that Salesforce made for it, itself, and what holds its key. Each may be
     gone already; the mail goes last but for its key, since it leads to the others."""
     found = _beside(wire, ways, logged) if logged.id else []
+    if logged.object == TASK and logged.id and not logged.others:
+        found += siblings.of(wire, ways, logged.id, key)
     itself = [f"{logged.object}/{each}" for each in (*logged.others, logged.id) if each]
-    row = [lookups.ledger_row(key)] if ways.has_ledger and key else []
-    lookups.delete_each(wire, [*found, *itself, *row])
+    rows = [lookups.ledger_row(each) for each in siblings.keys(wire, key)] if ways.has_ledger else []
+    lookups.delete_each(wire, [*found, *itself, *rows])
 
 
 def _beside(wire: Wire, ways: Ways, logged: Logged) -> list[str]:

@@ -16,6 +16,8 @@ def before_create(access: Access, row: Row, lists: Lists) -> None:  # noqa: ARG0
     if people:
         row["WhoId"] = row.get("WhoId") or people[0]
     _refuse_mixture([*people, row["WhoId"]] if row.get("WhoId") else people)
+    if row.get("WhatId") and str(row.get("WhoId")).startswith("00Q"):
+        raise refuse("FIELD_INTEGRITY_EXCEPTION", "A task of a lead cannot be related to another record", "WhatId")
 
 
 def after_create(access: Access, row: Row, lists: Lists) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from providers import http
+from providers.activities import KeyForm
+from tests.providers.desks import FORMS, Desk
 from tests.providers.faulty import Faulty, faulty
 from tests.providers.simulated import Someone, someone
 from tests.simulators.running import Running, salesforce, salesforce_process
@@ -43,3 +45,10 @@ def alice(salesforce: Running, signed_in: dict[str, Someone]) -> Someone:
 @pytest.fixture
 def bob(salesforce: Running, signed_in: dict[str, Someone]) -> Someone:
     return signed_in["bob"].afresh()
+
+
+@pytest.fixture(params=list(KeyForm))
+def desk(salesforce: Running, request: pytest.FixtureRequest) -> Desk:
+    """Somebody who files mail, in each way that an organization may keep it single."""
+    org, user = FORMS[request.param]
+    return Desk(salesforce, org, user)

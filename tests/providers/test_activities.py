@@ -1,85 +1,14 @@
 """Mail filed in the simulated Salesforce as one person: once, whole, with the right people, in each way to key it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from providers.activities import Correspondent, EmailRecord, Keyed, KeyForm, Link, Logged, PersonKind, Role
+from providers.activities import Correspondent, Keyed, KeyForm, Link, Logged, PersonKind, Role
 from providers.errors import PermissionMissing, ProviderError, Rejected, Transient
-from providers.salesforce.activities import SalesforceActivities
-from tests.providers.simulated import JANE, VERSION, Someone, paths, someone
+from tests.providers.desks import FORMS, KEY, Desk, fault, mail, main, to
+from tests.providers.simulated import JANE
 from tests.simulators.running import Running
-
-SENT = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
-KEY = "MZXW6YTBOI" * 5
-#: (org, user): each keeps a mail single in a way of its own.
-FORMS = {
-    KeyForm.FIELD: ("acme", "alice"),
-    KeyForm.LEDGER: ("sandbox", "alice"),
-    KeyForm.LOOKUP: ("globex", "charlie"),
-}
-_signed_in: dict[tuple[str, str], Someone] = {}
-
-
-class Desk:
-    """Somebody's Activities, and what is in his Salesforce."""
-
-    def __init__(self, salesforce: Running, org: str, user: str, absent: Sequence[str] | None = None) -> None:
-        self.salesforce, self.org, self.user = salesforce, org, user
-        if (org, user) not in _signed_in:
-            _signed_in[org, user] = someone(salesforce, user, org)
-        if absent is not None:
-            salesforce.sim("features", {"absent": list(absent)}, org)
-        self.me = _signed_in[org, user].afresh()
-        self.activities = self.client()
-        self.activities.capabilities()
-        salesforce.reset(only=["calls"])
-
-    def client(self, **options: Any) -> SalesforceActivities:
-        me = self.me
-        return SalesforceActivities(me.tokens, me.store, me.budget, me.session, VERSION, **options)
-
-    def rows(self, kind: str, **values: Any) -> list[dict[str, Any]]:
-        found = self.salesforce.sim(f"state?object={kind}", org=self.org)["records"][kind]
-        alive = [row for row in found if not row.get("IsDeleted")]
-        return [row for row in alive if all(row.get(name) == value for name, value in values.items())]
-
-    def ids(self, kind: str, number: int) -> list[dict[str, Any]]:
-        rows = [row for row in self.rows(kind) if row.get("Email") and not row.get("IsConverted")]
-        return rows[:number]
-
-    def calls(self) -> int:
-        return len(paths(self.salesforce, self.org))
-
-    def mails(self, kind: str) -> list[dict[str, Any]]:
-        """Those that this test has filed."""
-        return [row for row in self.rows(kind) if "Unmistakable" in str(row.get("Subject"))]
-
-
-@pytest.fixture(params=list(KeyForm))
-def desk(salesforce: Running, request: pytest.FixtureRequest) -> Desk:
-    org, user = FORMS[request.param]
-    return Desk(salesforce, org, user)
-
-
-def fault(desk: Desk, path: str = "/services/data/v62.0/composite/graph", **values: Any) -> None:
-    desk.salesforce.sim("faults", {"path": path, **values}, desk.org)
-
-
-def mail(*people: Correspondent, **changes: Any) -> EmailRecord:
-    values = {"subject": "Unmistakable offer", "text": "Dear Jane,\n\nsee below.", "message_id": "<one@mail.example>"}
-    return EmailRecord(sent_at=SENT, correspondents=people, **{"is_incoming": False, **values, **changes})
-
-
-def to(row: dict[str, Any], role: Role = Role.TO) -> Correspondent:
-    return Correspondent(role, row["Email"], "Somebody", row["Id"])
-
-
-def main(desk: Desk) -> str:
-    return desk.activities.capabilities().record
 
 
 def test_each_organization_says_how_it_keeps_a_mail_single(salesforce: Running) -> None:
@@ -351,6 +280,20 @@ def test_colleagues_and_others_are_added_once_and_taken_off(salesforce: Running)
         for _ in range(2):
             desk.activities.unlink(logged, first["Id"])
             assert [row["RelationId"] for row in desk.rows(kind, **{parent: logged.id})] == [second["Id"]]
+
+
+@pytest.mark.parametrize("form", list(KeyForm))
+def test_tasks_of_leads_are_taken_back_by_whoever_knows_the_first_task_only(salesforce: Running, form: KeyForm) -> None:
+    keys = {"EmailMessage.Sync_Key__c", "Task.Sync_Key__c"}
+    absent = {KeyForm.FIELD: {"Sync_Ledger__c"}, KeyForm.LEDGER: keys, KeyForm.LOOKUP: {"Sync_Ledger__c", *keys}}
+    desk = Desk(salesforce, "acme", "alice", absent=["EmailMessage", *absent[form]])
+    assert desk.activities.capabilities().key_form is form
+    people = [*desk.ids("Contact", 1), *desk.ids("Lead", 2)]
+    first = desk.activities.log_email(mail(*map(to, people)), KEY)
+    other = desk.activities.log_email(mail(*map(to, people)), KEY[::-1])
+    desk.activities.delete(Logged("Task", first.id), KEY)
+    assert {row["Id"] for row in desk.mails("Task")} == {other.id, *other.others}
+    assert len(desk.rows("Sync_Ledger__c")) == (3 if form is KeyForm.LEDGER else 0)
 
 
 def test_what_is_taken_back_is_gone_and_may_be_filed_again(desk: Desk) -> None:
