@@ -10,9 +10,11 @@ _BLOCKS = frozenset({
     "address", "blockquote", "center", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6",
     "hr", "ol", "p", "pre", "table", "tr", "ul", "li",
 })  # fmt: skip
-_SPACE = re.compile(r"[ \t\r\n\f]+")
-_BREAKS = re.compile(r"\n{3,}")
-_AT_BREAK = re.compile(r" *\n *")
+#: More than one space; a single one stays as it is.
+_SPACE = re.compile(r"[ \t\r\n\f]{2,}|[\t\r\n\f]")
+#: Where a block begins or ends, and a paragraph ends: no text of ours has these characters (charsets.printable).
+_EDGE, _PARAGRAPH = "\x02", "\x03"
+_BREAK = re.compile(rf"(?<! ) *+[\n{_EDGE}{_PARAGRAPH}][ \n{_EDGE}{_PARAGRAPH}]*+")
 
 
 def as_text(html: str) -> str:
@@ -20,23 +22,29 @@ def as_text(html: str) -> str:
     seen = _without(_without(html, _COMMENT, "-->"), _UNSEEN, None)
     # Behind the last ">" no tag is complete: a "<" there would be looked for its end up to the very last letter.
     end = seen.rfind(">") + 1
-    text = _SPACE.sub(" ", seen[:end])
-    text = _TAG.sub(_mark, text) + _SPACE.sub(" ", seen[end:])
-    text = _AT_BREAK.sub("\n", entities.unescape(text).replace("\xa0", " "))
-    return _BREAKS.sub("\n\n", text).strip()
+    text = _TAG.sub(_mark, _SPACE.sub(" ", seen[:end])) + _SPACE.sub(" ", seen[end:])
+    return _BREAK.sub(_lines, entities.unescape(text).replace("\xa0", " ")).strip()
 
 
 def _mark(tag: re.Match[str]) -> str:
     closing, name = tag.group(1), (tag.group(2) or "").lower()
     if name == "br":
         return "\n"
-    if name == "li" and not closing:
-        return "\n- "
-    if name in {"p", "blockquote"} and closing:
-        return "\n\n"
+    if closing:
+        return _PARAGRAPH if name in {"p", "blockquote", "ul", "ol", "table"} else _EDGE if name in _BLOCKS else ""
+    if name == "li":
+        return f"{_EDGE}- "
     if name in {"td", "th"}:
         return " "
-    return "\n" if name in _BLOCKS else ""
+    return _EDGE if name in _BLOCKS else ""
+
+
+def _lines(gap: re.Match[str]) -> str:
+    """One line ends, or an empty one is seen too. A <br> at the end of a block is not seen, alone in a block it is."""
+    marks = gap.group().replace(" ", "")
+    if _PARAGRAPH in marks or marks.count("\n") > (0 if marks[0] == _EDGE else 1):
+        return "\n\n"
+    return "\n"
 
 
 def _without(html: str, begins: re.Pattern[str], ends: str | None) -> str:

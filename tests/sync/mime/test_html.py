@@ -78,6 +78,14 @@ def test_nothing_that_runs_or_loads_is_left(vector: str) -> None:
     assert "alert" not in " ".join(found.targets)
 
 
+def test_spaces_and_breaks_of_html_are_those_that_are_seen() -> None:
+    found = html(
+        "<p>a\r\n \t b&nbsp;&nbsp;c &nbsp;<br>&nbsp; d</p>\n\n<div>e<br></div><div>f</div><div><br></div>"
+        "<div>g</div><ul><li>h<li>i</ul><table><tr><td>j<td>k<tr><td>l</table>"
+    )
+    assert found.text == "a b  c\nd\n\ne\nf\n\ng\n- h\n- i\n\nj k\nl"
+
+
 def test_what_people_write_stays() -> None:
     markup = (
         '<p>a <b>b</b> <a href="https://x.example/?a=1&amp;b=2" rel="noopener noreferrer">c</a></p><ul><li>d</li></ul>'
@@ -101,6 +109,8 @@ def test_what_people_write_stays() -> None:
         "<div>" * 300 + "<a" * 200_000,
         "<" * 500_000,
         "&" * 500_000,
+        "&nbsp;" * 60_000 + "x",
+        "<br>" + "&nbsp;" * 60_000 + "<div>" * 300,
     ],
 )
 def test_html_that_means_to_hurt_is_refused_or_cut(content: str) -> None:
