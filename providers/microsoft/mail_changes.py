@@ -5,7 +5,9 @@ with `$filter` a round ends after 5,000, so we use none), /graph/delta-query-ove
 microsoft-graph-docs-contrib issue 72: with immutable ids, a message that left its folder and came back within a round
 is told as removed and never again. So what is told as removed is looked for, and told with the folder it is in."""
 
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +22,7 @@ from providers.microsoft.mail_wire import ROOT, Wire, entries, text
 _FIRST_PAGE = 500
 #: A message may be seen in its folder so much later than it was received.
 _LATE = timedelta(minutes=5)
+_CURSOR = re.compile(r"(\d{0,11})\|(/v1\.0/(?:me|users)[/(][^#]*/delta(?:\(\))?\?[^#]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,10 @@ class Cursor:
     @classmethod
     def read(cls, said: str) -> "Cursor":
         """Raises CursorExpired where it is none of ours: the way on is the same."""
-        since, bar, link = said.partition("|")
-        if (
-            not bar
-            or not link.startswith(f"{ROOT}/me/mail")
-            or not ((since.isascii() and since.isdecimal()) or not since)
-        ):
+        found = _CURSOR.fullmatch(said)
+        if found is None:
             raise CursorExpired("This is no place in the mailbox's changes.", provider=PROVIDER)
-        return cls(link, int(since) if since else None)
+        return cls(found[2], int(found[1]) if found[1] else None)
 
 
 def begin(wire: Wire, stream: str, now: datetime) -> Cursor:
@@ -101,9 +100,8 @@ def _is_new(entry: Mapping[str, Any], since: int | None) -> bool:
 
 
 def instant(said: str) -> datetime:
-    """Graph's date-time, always UTC. Raises Transient for nonsense."""
-    try:
+    """Graph's date-time, as UTC. Raises Transient for nonsense."""
+    with suppress(ValueError, OverflowError):
         found = datetime.fromisoformat(said)
-    except ValueError:
-        raise nonsense() from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    raise nonsense()

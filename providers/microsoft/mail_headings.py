@@ -6,7 +6,6 @@ sensitivity and size are to be had as extended properties only (MS-OXPROPS: 0x10
 their ids back in another spelling than they were asked in (`Integer 0xe08`)."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC
 from email.charset import Charset
 from email.utils import format_datetime
 from typing import Any
@@ -39,6 +38,7 @@ _WANTED = frozenset(
 )
 _UTF8 = Charset("utf-8")
 _MOST_HEADERS = 500
+_MOST_DIGITS = 16
 _Extended = Mapping[tuple[str, int], str]
 
 
@@ -48,14 +48,13 @@ def heading(id_: str, entry: Mapping[str, Any]) -> Heading:
     arrived = list(_arrived(entry))
     names = {name for name, _ in arrived}
     made = [(name, value) for name, value in _made(entry, extended) if value and name not in names]
-    size = extended.get(_SIZE, "")
     folder = text(entry, "parentFolderId")
     return Heading(
         id=id_,
         thread_id=text(entry, "conversationId"),
         folders=(folder,) if folder else (),
         received_at=instant(text(entry, "receivedDateTime") or text(entry, "sentDateTime")),
-        size=int(size) if size.isascii() and size.isdecimal() else 0,
+        size=_number(extended.get(_SIZE, "")),
         is_draft=entry.get("isDraft") is True,
         headers=(*arrived, *made),
     )
@@ -83,7 +82,7 @@ def _made(entry: Mapping[str, Any], extended: _Extended) -> Iterator[tuple[str, 
         yield name, ", ".join(filter(None, map(_address, found if isinstance(found, list) else [])))
     yield "subject", _encoded(text(entry, "subject"))
     sent = text(entry, "sentDateTime")
-    yield "date", format_datetime(instant(sent).astimezone(UTC)) if sent else ""
+    yield "date", format_datetime(instant(sent)) if sent else ""
     yield "message-id", text(entry, "internetMessageId")
     yield "references", extended.get(_REFERENCES, "")
     yield "in-reply-to", extended.get(_IN_REPLY_TO, "")
@@ -123,6 +122,10 @@ def _extended(entry: Mapping[str, Any]) -> _Extended:
     found = entry.get("singleValueExtendedProperties")
     properties = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     return {key: text(each, "value") for each in properties if (key := _key(text(each, "id")))}
+
+
+def _number(said: str) -> int:
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < _MOST_DIGITS else 0
 
 
 def _key(said: str) -> tuple[str, int] | None:

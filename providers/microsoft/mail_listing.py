@@ -5,6 +5,7 @@ begins at the time where the last one ended. Times are whole seconds there, so w
 and only that. Sources: learn.microsoft.com/graph/api/user-list-messages (what is ordered by must be filtered by, first;
 `$top` up to 1,000), /graph/paging."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -15,6 +16,7 @@ from providers.microsoft.mail_failures import PROVIDER
 from providers.microsoft.mail_wire import ROOT, Wire, entries, text
 
 _MOST = 1000
+_PAGE = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 
 
 def listed(wire: Wire, since: datetime, until: datetime, page: str, most: int) -> Listed:
@@ -40,10 +42,10 @@ def _following(times: list[int], end: int, skip: int) -> str:
 
 
 def _place(page: str) -> tuple[int, int]:
-    end, _, skip = page.partition(".")
-    if not (end.isdecimal() and skip.isdecimal()):
+    found = _PAGE.fullmatch(page)
+    if found is None:
         raise Rejected("This is no page of a listing.", provider=PROVIDER)
-    return int(end), int(skip)
+    return int(found[1]), int(found[2])
 
 
 def _said(seconds: int) -> str:
