@@ -21,7 +21,8 @@ NAMES = st.sampled_from(
 )  # fmt: skip
 WORDS = st.sampled_from(
     [CANARY, "2026-11-19T08:12:41Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "Integer 0xe08",
-     "9" * 5000, "From", "a\r\nb", "Zoë", "https://graph.microsoft.com/v1.0/me/x", "/O=EXCHANGELABS/OU=X/CN=Y", "SyncStateNotFound"]
+     "9" * 5000, "From", "a\r\nb", "Zoë", "https://graph.microsoft.com/v1.0/me/x", "/O=EXCHANGELABS/OU=X/CN=Y",
+     "SyncStateNotFound"]
 )  # fmt: skip
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), WORDS)
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4))
