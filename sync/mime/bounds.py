@@ -7,6 +7,8 @@ MOST_HEADERS = 500  # of one part
 #: Bytes of one header, and how many of its end are kept behind them (References: the newest ids stand last).
 LONGEST_HEADER = 64 * 1024
 HEADER_TAIL = 16 * 1024
+#: Of all parts together; behind them headers are passed over.
+MOST_HEADER_LINES = 100_000
 MOST_HEADER_BYTES = 512 * 1024  # kept of one part's headers
 #: RFC 2046 5.1.1 allows 70.
 LONGEST_BOUNDARY = 1_000

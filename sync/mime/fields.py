@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sync.letters import Problem
-from sync.mime.bounds import LONGEST_HEADER, MOST_HEADER_BYTES, MOST_HEADERS
+from sync.mime.bounds import LONGEST_HEADER, MOST_HEADER_BYTES, MOST_HEADER_LINES, MOST_HEADERS
 from sync.mime.source import GAP, Delimiters, Shortened, Source
 
 #: What `providers.mail.Heading` has of a message.
@@ -53,6 +53,8 @@ def read_fields(source: Source, delimiters: Delimiters, *, is_first: bool = Fals
         source.delimiter = delimiters.found(line) if line.startswith(b"--") else None
         if source.delimiter is not None:
             return block.fields(), False
+        if source.lines > MOST_HEADER_LINES:
+            return block.cut(), source.pass_head()
         if not block.take(line):
             source.back(line)
             return block.fields(), True
@@ -89,6 +91,10 @@ class _Block:
         self._finish()
         self._begin(match.group(1).lower(), line[match.end() :])
         return True
+
+    def cut(self) -> Fields:
+        self._problems.add(Problem.TOO_MANY_HEADERS)
+        return self.fields()
 
     def fields(self) -> Fields:
         self._finish()

@@ -9,6 +9,7 @@ from sync.mime.bounds import HEADER_TAIL, LONGEST_BOUNDARY, LONGEST_HEADER, MOST
 
 _PIECE = 64 * 1024
 _LINE_END = re.compile(rb"\r\n?|\n")
+_EMPTY_LINE = re.compile(rb"\n\r?\n|\r\r")
 _LONGEST_DELIMITER = LONGEST_BOUNDARY + 100  # "--", "--" and white space
 #: A delimiter's beginning as it is looked for, with the line's end before it.
 _LOOK_BEHIND = 16
@@ -71,6 +72,7 @@ class Source:
         self._after = 0
         self._delimiters = delimiters
         self.delimiter: tuple[int, bool] | None = None
+        self.lines = 0  # given out so far
 
     @property
     def is_hostile(self) -> bool:
@@ -80,6 +82,7 @@ class Source:
     def line(self) -> bytes | None:
         """The next one without its end (CR LF, LF or CR), and without its middle if too long. None after the last."""
         taken = Shortened()
+        self.lines += 1
         while True:
             end = _LINE_END.search(self._buffer, self._at)
             if end is not None and (end.end() < len(self._buffer) or self._is_over):
@@ -97,6 +100,19 @@ class Source:
         """Undo the reading of a line: it comes again, as the beginning of what is read next."""
         self._buffer = line + b"\n" + self._buffer[self._at :]
         self._at = 0
+
+    def pass_head(self) -> bool:
+        """Go behind the next empty line, at little cost for each line. False where there is none."""
+        self._need(2)
+        if self._buffer.startswith((b"\r", b"\n"), self._at):
+            self.line()
+            return True
+        while (end := _EMPTY_LINE.search(self._buffer, self._at)) is None:
+            self._at = max(self._at, len(self._buffer) - 3)
+            if not self._fill():
+                return False
+        self._at = end.end()
+        return True
 
     def body(self) -> Iterator[bytes]:
         """Up to the next delimiter or the end of the message; the line's end before a delimiter is the delimiter's."""

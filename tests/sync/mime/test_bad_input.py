@@ -267,9 +267,22 @@ def test_messages_without_one_half(raw: bytes, text: str, problems: tuple[Proble
     assert (found.text, found.problems) == (text, problems)
 
 
+def test_the_text_behind_too_many_header_lines_is_read() -> None:
+    found = read(chained(HEAD, repeated(b"X-Any: thing\r\n", 99_998), b"\r\nhello\r\n\r\nthere"), RECEIVED)
+    assert (found.subject, found.text) == ("hello", "hello\n\nthere")
+    assert Problem.TOO_MANY_HEADERS in found.problems
+    found = read(chained(HEAD, repeated(b"X-Any: thing\r\n", 200_000), b"\r\nhello\r\n\r\nthere"), RECEIVED)
+    assert (found.subject, found.text) == ("hello", "hello\n\nthere")
+
+
 COSTLY: dict[str, Callable[[], Iterable[bytes]]] = {
     "lines that look like delimiters": lambda: chained(HEAD, MIXED, b"\r\n", repeated(b"--outer-\r\n", 2_000_000)),
     "lines that look a little like delimiters": lambda: chained(HEAD, MIXED, b"\r\n", repeated(b"--x\r\n", 4_000_000)),
+    "headers without end": lambda: chained(HEAD, repeated(b"X:\n" * 1_000, 20_000), b"\nhello"),
+    "folded lines without end": lambda: chained(HEAD, repeated(b" \r\n" * 1_000, 20_000), b"\r\nhello"),
+    "headers of parts without end": lambda: chained(
+        HEAD, MIXED, b"\r\n", repeated(b"--outer\r\n" + b"X:\r\n" * 50_000 + b"\r\nhello\r\n", 100)
+    ),
     "multiparts in a row": lambda: chained(
         HEAD,
         MIXED,
