@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from providers.mail import Folder, FolderKind
 
-ANY = "*"
+ANY, SENT = "*", FolderKind.SENT.value
 _WITH_ALL_BELOW = "/*"
 
 

@@ -35,8 +35,7 @@ def is_chosen(member: Member, folder_ids: Collection[str], known: Mapping[str, F
 
 def _chosen(member: Member) -> Collection[str]:
     """For what comes in and for what goes out."""
-    book = policies.rules_for(member, ())
-    return {*book.incoming.folders, *book.outgoing.folders}
+    return policies.rules_for(member, ()).folders
 
 
 def forget() -> None:

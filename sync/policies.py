@@ -12,7 +12,7 @@ from organizations.models import Member
 from organizations.policy import Merge, Scope, Toggle, Type
 from providers.addresses import fold
 from sync.enclosures import Enclosures
-from sync.folders import ANY
+from sync.folders import ANY, SENT
 from sync.rules import Rulebook, Rules
 from vault.policies import is_logging_forced, logs_outgoing
 
@@ -194,10 +194,11 @@ def _rules(member: Member, own_addresses: frozenset[str], value_of: _ValueOf) ->
 
 
 def _outgoing(member: Member, mine: Rules, ours: Rules) -> Rules:
-    """Logging of what is sent looks at no folder; where it is forced, nothing that a member set for himself counts."""
+    """Logging of what is sent looks where that lies; where it is forced, nothing that a member set himself counts."""
     if not logs_outgoing(member):
         return mine
-    return replace(ours if is_logging_forced(member) else mine, is_on=True, folders=(ANY,), replies_only=False)
+    folders = (*mine.folders, SENT) if mine.is_on else (SENT,)
+    return replace(ours if is_logging_forced(member) else mine, is_on=True, folders=folders, replies_only=False)
 
 
 def _asked(mine: Rules, ours: Rules) -> Rules:

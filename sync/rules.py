@@ -24,7 +24,6 @@ __all__ = [
     "decide_asked",
     "decide_by_heading",
     "decide_by_letter",
-    "may_be_wanted",
     "verdict",
 ]
 
@@ -62,6 +61,11 @@ class Rulebook:
     def is_on(self) -> bool:
         """Whether anything at all of the mailbox is to be looked at."""
         return self.incoming.is_on or self.outgoing.is_on
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """Those whose messages are worth a look."""
+        return frozenset(name for rules in (self.incoming, self.outgoing) if rules.is_on for name in rules.folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,6 @@ def decide_by_heading(
         if speaks(seen):
             return verdict(rule)
     return _among(envelope, rules, is_outgoing)
-
-
-def may_be_wanted(folder_ids: Collection[str], folders: Mapping[str, Folder], rulebook: Rulebook) -> bool:
-    """Whether a change in these folders is worth a look; () where the provider did not say which."""
-    if not folder_ids:
-        return True
-    either = (rulebook.incoming, rulebook.outgoing)
-    return any(rules.is_on and choice.lies_in_chosen(folder_ids, folders, rules.folders) for rules in either)
 
 
 def decide_by_letter(letter: Letter, candidate: Candidate) -> Verdict | None:

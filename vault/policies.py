@@ -33,7 +33,7 @@ AUTOLOG = policy.declare(
         type=Type.BOOL,
         default=False,
         label="Log outgoing email",
-        help="What is sent is saved although email sync is off, whatever its folder and whether it is a reply.",
+        help="What is sent is saved although email sync is off, and whether it is a reply or not.",
     )
 )
 FORCE_AUTOLOG = policy.declare(

@@ -159,6 +159,7 @@ def test_automatic_logging_is_of_what_is_sent(alice: Member, bob: Member) -> Non
     for_all(alice, email__autolog__enabled=True)
     assert rule_of(bob, SENT) is None
     assert rule_of(bob, heading()) is Rule.SYNC_OFF
+    assert policies.rules_for(bob, [ALICE]).folders == {"sent"}
     for_oneself(bob, email__filter__folders=["inbox"], email__sync__replies_only=True)
     assert rule_of(bob, SENT) is None
     for_oneself(bob, email__filter__blocked_domains=["customer.example"])

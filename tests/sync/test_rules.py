@@ -19,7 +19,6 @@ from sync.rules import (
     decide_asked,
     decide_by_heading,
     decide_by_letter,
-    may_be_wanted,
 )
 from tests.sync import mails
 from tests.sync.mails import ALICE, BOB, FOLDERS, JANE, JOHN, WHEN, book, heading, letter, rules
@@ -189,14 +188,11 @@ def test_putting_a_mail_away_takes_nothing_back(folders: tuple[str, ...], was_ch
     assert isinstance(decided, Candidate) is goes_on
 
 
-def test_which_changes_are_worth_a_look() -> None:
-    chosen = book(folders=("inbox",))
-    assert may_be_wanted(("f-inbox", "f-acme"), FOLDERS, chosen)
-    assert may_be_wanted((), FOLDERS, chosen)
-    assert not may_be_wanted(("f-acme",), FOLDERS, chosen)
-    off = rules(is_on=False)
-    assert not may_be_wanted(("f-inbox",), FOLDERS, Rulebook(off, off, off))
-    assert may_be_wanted(("f-acme",), FOLDERS, Rulebook(off, rules(folders=("*",)), off))
+def test_which_folders_are_worth_a_look() -> None:
+    on, off = rules(folders=("inbox", "Clients")), rules(is_on=False, folders=("inbox",))
+    assert Rulebook(on, on, off).folders == {"inbox", "Clients"}
+    assert Rulebook(off, rules(folders=("sent",)), on).folders == {"sent"}
+    assert Rulebook(off, off, on).folders == frozenset()
 
 
 @pytest.mark.parametrize(
