@@ -19,7 +19,7 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ContentType:
+class MediaType:
     """`main` and `subtype` in lower case. `parameters`: names in lower case, RFC 2231 undone, values text."""
 
     main: str
@@ -32,13 +32,13 @@ class ContentType:
         return f"{self.main}/{self.subtype}"
 
 
-def content_type(value: bytes, default: str = "text/plain") -> ContentType:
+def content_type(value: bytes, default: str = "text/plain") -> MediaType:
     """What is malformed counts as absent (RFC 2045 5.2)."""
     match = _TYPE.match(value.strip())
     main, subtype = match.group().lower().decode().split("/") if match else default.split("/")
     raw = _raw_parameters(value)
     boundary = raw.get("boundary", b"").rstrip(b" \t") if main == "multipart" else b""
-    return ContentType(main, subtype, _parameters(raw), boundary if len(boundary) <= LONGEST_BOUNDARY else b"")
+    return MediaType(main, subtype, _parameters(raw), boundary if len(boundary) <= LONGEST_BOUNDARY else b"")
 
 
 def disposition(value: bytes) -> tuple[str, dict[str, str]]:

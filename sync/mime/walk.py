@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sync.letters import Problem, Undecipherable
 from sync.mime.bounds import DEEPEST, MOST_PARTS
-from sync.mime.content import ContentType, content_type
+from sync.mime.content import MediaType, content_type
 from sync.mime.fields import Fields, read_fields
 from sync.mime.source import Delimiters, Source
 
@@ -24,7 +24,7 @@ class Part:
 
     path: str
     fields: Fields
-    content: ContentType
+    content: MediaType
     containers: tuple[Container, ...]  # outermost first
     body: Iterator[bytes]
 
@@ -64,7 +64,7 @@ class Walk:
             self._enter(Container(path, content.subtype), content.boundary)
         elif content.main == "multipart" and has_body:
             self.problems.add(Problem.BAD_STRUCTURE)
-            content = ContentType("text", "plain", {})
+            content = MediaType("text", "plain", {})
         body = self._source.body() if has_body else iter(())
         if not content.boundary:
             yield Part(path or "1", fields, content, tuple(self._open), body)
