@@ -18,6 +18,7 @@ from sidebar.signature.words import (
     NOT_NAMES,
     PARTICLES,
     PROSE,
+    REGISTERS,
     SENT_FROM,
     SLOGANS,
     STREET_ENDS,
@@ -38,7 +39,7 @@ URL = re.compile(
     r"|(?<![\w@.-])[\w-]{2,63}\.(?:com|org|net|io|co|de|fr|it|es|eu|nl|uk|edu|gov)\b(?:/[^\s<>|]{0,200})?",
     re.IGNORECASE,
 )
-_PHONE = re.compile(r"(?<![\w.,$€£#\u3012-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€])")
+_PHONE = re.compile(r"(?<![\w.,$€£#\u3012-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€]|,\d)")
 _HANDLE = re.compile(r"(?<![\w.])@\w{2,40}\b(?!\.)")
 _BOX = re.compile(r"\s*\W?[-_=*~#+|\u2500-\u257f]{5,}\s*")
 _RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
@@ -54,7 +55,9 @@ _POST_CODE = re.compile(
     r"\b(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}-?\d{4,5}|\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}"
     r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d|\d{3}[\s-]\d{2}|\d{2}-\d{3}|\d{4}(?=\s[^\W\d_a-z])|\d{6})\b"
 )
-_LABEL = re.compile(r"^\W{0,4}([^\W\d_]{1,16})\s?(?:[#:.)|]|\s(?=[+(\d]))", re.UNICODE)
+_LABEL = re.compile(
+    r"^\W{0,4}(?:([^\W\d_]{2,16})\s?(?:[#:.)|]|\s(?=[+(\d]))|([^\W\d_])[:.)|]?\s{0,3}(?=[+(\d@]|www|\w{1,20}@))"
+)
 _SEPARATOR = re.compile(r"\s[|•·\u2022/\u2013\u2014]\s|\s{3,}|\t|\s::\s")
 _CODE = re.compile(r"[{};]\s*$|^```|^\s*(?://|/\*|#include|import |def |return )|[=!]=|\(\)")
 _EAST_ASIAN_STOP = re.compile(r"[\u3001\u3002\uff01\uff0c\uff1f]")
@@ -232,7 +235,9 @@ def _names(words: tuple[str, ...], sender: Sender) -> bool:
     if hits >= 2 or (hits and first_hits and len(words) <= 4):
         return True
     together = "".join(words)
-    return len(words) <= 3 and (together in sender.local or (len(together) > 1 and together == sender.initials))
+    if len(together) == 1:
+        return bool(sender.words) and together == sender.words[0][0]
+    return len(words) <= 3 and (together in sender.local or together == sender.initials)
 
 
 def _is_company(words: tuple[str, ...], sender: Sender) -> bool:
@@ -298,13 +303,14 @@ def _is_number(number: str, text: str) -> bool:
         or _NUMBER_OF_A_YEAR.fullmatch(number)
     ):
         return False
-    grouped = len(re.findall(r"\d+", number)) > 1 or number.startswith(("+", "00"))
-    return grouped or _label_kind(text) in ("phone", "mobile", "fax")
+    if number.startswith(("+", "00")) or _label_kind(text) in ("phone", "mobile", "fax"):
+        return True
+    return len(re.findall(r"\d+", number)) > 1 and not REGISTERS.intersection(folded(text).split())
 
 
 def _label_kind(text: str) -> str | None:
     match = _LABEL.match(text)
-    return LABELS.get(folded(match[1])) if match else None
+    return LABELS.get(folded(match[1] or match[2])) if match else None
 
 
 def is_address(text: str, words: tuple[str, ...]) -> bool:

@@ -51,6 +51,10 @@ class _Part:
         dotted = "".join(takewhile(lambda word: len(word) == 1, reversed(self.words)))[::-1]
         return dotted in COMPANY_FORMS or any(word in COMPANY_FORMS for word in self.words[1:])
 
+    @property
+    def is_a_person(self) -> bool:
+        return not (self.is_title or self.has_form or COMPANY_WORDS.intersection(self.words))
+
     def names(self, sender: Sender) -> int:
         return sum(word in sender.words or word in sender.local for word in dict.fromkeys(self.words))
 
@@ -110,13 +114,13 @@ def _parts(cues: Sequence[Cue]) -> Iterator[_Part]:
 
 def _name_part(parts: Sequence[_Part], sender: Sender) -> _Part | None:
     """The part that holds most of the sender's name; where nothing is known of him, the first that looks like one."""
-    plain = [part for part in parts if is_name(part.text) and not part.has_form]
+    plain = [part for part in parts if is_name(part.text) and (part.is_a_person or part.names(sender) >= 2)]
     best = max(plain, key=lambda part: (part.names(sender), len(part.words) > 1, -part.line), default=None)
     if best and best.names(sender):
         return best
     if sender.words:
         return None
-    return next((part for part in plain[:3] if 2 <= len(part.words) <= 4 and not part.is_title), None)
+    return next((part for part in plain if len(part.words) <= 4), None)
 
 
 def _name(text: str, sender: Sender) -> Name:

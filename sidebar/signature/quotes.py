@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sidebar.signature.words import FROM, HEADERS, WROTE, folded
 
+FROM_OR_OTHER = FROM | HEADERS
 #: Lines and characters of one that a header of a quotation takes at most.
 MOST_JOINED = 3
 LONGEST_HEADER = 300
@@ -62,23 +63,23 @@ def _opens_the_rest(lines: Sequence[str], number: int) -> bool:
         return any(line.strip() for line in lines[:number])
     if _FORWARDED.match(line.strip()) or (_FORWARDED_BY.match(line) and len(_NUMBERS.findall(line)) >= 3):
         return True
-    names = [_header_name(line) for line in lines[number : number + 5]]
-    if names[0] in FROM | HEADERS and FROM.intersection(names) and len(_known(names)) >= 2:
-        return True
+    if _header_name(line) in FROM_OR_OTHER:
+        names = [_header_name(line) for line in lines[number : number + 5]]
+        return bool(FROM.intersection(names)) and len(_known(names)) >= 2
     return number > 0 and _is_notes_header(lines, number)
 
 
 def _is_notes_header(lines: Sequence[str], number: int) -> bool:
     """Lotus Notes: a name, a time, and only then To:, cc:, Subject:."""
-    told = " ".join(line.strip() for line in lines[number : number + 2])[:LONGEST_HEADER]
-    if len(_NUMBERS.findall(told)) < 4 or not _TIME.search(told):
+    told = _joined(lines[number : number + 2])[:LONGEST_HEADER]
+    if not _TIME.search(told) or len(_NUMBERS.findall(told)) < 4:
         return False
     after = [name for name in map(_header_name, lines[number + 1 : number + 6]) if name]
     return len(_known(after)) >= 2 and after[0] in HEADERS
 
 
-def _known(names: Sequence[str]) -> set[str]:
-    return {name for name in names if name in FROM or name in HEADERS}
+def _known(names: Sequence[str]) -> frozenset[str]:
+    return FROM_OR_OTHER.intersection(names)
 
 
 def _header_name(line: str) -> str:

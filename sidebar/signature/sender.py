@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from providers.addresses import parse_addresses
-from sidebar.signature.words import PUBLIC_MAIL, folded
+from sidebar.signature.words import NOT_PEOPLE, PUBLIC_MAIL, TITLE_WORDS, folded
 
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _ASIDE = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
@@ -44,7 +44,7 @@ def _name_words(name: str) -> tuple[str, ...]:
 
 def _local_words(address: str) -> tuple[str, ...]:
     words = _NOT_LETTERS.sub(" ", folded(address.partition("@")[0].partition("+")[0])).split()
-    return tuple(word for word in words if len(word) > 1)
+    return tuple(word for word in words if len(word) > 1 and word not in TITLE_WORDS | NOT_PEOPLE)
 
 
 def _company(address: str) -> str:

@@ -92,9 +92,7 @@ class TestAnswer:
     @pytest.mark.parametrize(
         "body",
         [
-            {},
             [],
-            {"sender": "x"},
             {"text": 1},
             {"html": None},
             {"text": "a", "more": 1},
