@@ -108,7 +108,7 @@ class GmailMailbox:
         """Fills `found`; which of them were refused for their rate. Raises any other refusal."""
         if not wanted:
             return [], None
-        parts, headers = self._batch([f"{_ME}/messages/{key}?{urlencode(_METADATA)}" for key in wanted])
+        parts, headers = self._batch([f"{_path_of(key)}?{urlencode(_METADATA)}" for key in wanted])
         left: list[str] = []
         refused: ProviderError | None = None
         for key, part in zip(wanted, parts, strict=True):
@@ -141,7 +141,7 @@ class GmailMailbox:
         if not mail_shapes.is_id(message_id):
             raise NotFound("Google has no such message.", provider=PROVIDER)
         asked = {"format": "raw", "fields": "raw"}
-        with self._calls.stream(f"{_ME}/messages/{message_id}", most=longest(most), params=asked) as answer:
+        with self._calls.stream(_path_of(message_id), most=longest(most), params=asked) as answer:
             if answer.status != requests.codes.ok:
                 raise failure_of(answer.status, parsed(answer.said()), answer.headers)
             yield RawMessage(answer, most)
@@ -182,6 +182,11 @@ def _body(response: requests.Response) -> Any:
     if not isinstance(found, dict):
         raise nonsense()
     return found
+
+
+def _path_of(message_id: str) -> str:
+    """Of what `mail_shapes.is_id` has let pass."""
+    return f"{_ME}/messages/{message_id}"
 
 
 def _bounded(most: int) -> int:

@@ -1,5 +1,6 @@
 """The suite for mailboxes: what goes wrong, notices, a busy day. See tests/contracts/mailbox.py."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -109,6 +110,35 @@ class Failures(Standing):
         with pytest.raises(NotFound):
             whole(charlie, one)
         assert mailbox.headings([one])[one] is not None
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_trouble_loses_nothing(self, mailbox: Mailbox, post: Post, seed: int) -> None:
+        """Refusals, answers cut short and pages that come again, and always on from the last cursor that was told."""
+        chance = random.Random(seed)
+        reader, new, told = Reader.of(mailbox, most=2), set[str](), set[str]()
+        for _ in range(6):
+            new |= set(post.deliver(*(letter(str(chance.random())) for _ in range(3))))
+            self._trouble(post, chance)
+            for stream in reader.cursors:
+                told |= self._persistently(reader, stream)
+        assert new <= told
+
+    def _trouble(self, post: Post, chance: random.Random) -> None:
+        skip = chance.randrange(3)
+        post.repeat(chance.randrange(2))
+        faults: tuple[dict[str, Any], ...]
+        faults = ({"status": 503}, {"status": 429}, {"cut_after": 40}, {"status": 200, "body": "<html>"})
+        post.fault(**chance.choice(faults), skip=skip)
+
+    def _persistently(self, reader: Reader, stream: str) -> set[str]:
+        told: set[str] = set()
+        for _ in range(20):
+            try:
+                told.update(change.message_id for change in reader.of_stream(stream))
+            except (RateLimited, Transient):
+                continue
+            return told
+        raise AssertionError("trouble without end")
 
     # -- notices -------------------------------------------------------------------------------------------------------
 

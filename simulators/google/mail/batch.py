@@ -9,12 +9,12 @@ from email.parser import BytesParser
 from email.policy import compat32
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
 from simulators.front import json_response
 from simulators.google.mail import api
 from simulators.google.mail.errors import GmailError
+from simulators.google.mail.spelling import spelled
 from simulators.google.provider import Google
 
 MOST = 100
@@ -57,7 +57,7 @@ def _carried_out(google: Google, bearer: str, content_id: str, request: bytes) -
 
 
 def _told(content_id: str, status: int, body: Any) -> bytes:
-    content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n"
+    content = spelled(body)
     # "<" and the "response-" come before the caller's own name of the part
     named = f"Content-ID: <response-{content_id.strip('<>')}>\r\n" if content_id else ""
     head = f"Content-Type: application/http\r\n{named}\r\nHTTP/1.1 {status} {_REASONS.get(status, '')}\r\n"
