@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from simulators.clock import Clock
@@ -180,13 +180,28 @@ async def _deliver(response: Response, fault: Fault | None, scope: Scope, receiv
     if fault is None or (fault.cut_after is None and not fault.bytes_per_second):
         await response(scope, receive, send)
         return
-    body = bytes(response.body)
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    part = body if fault.cut_after is None else body[: fault.cut_after]
-    step = max(1, int((fault.bytes_per_second or 0) / 4)) if fault.bytes_per_second else len(part) or 1
-    for start in range(0, len(part), step):
-        await send({"type": "http.response.body", "body": part[start : start + step], "more_body": True})
-        if fault.bytes_per_second:
-            await asyncio.sleep(step / fault.bytes_per_second)
+    left = fault.cut_after
+    async for piece in _pieces(response):
+        part = piece if left is None else piece[:left]
+        await _crawl(part, fault.bytes_per_second, send)
+        if left is not None and (left := left - len(part)) <= 0:
+            return
     if fault.cut_after is None:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
+    if not isinstance(response, StreamingResponse):
+        yield bytes(response.body)
+        return
+    async for piece in response.body_iterator:
+        yield piece.encode() if isinstance(piece, str) else bytes(piece)
+
+
+async def _crawl(part: bytes, bytes_per_second: float | None, send: Send) -> None:
+    step = max(1, int(bytes_per_second / 4)) if bytes_per_second else len(part) or 1
+    for start in range(0, len(part), step):
+        await send({"type": "http.response.body", "body": part[start : start + step], "more_body": True})
+        if bytes_per_second:
+            await asyncio.sleep(step / bytes_per_second)

@@ -4,16 +4,19 @@ import base64
 import hashlib
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import compat32
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 _FOLDS = re.compile(r"\r?\n[ \t]+")
 _HEADERS = re.compile(rb"\r?\n\r?\n")
 _MOST_HEADERS = 256 * 1024
+#: Of a recipe's attachment; whole lines of base64.
+_BLOCK = 57 * 4096
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,25 @@ class Content:
     seed: int = 0
 
     def raw(self) -> bytes:
-        return _made(self.attachment, self.seed) if self.attachment else self.kept
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The same, a piece at a time."""
+        if self.attachment:
+            yield from _made(self.attachment, self.seed)
+        else:
+            yield self.kept
 
     @cached_property
     def size(self) -> int:
-        return len(self.raw())
+        return sum(map(len, self.pieces()))
 
     @cached_property
     def sha256(self) -> str:
-        return hashlib.sha256(self.raw()).hexdigest()
+        digest = hashlib.sha256()
+        for piece in self.pieces():
+            digest.update(piece)
+        return digest.hexdigest()
 
     @cached_property
     def beginning(self) -> str:
@@ -64,8 +77,13 @@ def content_of(body: dict[str, Any]) -> Content:
 
 
 def attachment(size: int, seed: int) -> bytes:
-    """What the recipe's attachment holds, for a test that compares the other end."""
-    return random.Random(seed).randbytes(size)
+    """What the recipe's attachment holds, for a test that compares the other end: a block over and over."""
+    return (_block(seed) * (size // _BLOCK + 1))[:size]
+
+
+@lru_cache(8)
+def _block(seed: int) -> bytes:
+    return random.Random(seed).randbytes(_BLOCK)
 
 
 def decoded(value: str) -> str:
@@ -90,13 +108,21 @@ def _head(seed: int) -> bytes:
     ).encode()
 
 
-def _made(size: int, seed: int) -> bytes:
-    lines = base64.encodebytes(attachment(size, seed)).replace(b"\n", b"\r\n")
-    parts = (
+def _made(size: int, seed: int) -> Iterator[bytes]:
+    yield (
         _head(seed)
-        + f"--part-{seed}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe drawings.\r\n--part-{seed}\r\n".encode()
-        + f'Content-Type: application/octet-stream; name="drawings-{seed}.bin"\r\n'.encode()
-        + f'Content-Disposition: attachment; filename="drawings-{seed}.bin"\r\n'.encode()
-        + b"Content-Transfer-Encoding: base64\r\n\r\n"
+        + (
+            f"--part-{seed}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe drawings.\r\n--part-{seed}\r\n"
+            f'Content-Type: application/octet-stream; name="drawings-{seed}.bin"\r\n'
+            f'Content-Disposition: attachment; filename="drawings-{seed}.bin"\r\n'
+            "Content-Transfer-Encoding: base64\r\n\r\n"
+        ).encode()
     )
-    return b"".join((parts, lines, f"--part-{seed}--\r\n".encode()))
+    lines = _lines(_block(seed))
+    for _ in range(size // _BLOCK):
+        yield lines
+    yield _lines(_block(seed)[: size % _BLOCK]) + f"--part-{seed}--\r\n".encode()
+
+
+def _lines(octets: bytes) -> bytes:
+    return base64.encodebytes(octets).replace(b"\n", b"\r\n")

@@ -245,3 +245,22 @@ class TestLimits(Graph):
                     refused += 1
         assert refused == 4
         assert whole(mailbox, one)
+
+
+class TestLargeMessages(Graph):
+    """A length that nobody announces: counted as it comes."""
+
+    def test_a_large_one_may_be_too_long(self, mailbox: Mailbox, post: Post) -> None:
+        one = post.deliver_large(3_000_000)
+        size = post.held()[one]["size"]
+        assert len(whole(mailbox, one, most=size)) == size
+        with pytest.raises(Rejected) as caught:
+            whole(mailbox, one, most=size - 1)
+        assert caught.value.code == "too_long"
+
+    def test_a_large_one_that_breaks_off_is_not_whole(self, mailbox: Mailbox, post: Post) -> None:
+        one = post.deliver_large(3_000_000)
+        post.fault(cut_after=1_500_000)
+        with pytest.raises(Transient):
+            whole(mailbox, one)
+        assert len(whole(mailbox, one)) == post.held()[one]["size"]

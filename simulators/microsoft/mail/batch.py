@@ -46,7 +46,7 @@ def _answered(call: Call, asked: Json, one: Callable[[Call], Response]) -> Json:
 
 def _body(response: Response) -> Any:
     """What is no JSON comes in base64."""
-    content = bytes(response.body)
+    content = bytes(getattr(response, "body", b""))
     if "json" in response.headers.get("content-type", ""):
         return json.loads(content)
     return base64.b64encode(content).decode()

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from simulators.front import json_response
+from simulators.mail.messages import Content
 from simulators.microsoft.mail.box import Folder, Message
 from simulators.microsoft.mail.call import Call
 from simulators.microsoft.mail.delta import Item, Page
@@ -61,9 +62,16 @@ def _messages(call: Call, folder: Folder | None, tail: Sequence[str]) -> Respons
             return json_response(_context(call, "messages/$entity") | _one(call, _there(call, folder, name)))
         case [name, "$value"]:
             call.check_reading(content=True)
-            return Response(_there(call, folder, name).content.raw(), media_type="text/plain")
+            return _mime(_there(call, folder, name).content)
         case _:
             raise no_segment(tail[-1])
+
+
+def _mime(content: Content) -> Response:
+    """Large ones in pieces, as they are made, of a length that nobody announces."""
+    if not content.attachment:
+        return Response(content.raw(), media_type="text/plain")
+    return StreamingResponse(content.pieces(), media_type="text/plain")
 
 
 def _there(call: Call, folder: Folder | None, name: str) -> Message:
