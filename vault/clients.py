@@ -8,7 +8,7 @@ from django.conf import settings
 
 from organizations.models import Member
 from organizations.ramcache import RamCache
-from providers.activities import Activities
+from providers.activities import Activities, Capabilities
 from providers.base import Crm, Priority
 from providers.mail import Mailbox
 from providers.registry import ADAPTERS
@@ -98,6 +98,12 @@ def activities_for(
         on_success=lambda: leases.note_success(connection.id),
         on_refusal=lambda error: note_refusal(connection.id, tokens, error),
     )
+
+
+def described_filing(connection_id: UUID) -> Capabilities | None:
+    """How this connection's person may file mails, as far as that has been described. No call."""
+    kept = access.load(connection_id)
+    return salesforce.filing_of(kept) if kept else None
 
 
 def mailbox_for(connection: ConnectionRef, purpose: str) -> Mailbox:

@@ -8,10 +8,10 @@ from uuid import UUID
 from django.conf import settings
 
 from providers import http, oauth
-from providers.activities import Activities
+from providers.activities import Activities, Capabilities
 from providers.base import Access, Crm, Identity, Priority, TokenSet, TokenSource
 from providers.registry import ADAPTERS
-from providers.salesforce import access, hosts, identity
+from providers.salesforce import access, filing, hosts, identity
 from providers.salesforce.access import AccessStore, ObjectAccess
 from providers.salesforce.budget import ApiBudget, Budgets
 from providers.salesforce.oauth import identity_ids
@@ -105,6 +105,11 @@ def activities(
         raise LookupError("Salesforce has no adapter that files mails")
     budget, version = _budgets.of(str(organization_id)), settings.SALESFORCE_API_VERSION
     return build(tokens, store, budget, session(), version, priority=priority, prefers_task=prefers_task)
+
+
+def filing_of(kept: ObjectAccess) -> Capabilities | None:
+    """None where the objects that filing touches were not described yet."""
+    return None if filing.missing(kept) else filing.ways(kept).capabilities()
 
 
 def current_access(tokens: TokenSource, organization_id: UUID) -> ObjectAccess:

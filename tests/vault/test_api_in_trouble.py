@@ -192,3 +192,10 @@ def test_a_token_that_was_replaced_meanwhile_is_no_fresh_one(
         use_it.create("Contact", {"LastName": "Doe"})
     assert [seen.path.startswith("/services/data") for seen in provider.server.seen[before:]] == [True, True, False]
     assert alice.again().state == State.NEEDS_RECONNECT
+
+
+def test_filing_a_mail_tells_of_it_too(alice: Connected, api: Callable[[bool], None]) -> None:
+    activities = clients.activities_for(clients.salesforce_connection_of(alice.member), "sync.write")
+    with pytest.raises(FreshTokenRefused):
+        activities.people(["jane@x.example"])
+    assert alice.again().state == State.DEGRADED
