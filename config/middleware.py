@@ -73,7 +73,7 @@ class Envelope:
 
     def to_public_name(self, request: HttpRequest) -> HttpResponse | None:
         """127.0.0.1 and localhost are different origins to a browser: send pages to the one that is configured."""
-        if request.path.startswith(("/api/", "/o/", "/healthz", "/readyz", "/metrics", "/.well-known/")):
+        if request.path.startswith(("/api/", "/o/", "/healthz", "/readyz", "/metrics", "/.well-known/", "/hooks/")):
             return None
         return HttpResponseRedirect(settings.PUBLIC_URL + request.get_full_path())
 

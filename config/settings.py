@@ -52,6 +52,11 @@ GOOGLE_OAUTH_URL = env.read("GOOGLE_OAUTH_URL", "https://accounts.google.com").r
 GOOGLE_GMAIL_URL = env.read("GOOGLE_GMAIL_URL", "https://gmail.googleapis.com").rstrip("/")
 GOOGLE_CALENDAR_URL = env.read("GOOGLE_CALENDAR_URL", "https://www.googleapis.com").rstrip("/")
 GOOGLE_JWKS_URL = env.read("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs")
+#: Where Gmail is to publish that a mailbox has changed (projects/.../topics/...); without it mailboxes are only polled.
+#: What its push subscription's tokens say: whose they are (a service account), and whom they are for.
+GOOGLE_PUBSUB_TOPIC = env.read("GOOGLE_PUBSUB_TOPIC", "")
+GOOGLE_PUBSUB_ACCOUNT = env.read("GOOGLE_PUBSUB_ACCOUNT", "")
+GOOGLE_PUBSUB_AUDIENCE = env.read("GOOGLE_PUBSUB_AUDIENCE", f"{PUBLIC_URL}/hooks/google/gmail/")
 GOOGLE_CLIENT_ID = env.read("GOOGLE_CLIENT_ID", "")
 GOOGLE_CLIENT_SECRET = env.read("GOOGLE_CLIENT_SECRET", "")
 MICROSOFT_LOGIN_URL = env.read("MICROSOFT_LOGIN_URL", "https://login.microsoftonline.com").rstrip("/")

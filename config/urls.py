@@ -9,6 +9,7 @@ urlpatterns = [
     path("o/", include("organizations.oauth.urls")),
     path(".well-known/", include("organizations.oauth.wellknown")),
     path("connect/", include("vault.urls")),
+    path("hooks/", include("sync.urls")),
     path("addins/outlook/", include("sidebar.outlook.urls")),
     path("dashboard", RedirectView.as_view(url="/dashboard/")),
     path("dashboard/", include("dashboard.urls")),

@@ -60,6 +60,7 @@ class SyncedMailbox(Row):
     parked_for = models.CharField(max_length=_CODE, blank=True)
     parked_at_provider = models.CharField(max_length=20, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)  # passing faults in a row, whatever was being done
+    subscribe_at = models.DateTimeField(db_default=Now())  # when to see to it that its provider tells us of changes
     resynced_at = models.DateTimeField(null=True)  # when the last listing for an expired cursor began
 
     class Meta:

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from sync import holds, jobs, listing
-from sync.models import SyncedMailbox
+from sync import holds, jobs, listing, mailboxes, subscriptions
+from sync.models import Subscription, SyncedMailbox
 
 #: A worker that was woken up has begun by then, or the message was lost.
 PATIENCE = timedelta(seconds=25)
@@ -41,6 +41,15 @@ def to_work_of(mailbox_id: UUID) -> list[UUID]:
 def to_list() -> list[UUID]:
     open_ones = listing.open_ones().filter(mailbox=OuterRef("pk"))
     return list(_unheld("listing").filter(Exists(open_ones)).values_list("pk", flat=True)[:BATCH])
+
+
+def to_subscribe() -> list[UUID]:
+    """Where a subscription is to be made or renewed, or to be ended because sync was switched off."""
+    providers = [each for each in mailboxes.PROVIDERS if subscriptions.address_for(each)]
+    due = Q(subscribe_at__lte=Now(), connection__provider__in=providers)
+    is_left = Exists(Subscription.objects.filter(mailbox=OuterRef("pk")))
+    ends = SyncedMailbox.objects.filter(is_left, is_on=False, member__is_active=True)
+    return _marked(holds.free().filter(due) | ends, subscribe_at=Now() + timedelta(minutes=10))
 
 
 def _unheld(what: str) -> QuerySet[SyncedMailbox]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from sync import carriers, listing, mailboxes, parking, pull, retention, sweep
+from sync import carriers, listing, mailboxes, parking, pull, retention, subscriptions, sweep
 from sync import work as working
 
 #: Seconds after which a wake-up call is of no use: the sweep has made another.
@@ -48,12 +48,18 @@ def list_more(mailbox_id: str) -> None:
 
 
 @shared_task(ignore_result=True)
+def look_after_subscription(mailbox_id: str) -> None:
+    subscriptions.look_after(UUID(mailbox_id))
+
+
+@shared_task(ignore_result=True)
 def look_around() -> None:
     """The sweep."""
     parking.unpark_mended()
     wake(poll, sweep.to_poll())
     wake(work, sweep.to_work())
     wake(list_more, sweep.to_list())
+    wake(look_after_subscription, sweep.to_subscribe())
 
 
 @shared_task(ignore_result=True)

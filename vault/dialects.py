@@ -46,7 +46,12 @@ def origins(provider: str) -> tuple[str, ...]:
     """The operator's own origins for this provider, matched exactly."""
     urls = {
         SALESFORCE: settings.SALESFORCE_ORIGINS,
-        "google": (settings.GOOGLE_OAUTH_URL, settings.GOOGLE_GMAIL_URL, settings.GOOGLE_CALENDAR_URL),
+        "google": (
+            settings.GOOGLE_OAUTH_URL,
+            settings.GOOGLE_GMAIL_URL,
+            settings.GOOGLE_CALENDAR_URL,
+            settings.GOOGLE_JWKS_URL,
+        ),
         "microsoft": (settings.MICROSOFT_LOGIN_URL, settings.MICROSOFT_GRAPH_URL),
     }
     return ADAPTERS[provider].operators(urls[provider])

@@ -1,0 +1,130 @@
+"""What Google and Microsoft tell us: acknowledged at once, believed in nothing, one poll at most for each mailbox
+(BI-C). Parses and wakes up; what has changed is asked of the provider.
+
+Sources: learn.microsoft.com/graph/change-notifications-delivery-webhooks (the validation token comes back as plain text
+within 10 s; 202 within 3 s, or it comes again for 4 h), cloud.google.com/pubsub/docs/push (2xx acknowledges)."""
+
+import base64
+import binascii
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from providers.errors import Transient
+from sync import pull, subscriptions, tasks
+from sync.models import SyncedMailbox
+from vault import pushes
+
+log = logging.getLogger("sidebar.sync")
+
+_LONGEST_TOKEN = 2_048
+#: Graph puts several notices in one request; more than this nobody sends.
+_MOST = 1_000
+_LONGEST_ID = 20  # digits of a history id
+#: What was dropped, by reason, in this process.
+dropped: Counter[str] = Counter()
+
+
+def _acknowledged(status: int) -> HttpResponse:
+    return HttpResponse(status=status)
+
+
+@csrf_exempt
+@require_POST
+def gmail(request: HttpRequest) -> HttpResponse:
+    """401 where it is not Google's; 204 for everything else, or it would come again."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    try:
+        is_theirs = scheme == "Bearer" and pushes.is_googles(token)
+    except Transient:
+        return _acknowledged(503)  # Google's keys are away: it shall come again
+    if not is_theirs:
+        dropped["gmail: not Google's"] += 1
+        return _acknowledged(401)
+    for mailbox_id in _mailboxes(_address_in(request.body)):
+        _poll(mailbox_id)
+    return _acknowledged(204)
+
+
+def _address_in(body: bytes) -> str:
+    """ "" where it says nothing that we could use."""
+    try:
+        data = json.loads(body)["message"]["data"]
+        news = json.loads(base64.urlsafe_b64decode(data.replace("+", "-").replace("/", "_")))
+        address, history = news["emailAddress"], str(news["historyId"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error):
+        dropped["gmail: unreadable"] += 1
+        return ""
+    is_number = history.isascii() and history.isdigit() and len(history) <= _LONGEST_ID
+    return address if isinstance(address, str) and is_number and len(address) <= 320 else ""
+
+
+def _mailboxes(address: str) -> Iterable[UUID]:
+    found = pushes.connections_of("google", address) if address else ()
+    return SyncedMailbox.objects.filter(connection_id__in=found, is_on=True).values_list("pk", flat=True)
+
+
+@csrf_exempt
+@require_POST
+def graph(request: HttpRequest) -> HttpResponse:
+    """202 for whatever comes, so that nobody learns which subscriptions there are (BI-C5)."""
+    question = request.GET.get("validationToken")
+    if question is not None:
+        return _answered(question)
+    polled: set[UUID] = set()
+    for notice in _notices(request.body):
+        polled |= _heard(notice, polled)
+    return _acknowledged(202)
+
+
+def _answered(question: str) -> HttpResponse:
+    if len(question) > _LONGEST_TOKEN:
+        return _acknowledged(400)
+    answer = HttpResponse(question, content_type="text/plain; charset=utf-8")
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def _notices(body: bytes) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(body)["value"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        dropped["graph: unreadable"] += 1
+        return []
+    return [each for each in found[:_MOST] if isinstance(each, dict)]
+
+
+def _heard(notice: dict[str, Any], polled: set[UUID]) -> set[UUID]:
+    """The mailbox that is polled for it; none a second time for one request."""
+    subscription, secret = notice.get("subscriptionId"), notice.get("clientState")
+    if not isinstance(subscription, str) or not isinstance(secret, str) or len(subscription) > 512:
+        dropped["graph: unreadable"] += 1
+        return set()
+    mailbox_id = subscriptions.told_by(subscription, secret)
+    if mailbox_id is None:
+        dropped["graph: not ours"] += 1
+        return set()
+    _look_at(subscription, mailbox_id, notice.get("lifecycleEvent"))
+    if mailbox_id not in polled:
+        _poll(mailbox_id)
+    return {mailbox_id}
+
+
+def _look_at(subscription: str, mailbox_id: UUID, event: object) -> None:
+    """`missed` needs the poll alone; what else may have happened to a subscription, renewing it shows."""
+    if event in ("reauthorizationRequired", "subscriptionRemoved") and subscriptions.is_to_be_checked(subscription):
+        tasks.wake(tasks.look_after_subscription, [mailbox_id])
+
+
+def _poll(mailbox_id: UUID) -> None:
+    if pull.want(mailbox_id):
+        tasks.wake(tasks.poll, [mailbox_id])

@@ -1,0 +1,73 @@
+"""The webhook door: whether a push is its provider's own, and whose mailbox it speaks of. Only hints come this way."""
+
+import hashlib
+import time
+from threading import Lock
+from uuid import UUID
+
+from django.conf import settings
+
+from organizations.ramcache import RamCache
+from providers.errors import Transient
+from providers.google import push
+from providers.http import ask
+from vault import dialects
+from vault.models import Connection
+from vault.states import USABLE
+
+#: Seconds for which Google's keys are taken as they are, and between two fetches that unknown keys bring about.
+_KEPT, _PAUSE = 3_600.0, 60.0
+_lock = Lock()
+_keys: tuple[float, push.KeySetById] = (0.0, {})
+#: A digest of the address -> connections of that account.
+_whose: RamCache[bytes, tuple[UUID, ...]] = RamCache(maxsize=10_000, ttl=60)
+
+
+def is_googles(token: str) -> bool:
+    """A push that carries this bearer token. Raises Transient where Google's keys cannot be had."""
+    issuers = (*push.ISSUERS, settings.GOOGLE_OAUTH_URL)
+    expected = push.Expected(settings.GOOGLE_PUBSUB_AUDIENCE, settings.GOOGLE_PUBSUB_ACCOUNT, issuers)
+    try:
+        return push.is_genuine(token, _known(_KEPT), expected, time.time())
+    except push.UnknownKey:
+        pass
+    try:
+        return push.is_genuine(token, _known(_PAUSE), expected, time.time())
+    except push.UnknownKey:
+        return False
+
+
+def _known(longest: float) -> push.KeySetById:
+    """Google's keys, fetched `longest` seconds ago at most."""
+    global _keys
+    with _lock:
+        at, keys = _keys
+        if not keys or time.monotonic() - at > longest:
+            _keys = (time.monotonic(), _fetched())
+        return _keys[1]
+
+
+def _fetched() -> push.KeySetById:
+    response = ask(dialects.session_for("google"), "GET", settings.GOOGLE_JWKS_URL, is_write=False)
+    try:
+        return push.keys_of(response.json()) if response.ok else _none()
+    except (ValueError, KeyError, AttributeError):
+        return _none()
+
+
+def _none() -> push.KeySetById:
+    raise Transient("Google's keys could not be read.", provider="google")
+
+
+def connections_of(provider: str, address: str) -> tuple[UUID, ...]:
+    """Live grants of the account that names itself so. Good for a hint, and for no decision: the name of an account
+    may change hands."""
+    digest = hashlib.sha256(f"{provider} {address.lower()}".encode()).digest()
+    rows = Connection.objects.filter(provider=provider, account__iexact=address, state__in=USABLE)
+    return _whose.get_or_load(digest, lambda: tuple(rows.values_list("pk", flat=True)))
+
+
+def forget() -> None:
+    global _keys
+    _keys = (0.0, {})
+    _whose.clear()
