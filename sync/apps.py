@@ -6,4 +6,7 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import erasing, intervals, policies, purposes  # noqa: F401
+        from sync import carriers, doctor, erasing, intervals, policies, purposes  # noqa: F401
+        from sync.carrier import MailCarrier
+
+        carriers.use(MailCarrier)

@@ -1,12 +1,14 @@
 """What sync uses a person's connection for, in words for that person. Text only."""
 
-from sync import listing, pull, work
+from sync import carrier, listing, pull, subscriptions, work
 from vault import purposes
 
 purposes.declare(
     {
         pull.PURPOSE: "Looking for new mail",
         listing.PURPOSE: "Listing mail of a span of time",
+        subscriptions.PURPOSE: "Asking to be told of new mail",
         work.PURPOSE: "Reading mail, to save it in Salesforce",
+        carrier.PURPOSE: "Saving mail in Salesforce",
     }
 )

@@ -1,0 +1,157 @@
+"""An email's way from a mailbox at Google or Microsoft into Salesforce, by the whole product (C34, C60, C61)."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from celery import Celery
+from psycopg.rows import dict_row
+
+from tests.journeys.people import AddIn, Salesforce, sign_in_anew
+from tests.journeys.test_connecting import Accounts, connect, disconnect, switch
+from tests.running import Stack
+
+PEOPLE = {"google": "bob", "microsoft": "erin"}
+JANE, NOBODY = "jane.doe@northwind.example", "somebody@unheard-of.example"
+CANARY = "canary-7b1e44"
+_RAW = (
+    "From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: Sun, 22 Nov 2026 09:12:41 +0000\r\n"
+    "Message-ID: <{id}@northwind.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    "Hello, {canary}\r\n"
+)
+
+
+class Mailbox:
+    """Somebody's mailbox at a simulated provider, and what the product makes of it."""
+
+    def __init__(self, stack: Stack, provider: str) -> None:
+        self.stack, self.user = stack, PEOPLE[provider]
+        self.accounts = Accounts(stack, provider)
+        self.person = sign_in_anew(stack, "acme", self.user)
+
+    def begin(self) -> None:
+        switch(self.person, "email.sync.enabled", True)
+        connect(self.person, self.accounts.name, self.user)
+
+    def end(self) -> None:
+        switch(self.person, "email.sync.enabled", False)
+        disconnect(self.person, self.accounts.name)
+
+    def deliver(self, key: str, sender: str = JANE, subject: str = "Spring offer", to: str = "") -> str:
+        to = to or f"{self.user}@acme.example"
+        raw = _RAW.format(id=key, sender=sender, to=to, subject=f"{subject} {CANARY}", canary=CANARY).encode()
+        body = {"messages": [{"raw": base64.b64encode(raw).decode(), "folder": "inbox"}]}
+        url = f"{self.accounts.url}/_sim/mail/{self.user}/deliver"
+        answer = self.accounts.session.post(url, json=body, timeout=30)
+        assert answer.status_code < 300, answer.text
+        return str(answer.json()["ids"][0])
+
+    def look(self) -> None:
+        """As a provider's notice would have it: nobody waits five minutes for a test."""
+        for row in self.rows("SELECT id FROM sync_syncedmailbox WHERE is_on"):
+            self.enqueue("poll", str(row["id"]))
+
+    def enqueue(self, task: str, *ids: str) -> None:
+        with Celery(broker=self.stack.facts["redis_url"]) as queue:
+            queue.send_task(f"sync.tasks.{task}", list(ids))
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        url = self.stack.facts["database_url"]
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as database:
+            cursor = database.execute(statement, values)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def is_followed(self) -> bool:
+        """Whether changes are read from now on."""
+        found = self.rows(
+            "SELECT m.polled_at FROM sync_syncedmailbox m JOIN vault_connection c ON c.id = m.connection_id"
+            " WHERE c.provider = %s AND m.is_on AND m.polled_at IS NOT NULL",
+            self.accounts.name,
+        )
+        return bool(found)
+
+    def decision(self, message_id: str) -> dict[str, Any] | None:
+        query = {"message_id": message_id}
+        found = self.person.call("GET", "sync/decisions/", params=query, fresh=True).json()["decisions"]
+        return dict(found[0]) if found else None
+
+    def decided(self, message_id: str) -> dict[str, Any]:
+        return dict(until(lambda: self.decision(message_id)))
+
+
+def until(found: Callable[[], Any], seconds: float = 100) -> Any:
+    """A message of the queue that is lost is made up for within 30 s."""
+    began = time.monotonic()
+    while not (answer := found()):
+        assert time.monotonic() - began < seconds, "it did not happen"
+        time.sleep(0.5)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def mailboxes(stack: Stack) -> Iterator[list[Mailbox]]:
+    """One at each provider, both followed."""
+    made = [Mailbox(stack, provider) for provider in PEOPLE]
+    for each in made:
+        each.begin()
+    made[0].enqueue("follow_settings")
+    until(lambda: len(made[0].rows("SELECT 1 FROM sync_syncedmailbox WHERE is_on")) >= len(made))
+    made[0].look()
+    until(lambda: all(each.is_followed() for each in made))
+    yield made
+    for each in made:
+        each.end()
+
+
+def activities(acme: Salesforce, subject: str) -> list[dict[str, Any]]:
+    found = acme.session.get(f"{acme.url}/_sim/state", params={"object": "EmailMessage"}, timeout=30).json()
+    return [each for each in found["records"]["EmailMessage"] if subject in str(each.get("Subject"))]
+
+
+def test_each_mail_gets_there_once_or_has_its_reason(mailboxes: list[Mailbox], acme: Salesforce) -> None:
+    """From Jane, whom Salesforce knows; from somebody it does not; a code for signing in."""
+    sent = []
+    for each in mailboxes:
+        name = each.accounts.name
+        sent.append((each, "matched", each.deliver(f"known-{name}", subject=f"Spring offer {name}")))
+        sent.append((each, "nobody_found", each.deliver(f"unknown-{name}", sender=NOBODY)))
+        sent.append((each, "sign_in_code", each.deliver(f"code-{name}", subject="Your verification code 123456")))
+        each.look()
+    for each, rule, message_id in sent:
+        decision = each.decided(message_id)
+        assert decision["rule"] == rule, decision
+        assert CANARY not in str(decision)
+    for each in mailboxes:
+        (activity,) = activities(acme, f"Spring offer {each.accounts.name}")
+        assert activity["Incoming"] is True
+        assert CANARY in activity["TextBody"]
+    assert not activities(acme, "verification code")
+
+
+def test_a_mail_to_two_colleagues_is_one_activity(mailboxes: list[Mailbox], acme: Salesforce) -> None:
+    both = ", ".join(f"{each.user}@acme.example" for each in mailboxes)
+    ids = [each.deliver("shared-1", subject="For both of you", to=both) for each in mailboxes]
+    mailboxes[0].look()
+    decisions = [each.decided(message_id) for each, message_id in zip(mailboxes, ids, strict=True)]
+    assert sorted(each["rule"] for each in decisions) == ["colleague_was_first", "matched"]
+    (activity,) = activities(acme, "For both of you")
+    assert {each["activity_id"] for each in decisions} == {activity["Id"]}
+
+
+def test_nothing_of_a_mail_stays(mailboxes: list[Mailbox]) -> None:
+    """C61: neither subject nor text in any column of ours; see prove_privacy for files and memory."""
+    tables = mailboxes[0].rows("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'sync\\_%%'")
+    assert len(tables) > 8
+    for table in tables:
+        query = f"SELECT count(*) AS n FROM {table['relname']} t WHERE t::text LIKE %s"  # noqa: S608  our own tables
+        found = mailboxes[0].rows(query, f"%{CANARY}%")
+        assert found[0]["n"] == 0, table
+
+
+def test_strangers_see_none_of_it(mailboxes: list[Mailbox], alice: AddIn, charlie: AddIn) -> None:
+    assert charlie.call("GET", "sync/decisions/?whose=everybody").json()["decisions"] == []
+    assert len(alice.call("GET", "sync/decisions/?whose=everybody").json()["decisions"]) >= 8
+    assert mailboxes[0].person.call("GET", "sync/decisions/?whose=everybody").status_code == 403
