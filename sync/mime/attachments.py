@@ -25,10 +25,10 @@ class Attachments:
         self.found: list[AttachmentPart] = []
 
     def add(self, part: Part) -> None:
-        """Passes the part. A signature over the message is none."""
+        """Passes the part. A signature over the message is none, nor is its text as AMP or enriched text."""
         media_type = part.content.name
         size = _size(part.body, part.fields)
-        if media_type in _SIGNATURES:
+        if media_type in _SIGNATURES or _is_another_version(part):
             return
         kind, _ = disposition(part.fields.first("content-disposition"))
         content_id = _content_id(part.fields)
@@ -41,6 +41,12 @@ def _given_name(part: Part) -> str:
     """RFC 2183's `filename`; `name` of Content-Type is older."""
     _, parameters = disposition(part.fields.first("content-disposition"))
     return parameters.get("filename") or part.content.parameters.get("name", "")
+
+
+def _is_another_version(part: Part) -> bool:
+    """Of the text, in a type that is not read. An invitation is more than that."""
+    is_beside = bool(part.containers) and part.containers[-1].subtype == "alternative"
+    return is_beside and part.content.main == "text" and part.content.subtype != "calendar" and not _given_name(part)
 
 
 def _content_id(fields: Fields) -> str:

@@ -9,7 +9,7 @@ LONGEST_HEADER = 64 * 1024
 HEADER_TAIL = 16 * 1024
 #: Of all parts together; behind them headers are passed over.
 MOST_HEADER_LINES = 100_000
-MOST_HEADER_BYTES = 512 * 1024  # kept of one part's headers
+MOST_HEADER_BYTES = 256 * 1024  # kept of one part's headers
 #: RFC 2046 5.1.1 allows 70.
 LONGEST_BOUNDARY = 1_000
 #: Lines that begin as a delimiter does and are none. Each costs a look; a message with more of them is an attack.
@@ -35,7 +35,7 @@ DEEPEST_HTML = 256
 MOST_TAGS = 20_000
 #: Seconds of processor for one message's HTML, and MiB above what the idle process has.
 HTML_SECONDS = 0.7
-HTML_MEBIBYTES = 64
+HTML_MEBIBYTES = 32
 
 MOST_LINKS = 50
 LONGEST_LINK = 2_000

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import sys
+from pathlib import Path
 
 import nh3
 
@@ -53,10 +54,12 @@ def _washed(html: str, seconds: float) -> tuple[bytes, int]:
 def _confine(mebibytes: int) -> None:
     """No core, no file, and so much memory more than now."""
     _CLEANER.clean("<p>")
-    pages = int(open("/proc/self/statm").read().split()[0])  # noqa: PTH123, SIM115
-    most = pages * resource.getpagesize() + mebibytes * 1024 * 1024
-    for kind, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_AS, most)):
-        resource.setrlimit(kind, (value, value))
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+    held = Path("/proc/self/statm")
+    if held.exists():  # where it does not, the system has no such limit either
+        limits[resource.RLIMIT_AS] = int(held.read_text().split()[0]) * resource.getpagesize() + mebibytes * 1024 * 1024
+    for kind, most in limits.items():
+        resource.setrlimit(kind, (most, most))
 
 
 def _exactly(asked: socket.socket, length: int) -> bytes:

@@ -172,6 +172,13 @@ def test_what_nobody_can_read(header: bytes, expected: bool) -> None:
     assert headed(header).is_encrypted is expected
 
 
+def test_a_version_of_the_text_that_is_not_read_is_no_attachment() -> None:
+    amp = b"Content-Type: text/x-amp-html\r\n\r\n<html amp4email>"
+    invitation = b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR"
+    found = letter(HEAD, alternative(PLAIN_PART, amp, HTML_PART, invitation))
+    assert [each.media_type for each in found.attachments] == ["text/calendar"]
+
+
 def test_pgp_in_the_text_is_encrypted() -> None:
     assert letter(HEAD, TEXT, b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQ==").is_encrypted
 
