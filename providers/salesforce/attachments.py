@@ -12,7 +12,7 @@ from typing import Any
 from providers import http
 from providers.activities import FileToAttach
 from providers.errors import Rejected
-from providers.salesforce import failures
+from providers.salesforce import failures, ids
 from providers.salesforce.transport import Wire
 
 #: Of a ContentVersion sent as multipart.
@@ -37,7 +37,7 @@ def upload(wire: Wire, session: http.Session, values: Mapping[str, Any], file: F
 
     path = wire.path("sobjects/ContentVersion")
     answer = wire.session.upload(path, headers, body, patient)
-    return wire.call(lambda _: str(failures.parsed(answer.content)["id"]), is_write=True)
+    return wire.call(lambda _: ids.made(failures.parsed(answer.content)), is_write=True)
 
 
 class _Body:

@@ -72,7 +72,7 @@ class SalesforceCrm:
         name, body = ids.object_name(object_name), forms.checked(values)
         wire = self._wire(Priority.INTERACTIVE)
         answer = wire.call(lambda client: sobject(client, name).create(body), is_write=True)
-        record_id = wire.call(lambda _: _created_id(answer), is_write=True)
+        record_id = wire.call(lambda _: ids.made(answer), is_write=True)
         return Record(name, record_id, _name_in(body), self.record_url(record_id))
 
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None:
@@ -207,14 +207,6 @@ class SalesforceCrm:
             if not any(detail.code in failures.STALE_ACCESS_CODES for detail in error.details):
                 raise
         raise StaleAccessError
-
-
-def _created_id(answer: Any) -> str:
-    """A garbled id is no NotFound: the record may well be there."""
-    try:
-        return ids.record_id(answer["id"])
-    except NotFound:
-        raise ValueError("no id in the answer to a create") from None
 
 
 def _checked_words(text: str) -> str:

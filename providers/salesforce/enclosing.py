@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.activities import Attached, FileToAttach, Link
-from providers.errors import NotFound, PermissionMissing, ProviderError, Rejected
+from providers.errors import NotFound, PermissionMissing, Rejected
 from providers.http import Session
 from providers.salesforce import attachments, graphs, ids, layout, lookups, soql
 from providers.salesforce.email_nodes import in_ledger
@@ -44,7 +44,7 @@ def _upload(wire: Wire, http: Session, ways: Ways, place: str, file: FileToAttac
     try:
         return Attached(attachments.upload(wire, http, _values(ways, place, file, key), file))
     except Rejected as error:
-        refused = Outcome({}, _VERSION, error)
+        refused = Outcome(None, _VERSION, error)
         if not (ways.is_attachment_keyed and refused.is_duplicate() and refused.names(layout.KEY_FIELD)):
             raise
     there = refused.duplicated(layout.KEY_FIELD) or _attached(wire, ways, [place], key)
@@ -82,13 +82,7 @@ def post_link(wire: Wire, ways: Ways, parent_id: str, link: Link, key: str) -> s
     if outcome.is_duplicate():
         rows = lookups.by_key(wire, layout.LEDGER, layout.LEDGER_KEY, [key], layout.LEDGER_RECORD)
         return rows.get(key, "")
-    return _id_of(outcome)
-
-
-def _id_of(outcome: Outcome) -> str:
-    if isinstance(outcome.error, ProviderError):
-        raise outcome.error
-    return outcome.ids[_POST]
+    return outcome.made()[_POST]
 
 
 def _posted(wire: Wire, parent: str, link: Link) -> str:

@@ -84,8 +84,9 @@ class Filing:
         outcome = outcomes[plan.key]
         if outcome.error is not None:
             return outcome.error
-        others = tuple(record for name, record in outcome.ids.items() if name.startswith(OTHER))
-        return replace(logged, id=outcome.ids[ACTIVITY], others=others)
+        made = outcome.made()
+        others = tuple(record for name, record in made.items() if name.startswith(OTHER))
+        return replace(logged, id=made[ACTIVITY], others=others)
 
     # -- where Salesforce keeps no second one away ------------------------------------------------------------------
 

@@ -21,16 +21,22 @@ _DUPLICATE_ID = re.compile(r"(\w+) duplicates value on record with id: ([A-Za-z0
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
-    """`ids` of the records made, by reference; `failed`: the reference of the node that was refused, with why. None of
-    these, and not `was_tried`: send it again."""
+    """`ids` of the records made, by reference; None where none were. `failed`: the reference of the node that was
+    refused, with why. Neither: it was not tried, so send it again."""
 
-    ids: Mapping[str, str]
+    ids: Mapping[str, str] | None
     failed: str = ""
     error: ProviderError | None = None
 
     @property
     def was_tried(self) -> bool:
-        return bool(self.ids) or self.error is not None
+        return self.ids is not None or self.error is not None
+
+    def made(self) -> Mapping[str, str]:
+        """Raises what was refused."""
+        if self.error is not None:
+            raise self.error
+        return self.ids or {}
 
     def is_duplicate(self) -> bool:
         return self.error is not None and any(each.code == "DUPLICATE_VALUE" for each in self.error.details)
@@ -79,28 +85,25 @@ def carry_out(wire: Wire, graphs: Sequence[Sequence[Node]]) -> list[Outcome]:
 def _send(wire: Wire, graphs: Sequence[Sequence[Node]]) -> list[Outcome]:
     body = {"graphs": [{"graphId": f"g{n}", "compositeRequest": list(nodes)} for n, nodes in enumerate(graphs)]}
     answer = wire.call(lambda client: client.restful("composite/graph", method="POST", json=body), is_write=True)
-    return wire.call(lambda _: _outcomes(answer, len(graphs)), is_write=True)
+    return wire.call(lambda _: _outcomes(answer, graphs), is_write=True)
 
 
-def _outcomes(answer: Any, number: int) -> list[Outcome]:
-    """Raises KeyError where a graph was left unanswered."""
+def _outcomes(answer: Any, graphs: Sequence[Sequence[Node]]) -> list[Outcome]:
+    """Raises KeyError, TypeError, ValueError where a graph or a node was left unanswered."""
     found = {graph["graphId"]: graph for graph in answer["graphs"]}
-    return [_outcome(found[f"g{n}"]) for n in range(number)]
+    return [_outcome(found[f"g{n}"], nodes) for n, nodes in enumerate(graphs)]
 
 
-def _outcome(graph: Mapping[str, Any]) -> Outcome:
-    entries = graph["graphResponse"]["compositeResponse"]
+def _outcome(graph: Mapping[str, Any], nodes: Sequence[Node]) -> Outcome:
+    entries = {each["referenceId"]: each for each in graph["graphResponse"]["compositeResponse"]}
     if graph["isSuccessful"]:
-        return Outcome({each["referenceId"]: _id_in(each["body"]) for each in entries})
-    for each in entries:
+        made = [node["referenceId"] for node in nodes if node["method"] == "POST"]
+        return Outcome({name: ids.made(entries[name]["body"]) for name in made})
+    for name, each in entries.items():
         status, body = int(each["httpStatusCode"]), each["body"]
         if status >= 300 and not _is_halted(body):
-            return Outcome({}, each["referenceId"], failures.failure_of(status, body, is_write=True))
-    return Outcome({})
-
-
-def _id_in(body: Any) -> str:
-    return str(body.get("id") or "") if isinstance(body, Mapping) else ""
+            return Outcome(None, str(name), failures.failure_of(status, body, is_write=True))
+    return Outcome(None)
 
 
 def _is_halted(body: object) -> bool:

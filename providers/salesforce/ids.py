@@ -1,6 +1,7 @@
 """Salesforce record ids, object and field names: checked before they go into a path or query (hardening.md BI-A7)."""
 
 import re
+from typing import Any
 
 from providers.errors import NotFound
 
@@ -23,6 +24,14 @@ def record_id(text: str, key_prefix: str = "") -> str:
     if len(text) == 18 and text[15:].upper() != whole[15:]:
         raise NotFound("No such Salesforce record.", provider="salesforce")
     return whole
+
+
+def made(answer: Any) -> str:
+    """The id in the answer to a create. ValueError where there is none: no NotFound, since the record may be there."""
+    try:
+        return record_id(answer["id"])
+    except (NotFound, KeyError, TypeError):
+        raise ValueError("no id in the answer to a create") from None
 
 
 def object_name(text: str) -> str:

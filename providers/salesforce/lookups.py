@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.activities import EmailRecord
-from providers.errors import ProviderError
+from providers.errors import ProviderError, Transient
 from providers.salesforce import failures, ids, layout, soql
 from providers.salesforce.access import FieldAccess
 from providers.salesforce.email_values import mark_of
@@ -57,8 +57,19 @@ def rows_of(wire: Wire, queries: Mapping[str, str]) -> dict[str, list[Mapping[st
             status, body = answers[name]
             if status != 200:
                 raise failures.failure_of(status, body, is_write=False)
-            found[name] = wire.call(lambda _, body=body: list(body["records"]), is_write=False)  # type: ignore[misc]
+            found[name] = wire.call(lambda _, body=body: _rows_in(body), is_write=False)  # type: ignore[misc]
     return found
+
+
+class _Row(dict[str, Any]):
+    """What a row lacks that was asked for, the answer lacks."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Transient("Salesforce's answer was cut or garbled.", provider="salesforce")
+
+
+def _rows_in(body: Any) -> list[Mapping[str, Any]]:
+    return [_Row(row) for row in body["records"]]
 
 
 def query_of(ways: Ways, record: EmailRecord, who: str) -> str:

@@ -24,8 +24,8 @@ def add(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent])
     nodes = [_node(wire, logged, new[person], number) for number, person in enumerate(placed)]
     if nodes:
         (outcome,) = graphs.carry_out(wire, [nodes])
-        if outcome.error is not None and not outcome.is_duplicate():
-            raise outcome.error
+        if not outcome.is_duplicate():
+            outcome.made()
     return tuple(person for person in new if person not in placed)
 
 
@@ -73,8 +73,7 @@ def _leave_task(wire: Wire, logged: Logged, person: str) -> None:
     nodes = [graphs.patch(wire, "task", f"{TASK}/{each}", {"WhoId": None}) for each in found if each == logged.id]
     if nodes:
         (outcome,) = graphs.carry_out(wire, [nodes])
-        if outcome.error is not None:
-            raise outcome.error
+        outcome.made()
 
 
 def delete(wire: Wire, ways: Ways, logged: Logged, key: str) -> None:
