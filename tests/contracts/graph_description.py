@@ -27,12 +27,15 @@ Json = dict[str, Any]
 
 
 class CheckedSession(http.Session):
-    """Checks all that goes through it. What a test has the simulator say instead carries no `request-id`."""
+    """Checks all that goes through it, and that each request, also each of a batch, asks for immutable ids. What a
+    test has the simulator say instead carries no `request-id`."""
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         path = url.partition("://")[2].partition("/")[2]
         if f"/{path}".startswith(_ROOT):
             check_request(method, f"/{path}", kwargs.get("json"))
+            asked = kwargs["json"]["requests"] if path.endswith("$batch") else [kwargs]
+            assert all("ImmutableId" in each["headers"]["Prefer"] for each in asked)
         response = super().request(method, url, *args, **kwargs)
         if f"/{path}".startswith(_ROOT) and "request-id" in response.headers and not kwargs.get("stream"):
             body = response.json() if response.content else None

@@ -82,6 +82,17 @@ class TestChanges(Graph):
         post.say("touch", id=one)
         assert there(mailbox.changes(inbox, cursor).changes) == {one}
 
+    def test_a_draft_that_goes_out_is_told_again_under_the_same_id(self, mailbox: Mailbox, post: Post) -> None:
+        """So whoever has passed it over as a draft must look again."""
+        (draft,) = post.deliver(letter(), folder="drafts")
+        reader = Reader.of(mailbox)
+        post.say("send", id=draft)
+        assert there(reader.new()) == {draft}
+        found = mailbox.headings([draft])[draft]
+        assert found is not None
+        kinds = {folder.id: folder.kind for folder in mailbox.folders()}
+        assert (found.is_draft, [kinds[each] for each in found.folders]) == (False, [FolderKind.SENT])
+
     def test_few_tokens_are_remembered(self, mailbox: Mailbox, post: Post, inbox: str) -> None:
         post.say("expire", kept=3)
         cursors = [mailbox.cursor_now(inbox)]

@@ -160,6 +160,12 @@ class Box:
         self._note("in", "created", message)
         return message
 
+    def send(self, name: str, at: float) -> Message:
+        """A draft goes out: its copy in Sent Items keeps the immutable id (graph/outlook-immutable-id)."""
+        message = self.message(name)
+        message.is_draft, message.received_at = False, int(at)
+        return self.move(name, "sentitems")
+
     def touch(self, name: str) -> Message:
         """Read, flagged, categorised: whatever changes a message where it is."""
         message = self.message(name)

@@ -119,6 +119,7 @@ def _message(message: Message) -> Json:
 _WORDS: dict[str, Callable[[Boxes, Box, Account, Json], Json]] = {
     "deliver": Boxes.deliver,
     "move": lambda _, box, __, body: {"id": box.move(body["id"], body["folder"]).id},
+    "send": lambda _, box, __, body: {"id": box.send(body["id"], time.time()).id},
     "touch": lambda _, box, __, body: {"id": box.touch(body["id"]).id},
     "delete": Boxes.delete,
     "folders": Boxes.folders,
