@@ -4,10 +4,9 @@ from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from simulators.front import JSON, json_response
+from simulators.front import json_response
 from simulators.google import answers, flow
-from simulators.google.mail import api, batch
-from simulators.google.mail.spelling import spelled
+from simulators.google.mail import api, batch, spelling
 from simulators.google.provider import Google
 from simulators.oauth import home
 from simulators.oauth.html import message
@@ -47,7 +46,7 @@ class Api(Exchange[Google]):
         raw_path = self.request.scope["raw_path"].decode("latin-1").partition("?")[0]
         target = f"{raw_path}?{self.request.url.query}"
         status, body = api.answer(self.provider, self.bearer, self.request.method, target, self.body)
-        return Response(spelled(body), status, {"Vary": "Origin, X-Origin, Referer"}, JSON if body else None)
+        return spelling.response(status, body)
 
 
 class Pages(Exchange[Google]):

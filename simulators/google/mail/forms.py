@@ -4,6 +4,8 @@ Source: the reference of users.messages (Format, MessagePart). Whether headers c
 they do, since a reader must be able to bear that as well as encoded words."""
 
 import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
 from email.message import Message as Part
 from email.parser import BytesParser
 from email.policy import compat32
@@ -13,6 +15,22 @@ from simulators.google.mail.box import Message, Record
 from simulators.mail.messages import Content, decoded
 
 _ATTACHED_FROM = 8 * 1024  # a larger body is fetched by its id
+
+
+@dataclass(frozen=True)
+class LargeRaw:
+    """Stands in a body where base64url is to be written a piece at a time."""
+
+    content: Content
+
+    def pieces(self) -> Iterator[bytes]:
+        left = b""
+        for piece in self.content.pieces():
+            whole = left + piece
+            full = len(whole) // 3 * 3
+            left = whole[full:]
+            yield base64.urlsafe_b64encode(whole[:full])
+        yield base64.urlsafe_b64encode(left)
 
 
 def encoded(raw: bytes) -> str:
@@ -31,7 +49,8 @@ def message_of(message: Message, form: str, wanted: list[str]) -> dict[str, Any]
         "sizeEstimate": message.content.size,
     }
     if form == "raw":
-        body["raw"] = encoded(message.content.raw())
+        large = message.content.attachment
+        body["raw"] = LargeRaw(message.content) if large else encoded(message.content.raw())
     elif form == "metadata":
         body["payload"] = {"mimeType": _kind(message.content), "headers": headers_of(message.content, wanted)}
     elif form == "full":
