@@ -54,9 +54,10 @@ class Unreachable:
         return None
 
 
-def of_stage(stage: Stage, since: float = 0.0) -> list[Store]:
+def of_stage(stage: Stage, since: float = 0.0, *, machines: bool = True) -> list[Store]:
     """Everything there is of it. `since`: of files only what was changed after that (seconds of the clock); the others
-    were looked at before, and cannot hold what was sent later."""
+    were looked at before, and cannot hold what was sent later. `machines`: folders for temporary files that it shares
+    with everybody, too, though its programs have one of their own."""
     data, valkey, logs = stage.state / "postgres" / "data", stage.state / "valkey", stage.state / "log"
     apart = (data, valkey, logs, stage.temporary)
     owner = os.getpid()  # which started all of it
@@ -68,7 +69,7 @@ def of_stage(stage: Stage, since: float = 0.0) -> list[Store]:
         Folder("logs", logs, since),
         Folder("everything else that the product keeps", stage.folder, since, apart),
         Folder("its folder for temporary files", stage.temporary, since),
-        *_temporary(max(since, stage.began), but=(stage.folder,)),
+        *(_temporary(max(since, stage.began), but=(stage.folder,)) if machines else ()),
         OpenFiles(owner),
         SwappedOut(owner),
     ]

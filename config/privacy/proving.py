@@ -36,7 +36,8 @@ def prove(stage: Stage, say: Say) -> Proof:
     except JourneyFailed as reason:
         failed = f"{name}: {reason}"
     looking.at("at the end", whole=True)
-    controls = [control for store in places.of_stage(stage) for control in _controlled(store)]
+    stores = places.of_stage(stage, time.time() - _COARSE)
+    controls = [control for store in stores for control in _controlled(store)]
     return Proof(
         "a product made for it",
         began,
@@ -61,7 +62,8 @@ class _Looking:
     def at(self, moment: str, *, whole: bool = False) -> None:
         places.settle()
         since, self._last = 0.0 if whole else self._last, time.time() - _COARSE
-        found = look(places.of_stage(self._stage, since), self.visitor.canaries.needles(), moment)
+        stores = places.of_stage(self._stage, since, machines=whole)
+        found = look(stores, self.visitor.canaries.needles(), moment)
         self.looked += found
         size, findings = sum(each.size for each in found), sum(len(each.found) for each in found)
         self._say(f"  {moment}: {size:,} bytes, {findings} findings")

@@ -135,7 +135,7 @@ def test_a_product_that_leaks_is_caught_everywhere(tmp_path: Path) -> None:
     """tests/config/leaking_product.py leaves a canary in eight ways, then has a journey fail."""
     run = proved(tmp_path, "-m", "tests.config.leaking_product")
     assert run.done.returncode == 1
-    found = {(each["store"], each["what"]) for looked in run.content["looked"] for each in looked["found"]}
+    found = {(looked["store"], each["what"]) for looked in run.content["looked"] for each in looked["found"]}
     stores = {store for store, _ in found}
     assert stores >= {
         "tables of database “default”",
