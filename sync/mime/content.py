@@ -37,8 +37,15 @@ def content_type(value: bytes, default: str = "text/plain") -> MediaType:
     match = _TYPE.match(value.strip())
     main, subtype = match.group().lower().decode().split("/") if match else default.split("/")
     raw = _raw_parameters(value)
-    boundary = raw.get("boundary", b"").rstrip(b" \t") if main == "multipart" else b""
-    return MediaType(main, subtype, _parameters(raw), boundary if len(boundary) <= LONGEST_BOUNDARY else b"")
+    parameters = _parameters(raw)
+    return MediaType(main, subtype, parameters, _boundary(raw, parameters) if main == "multipart" else b"")
+
+
+def _boundary(raw: dict[str, bytes], parameters: dict[str, str]) -> bytes:
+    """As the delimiters have it, byte for byte. b"" where there is none, or one too long."""
+    given = raw.get("boundary") or parameters.get("boundary", "").encode("ascii", "ignore")
+    boundary = given.rstrip(b" \t")
+    return boundary if len(boundary) <= LONGEST_BOUNDARY else b""
 
 
 def disposition(value: bytes) -> tuple[str, dict[str, str]]:

@@ -179,6 +179,7 @@ BOUNDARIES: list[tuple[bytes, bytes, str]] = [
     (b"multipart/mixed; boundary=x", b"--x \t\r\n\r\nhello\r\n--x--\t\r\nepilogue", "hello"),
     (b"multipart/mixed; boundary=x", b"preamble\n--x\n\nhello\n--x--", "hello"),
     (b"multipart/mixed; boundary=x", b"--x\r\rhello\r--x--", "hello"),
+    (b"multipart/mixed; boundary*=us-ascii''x%20y", b"--x y\r\n\r\nhello\r\n--x y--", "hello"),
     (b'multipart/mixed; boundary="x y "', b"--x y\r\n\r\nhello\r\n--x y--", "hello"),
 ]
 
