@@ -11,8 +11,9 @@ from uuid import UUID
 
 from providers.activities import Activities, FoundPeople, Logged
 from providers.mail import Heading, Mailbox
-from sync import ledger, owners, places, policies, threads
+from sync import conversations, ledger, owners, places, policies, threads
 from sync.conclusions import Conclusion, Task
+from sync.conversations import Said
 from sync.enclosures import enclosed
 from sync.filing import filed_as, identity_of
 from sync.ledger import Entry, Marks, Written
@@ -54,6 +55,7 @@ class MailCarrier:
     def __init__(self, row: SyncedMailbox, mailbox: Mailbox) -> None:
         self._row, self._mailbox = row, mailbox
         self._matched: dict[UUID, Matched] = {}
+        self._said: Mapping[str, Said] = {}
 
     @cached_property
     def _activities(self) -> Activities:
@@ -71,7 +73,7 @@ class MailCarrier:
 
     def look(self, tasks: Sequence[Task]) -> Mapping[UUID, Conclusion]:
         headings = self._mailbox.headings([task.message_id for task in tasks])
-        known = self._threads([each for each in headings.values() if each])
+        known = self._conversations([each for each in headings.values() if each])
         decided: dict[UUID, Conclusion] = {}
         candidates: dict[UUID, tuple[Heading, Candidate]] = {}
         for task in tasks:
@@ -83,11 +85,19 @@ class MailCarrier:
                 candidates[task.id] = heading, found
         return decided | self._by_people(candidates)
 
-    def _threads(self, headings: Sequence[Heading]) -> Mapping[str, Thread]:
+    def _conversations(self, headings: Sequence[Heading]) -> Mapping[str, Thread]:
+        """What is known of each message's conversation, by message id."""
+        self._said = conversations.said_of(self._row.pk, {heading.thread_id for heading in headings})
+        logged = self._logged(headings)
+        return {heading.id: Thread(self._said_of(heading).is_private, heading.id in logged) for heading in headings}
+
+    def _said_of(self, heading: Heading) -> Said:
+        return self._said.get(heading.thread_id, conversations.NOTHING)
+
+    def _logged(self, headings: Sequence[Heading]) -> set[str]:
         """Asked only where it decides something."""
-        either = (self._rulebook.incoming, self._rulebook.outgoing)
-        if not any(each.replies_only for each in either):
-            return {}
+        if not (self._rulebook.incoming.replies_only or self._rulebook.outgoing.replies_only):
+            return set()
         return threads.logged(self._row.organization_id, headings, self._marks)
 
     def _decided(self, task: Task, heading: Heading | None, known: Mapping[str, Thread]) -> Verdict | Candidate:
@@ -105,7 +115,8 @@ class MailCarrier:
         people = self._people([address for _, each in candidates.values() for address in addresses_to_ask(each)])
         decided: dict[UUID, Conclusion] = {}
         for task_id, (heading, candidate) in candidates.items():
-            found = match(candidate, people, member_id=self._row.member.salesforce_user_id)
+            chosen = self._said_of(heading).person_ids
+            found = match(candidate, people, member_id=self._row.member.salesforce_user_id, chosen=chosen)
             if found.targets:
                 self._matched[task_id] = Matched(heading, candidate, found)
             else:

@@ -1,7 +1,7 @@
 """Which conversation a message belongs to, as keyed digests of Message-IDs, and whether something of it was saved."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Q
@@ -10,7 +10,6 @@ from providers.mail import Heading
 from sync.ledger import Marks
 from sync.letters import Letter
 from sync.models import LedgerEntry
-from sync.rules import Thread
 
 _ID = re.compile(r"<[^<>\s]{1,253}>")
 #: Of the messages that one refers to: the first, which began the conversation, and the last ones.
@@ -24,12 +23,12 @@ def mark_of(letter: Letter, marks: Marks) -> bytes | None:
     return marks.of_message_id(first) if first else None
 
 
-def logged(organization_id: UUID, headings: Sequence[Heading], marks: Marks) -> Mapping[str, Thread]:
-    """By the provider's message id. One query for all of them."""
+def logged(organization_id: UUID, headings: Sequence[Heading], marks: Marks) -> set[str]:
+    """The provider's ids of those messages that answer one which is in Salesforce. One query for all of them."""
     referred = {heading.id: [marks.of_message_id(each) for each in _referred(heading)] for heading in headings}
     wanted = {mark for found in referred.values() for mark in found}
     there = _known(organization_id, wanted) if wanted else set()
-    return {name: Thread(is_logged=bool(there.intersection(found))) for name, found in referred.items()}
+    return {name for name, found in referred.items() if there.intersection(found)}
 
 
 def _known(organization_id: UUID, wanted: set[bytes]) -> set[bytes]:
