@@ -14,6 +14,8 @@ from tests.journeys.people import AddIn
 from tests.running import Stack
 
 JANE = "jane.doe@northwind.example"
+NONE = "00000000-0000-4000-8000-000000000000"
+LIFTED = {"provider": "google", "is_private": False}
 
 
 # --- Naughty texts wherever a text may stand (BI-A4, BI-A5, BI-A16) -----------------------------------
@@ -95,6 +97,9 @@ PLACES = (
     Place("message id", _json("POST", "tracking/messages/find/", lambda text: {"message_ids": [text]})),
     Place("in reply to", _json("POST", "tracking/replies/", lambda text: {"in_reply_to": text, "sender": text})),
     Place("after", _api("tracking/news/?after=")),
+    Place("thread", _json("POST", "sync/conversations/private/", lambda text: {**LIFTED, "thread_id": text})),
+    Place("person", _json("POST", "sync/decisions/choose/", lambda text: {"decision_id": NONE, "person_id": text})),
+    Place("days", _json("POST", "sync/dry-run/", lambda text: {"provider": text, "days": text})),
     Place("before", _api("audit/?before=")),
     Place("limit", _api("members/?limit=")),
     Place("parameter", _api("members/?")),
