@@ -30,7 +30,9 @@ _HISTORY = (
 )
 #: Without `snippet`, which is content.
 _HEADING = "id,threadId,labelIds,internalDate,sizeEstimate,payload/headers"
-_METADATA = [("format", "metadata"), ("fields", _HEADING), *(("metadataHeaders", each) for each in mail_shapes.HEADERS)]
+_METADATA = urlencode(
+    [("format", "metadata"), ("fields", _HEADING), *(("metadataHeaders", each) for each in mail_shapes.HEADERS)]
+)
 _ONE_STREAM = ("",)
 
 
@@ -108,7 +110,7 @@ class GmailMailbox:
         """Fills `found`; which of them were refused for their rate. Raises any other refusal."""
         if not wanted:
             return [], None
-        parts, headers = self._batch([f"{_path_of(key)}?{urlencode(_METADATA)}" for key in wanted])
+        parts, headers = self._batch([f"{_path_of(key)}?{_METADATA}" for key in wanted])
         left: list[str] = []
         refused: ProviderError | None = None
         for key, part in zip(wanted, parts, strict=True):
@@ -141,7 +143,7 @@ class GmailMailbox:
         if not mail_shapes.is_id(message_id):
             raise NotFound("Google has no such message.", provider=PROVIDER)
         asked = {"format": "raw", "fields": "raw"}
-        with self._calls.stream(_path_of(message_id), most=longest(most), params=asked) as answer:
+        with self._calls.reading(_path_of(message_id), most=longest(most), params=asked) as answer:
             if answer.status != requests.codes.ok:
                 raise failure_of(answer.status, parsed(answer.said()), answer.headers)
             yield RawMessage(answer, most)
