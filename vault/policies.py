@@ -4,7 +4,8 @@ from organizations import policy
 from organizations.models import Member
 from organizations.policy import Merge, Scope, Toggle, Type
 
-EMAIL, CALENDAR = "email", "calendar"
+EMAIL = "email"
+CALENDAR = "calendar"
 
 
 def _switch(key: str, label: str, help: str) -> None:  # noqa: A002  the toggle's own name for it

@@ -58,6 +58,8 @@ ALLOWED = {
     ("config/settings.py", "vault.routers.KeyStoreRouter"): "Django loads it by its name",
     ("config/api.py", "vault.api"): "its addresses",
     ("config/urls.py", "vault.urls"): "its addresses",
+    ("sync/migrations/0001_initial.py", "vault"): "a mailbox is a connection's",
+    ("sync/migrations/0001_initial.py", "vault.connection"): "a mailbox is a connection's",
 }
 
 
