@@ -14,12 +14,13 @@ def main() -> None:
     os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/none")
     os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
-    from bench import burst, card_memory, mime, rotation, tracking, warm_lookup, working_day
+    from bench import burst, card_memory, mime, rotation, signatures, tracking, warm_lookup, working_day
 
     results = Results()
     working_day.measure(results)
     card_memory.measure(results)
     mime.measure(results)
+    signatures.measure(results)
     for name, value in given.items():
         if value is None:
             del os.environ[name]

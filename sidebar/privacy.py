@@ -29,6 +29,22 @@ def look_up_and_write(visit: Visit) -> Iterator[str]:
     yield "after a search, look-ups and two writes"
 
 
+@privacy_journeys.register("signatures of mails")
+def read_signatures(visit: Visit) -> Iterator[str]:
+    add_in, name = visit.add_in(), visit.canary("a name in a signature").capitalize()
+    text = f"{visit.canary('the text of a mail')} is attached.\n\nKind regards,\nJane {name}\nHead of Sales\n"
+    mail = {"text": text, "sender": f"Jane {name} <{visit.canary('who sent a mail')}@customer.example>"}
+    refused = add_in.call("POST", "sidebar/signature/", mail)
+    visit.expect("no signature was read before it was switched on", lambda: refused.status == 403)
+    on = add_in.call("PATCH", "policy/?level=organization", {"values": {"signature.extract": True}})
+    visit.expect("it was switched on", lambda: on.status == 200)
+    visit.expect("the name was read", lambda: name.encode() in add_in.call("POST", "sidebar/signature/", mail).body)
+    html = {"html": f"<p>{visit.canary('the HTML of a mail')}</p><p>Kind regards,<br>Jane</p>"}
+    visit.expect("HTML was read", lambda: b"Jane" in add_in.call("POST", "sidebar/signature/", html).body)
+    add_in.call("POST", "sidebar/signature/", {"text": visit.canary("a mail in a refused request"), "x": 1})
+    yield "after reading signatures"
+
+
 @privacy_journeys.register("failures at Salesforce")
 def fail_at_salesforce(visit: Visit) -> Iterator[str]:
     """Its refusals quote what was sent; its answers break off, are no JSON, or never come."""
