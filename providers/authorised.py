@@ -33,7 +33,7 @@ class Authorised:
         raise FreshTokenRefused(self._provider, self._label)
 
     @contextmanager
-    def stream(self, path: str, *, most: int, **kwargs: Any) -> Iterator[Streamed]:
+    def reading(self, path: str, *, most: int, **kwargs: Any) -> Iterator[Streamed]:
         """GET; Rejected where the body is longer than `most` bytes."""
         url = self._url(path)
         for access in self._accesses():

@@ -64,7 +64,7 @@ class GraphMailbox:
         if not _ID.fullmatch(message_id):
             raise NotFound("Microsoft has no such message.", provider=PROVIDER)
         path = f"{ROOT}/me/messages/{quote(message_id, safe='')}/$value"
-        with self._wire.stream(path, most=most) as answer:
+        with self._wire.reading(path, most=most) as answer:
             if answer.headers.get("Content-Type", "").lower().startswith(_NO_MESSAGE):
                 raise nonsense()
             yield answer

@@ -72,8 +72,8 @@ class Wire:
         return found
 
     @contextmanager
-    def stream(self, path: str, *, most: int) -> Iterator[Streamed]:
-        with self._authorised.stream(path, most=most, headers={"Prefer": _preferences()}) as answer:
+    def reading(self, path: str, *, most: int) -> Iterator[Streamed]:
+        with self._authorised.reading(path, most=most, headers={"Prefer": _preferences()}) as answer:
             if answer.status != requests.codes.ok:
                 raise failure(answer.status, _json(answer.said()), answer.headers)
             yield answer

@@ -115,7 +115,7 @@ def test_a_refused_token_is_replaced(session: http.Session, server: Faulty, good
     assert calls.call("GET", "/x").json() == {"ok": True}
     assert tokens.given == given
     tokens.given = ["one"]
-    with calls.stream("/x", most=100) as answer:
+    with calls.reading("/x", most=100) as answer:
         assert b"".join(answer) == b'{"ok": true}'
     assert tokens.given == given
 
@@ -125,7 +125,7 @@ def test_a_fresh_token_that_is_refused_ends_it(session: http.Session, server: Fa
     calls, _ = authorised(session, server)
     with pytest.raises(FreshTokenRefused):
         calls.call("GET", "/x")
-    with pytest.raises(FreshTokenRefused), calls.stream("/x", most=100):
+    with pytest.raises(FreshTokenRefused), calls.reading("/x", most=100):
         pass
     assert len(server.seen) == 6
 
