@@ -122,13 +122,13 @@ class _Run:
         return {
             heading.id: Thread(
                 is_private=said.get(heading.thread_id, NOTHING).is_private,
-                is_logged=logged.get(heading.id, UNKNOWN_THREAD).is_logged,
+                is_logged=heading.id in logged,
             )
             for heading in headings
         }
 
-    def _logged(self, headings: Sequence[Heading]) -> Mapping[str, Thread]:
+    def _logged(self, headings: Sequence[Heading]) -> set[str]:
         if not (self._rulebook.incoming.replies_only or self._rulebook.outgoing.replies_only):
-            return {}
+            return set()
         organization_id = self._member.organization_id
         return threads.logged(organization_id, headings, ledger.marks_of(organization_id))

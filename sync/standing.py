@@ -11,6 +11,7 @@ from organizations.models import Member
 from sync import backfill, intervals
 from sync.backfill import Progress
 from sync.models import Job, Pause, SyncedMailbox
+from sync.reasons import filled
 from vault import dialects
 
 _WAITS: Mapping[str, str] = {
@@ -81,5 +82,5 @@ def _judged(row: SyncedMailbox) -> tuple[str, str, str]:
 
 def _waits(cause: str, provider: str) -> tuple[str, str, str]:
     label = dialects.label(provider) if provider else "The provider"
-    sentence = _WAITS.get(cause, _ELSE).format(provider=label)
+    sentence = filled(_WAITS.get(cause, _ELSE), {"provider": label})
     return ("bad", "Needs you", sentence) if cause in _MENDABLE else ("warn", "Waiting", sentence)
