@@ -9,31 +9,20 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from providers.activities import Activities, FoundPeople, Logged
 from providers.mail import Heading, Mailbox
-from sync import conversations, ledger, owners, places, policies, threads
+from sync import conversations, owners, places, policies, threads
 from sync.conclusions import Conclusion, Task
 from sync.conversations import Said
-from sync.enclosures import enclosed
-from sync.filing import filed_as, identity_of
-from sync.ledger import Entry, Marks, Written
 from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
 from sync.models import SyncedMailbox
 from sync.reasons import Outcome, Rule, Verdict, verdict
 from sync.rules import UNKNOWN_THREAD, Candidate, Rulebook, Thread, decide_by_heading, decide_by_letter
-from vault import clients
+from sync.writing import Source, Writing
 
-PURPOSE = "sync.write"
 #: Of a whole message: more than Gmail or Exchange Online takes (150 MB, "Exchange Online limits").
 MOST_BYTES = 200_000_000
-#: What one question to Salesforce takes (providers.activities).
-_AT_ONCE = 100
-#: The same key whatever record the organization's Salesforce keeps mail in, before and after that changes.
-_ACTIVITY = "Activity"
-#: In the ledger: a colleague's activity is there, which this member may not see.
-UNSEEN = "unseen"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,12 +47,8 @@ class MailCarrier:
         self._said: Mapping[str, Said] = {}
 
     @cached_property
-    def _activities(self) -> Activities:
-        return clients.activities_for(clients.salesforce_connection_of(self._row.member), PURPOSE)
-
-    @cached_property
-    def _marks(self) -> Marks:
-        return ledger.marks_of(self._row.organization_id)
+    def _writing(self) -> Writing:
+        return Writing(self._row.member)
 
     @cached_property
     def _rulebook(self) -> Rulebook:
@@ -98,7 +83,7 @@ class MailCarrier:
         """Asked only where it decides something."""
         if not (self._rulebook.incoming.replies_only or self._rulebook.outgoing.replies_only):
             return set()
-        return threads.logged(self._row.organization_id, headings, self._marks)
+        return threads.logged(self._row.organization_id, headings, self._writing.marks)
 
     def _decided(self, task: Task, heading: Heading | None, known: Mapping[str, Thread]) -> Verdict | Candidate:
         return decide_by_heading(
@@ -112,7 +97,9 @@ class MailCarrier:
 
     def _by_people(self, candidates: Mapping[UUID, tuple[Heading, Candidate]]) -> dict[UUID, Conclusion]:
         """Conclusions for those of whom nobody is known, or too many are; the others are kept to be carried out."""
-        people = self._people([address for _, each in candidates.values() for address in addresses_to_ask(each)])
+        people = self._writing.people(
+            [address for _, each in candidates.values() for address in addresses_to_ask(each)]
+        )
         decided: dict[UUID, Conclusion] = {}
         for task_id, (heading, candidate) in candidates.items():
             chosen = self._said_of(heading).person_ids
@@ -123,18 +110,11 @@ class MailCarrier:
                 decided[task_id] = self._without_target(heading, candidate, found)
         return decided
 
-    def _people(self, addresses: Sequence[str]) -> FoundPeople:
-        wanted = list(dict.fromkeys(addresses))
-        parts = [self._activities.people(wanted[at : at + _AT_ONCE]) for at in range(0, len(wanted), _AT_ONCE)]
-        people = {address: found for part in parts for address, found in part.people.items()}
-        crowded = frozenset(address for part in parts for address in part.crowded)
-        return FoundPeople(people, crowded, parts[0].hidden if parts else ())
-
     def _without_target(self, heading: Heading, candidate: Candidate, found: Match) -> Conclusion:
         decision = decide_by_match(found)
         awaited = candidate.strangers if decision.outcome is Outcome.UNMATCHED else ()
         asked = [ranking.person.id for question in found.questions for ranking in question.rankings]
-        waiting = [self._marks.of_address(party.address) for party in awaited]
+        waiting = [self._writing.marks.of_address(party.address) for party in awaited]
         return _concluded(decision, heading, candidate, record_ids=asked, waiting=waiting)
 
     # -- one by one -----------------------------------------------------------------------------------------------
@@ -150,51 +130,17 @@ class MailCarrier:
         return _concluded(stays, matched.heading, matched.candidate) if stays else self._written(task, matched, letter)
 
     def _written(self, task: Task, matched: Matched, letter: Letter) -> Conclusion:
-        entry = self._claimed(task, letter)
-        if entry.is_undone:
-            return _concluded(verdict(Rule.TAKEN_BACK), matched.heading, matched.candidate)
-        enclosures = enclosed(letter, policies.enclosures_for(self._row.member))
-        record = filed_as(letter, matched.candidate, matched.match, enclosures, matched.heading.received_at)
-        if entry.is_mine:
-            is_repeat = task.tries > 0 or task.crashes > 1
-            return _saved(matched, entry, self._activities.log_email(record, entry.key, is_repeat=is_repeat))
-        logged = Logged(entry.object_name, entry.salesforce_id, was_there=True)
-        if logged.id != UNSEEN:
-            self._activities.add_relations(logged, record.correspondents)
-        return _joined(matched, logged)
-
-    def _claimed(self, task: Task, letter: Letter) -> Entry:
-        mail = identity_of(letter, task.message_id)
-        return ledger.claim(
-            task.organization_id,
-            task.mailbox_id,
-            self._marks.key(mail, _ACTIVITY),
-            _ACTIVITY,
-            task.lease,
-            message_mark=self._marks.of_message(mail),
-            thread_mark=threads.mark_of(letter, self._marks),
+        is_repeat = task.tries > 0 or task.crashes > 1
+        source = Source(task.message_id, matched.heading.received_at, task.mailbox_id, task.lease, is_repeat)
+        filed = self._writing.file(source, letter, matched.candidate, matched.match, Rule.MATCHED)
+        return _concluded(
+            verdict(filed.rule),
+            matched.heading,
+            matched.candidate,
+            activity_id=filed.activity_id,
+            record_ids=() if filed.rule is Rule.TAKEN_BACK else matched.person_ids,
+            written=filed.written,
         )
-
-
-def _saved(matched: Matched, entry: Entry, logged: Logged) -> Conclusion:
-    written = Written(entry.id, logged.id or UNSEEN, rule=Rule.MATCHED, object_name=logged.object)
-    return _filed(Rule.MATCHED, matched, logged, [written])
-
-
-def _joined(matched: Matched, logged: Logged) -> Conclusion:
-    return _filed(Rule.COLLEAGUE_WAS_FIRST, matched, logged, ())
-
-
-def _filed(rule: Rule, matched: Matched, logged: Logged, written: Sequence[Written]) -> Conclusion:
-    seen = "" if logged.id == UNSEEN else logged.id
-    return _concluded(
-        verdict(rule),
-        matched.heading,
-        matched.candidate,
-        activity_id=seen,
-        record_ids=matched.person_ids,
-        written=written,
-    )
 
 
 def _concluded(

@@ -96,7 +96,7 @@ class Crm:
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Crm:
     built = Crm()
-    monkeypatch.setattr(clients, "activities_for", lambda *_: built)
+    monkeypatch.setattr(clients, "activities_for", lambda *_, **__: built)
     monkeypatch.setattr(clients, "salesforce_connection_of", lambda _: None)
     return built
 

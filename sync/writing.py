@@ -1,0 +1,103 @@
+"""Writes one message into Salesforce as one member: who is known there, whose entry in the ledger it is, the activity.
+
+Used by whatever wants a message saved: the engine's carrier, and a person who asks for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from organizations.models import Member
+from providers.activities import Activities, FoundPeople, Logged
+from providers.base import Priority
+from sync import ledger, policies, threads
+from sync.enclosures import enclosed
+from sync.filing import filed_as, identity_of
+from sync.ledger import Entry, Marks, Written
+from sync.letters import Letter
+from sync.matching import Match
+from sync.reasons import Rule
+from sync.rules import Candidate
+from vault import clients
+
+PURPOSE = "sync.write"
+#: What one question to Salesforce takes (providers.activities).
+_AT_ONCE = 100
+#: The same key whatever record the organization's Salesforce keeps mail in, before and after that changes.
+_ACTIVITY = "Activity"
+#: In the ledger: a colleague's activity is there, which this member may not see.
+UNSEEN = "unseen"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a message is from. `lease`: whoever holds the ledger's entry meanwhile. `is_repeat`: this was tried before,
+    and may have arrived."""
+
+    message_id: str  # the mail provider's
+    received_at: datetime
+    mailbox_id: UUID | None
+    lease: UUID
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision."""
+
+    rule: Rule
+    activity_id: str = ""
+    written: tuple[Written, ...] = ()
+
+
+class Writing:
+    """One member's hand in Salesforce. What it has learnt stays in RAM as long as this object does."""
+
+    def __init__(self, member: Member, *, priority: Priority = Priority.BACKGROUND) -> None:
+        self._member, self._priority = member, priority
+
+    @cached_property
+    def _activities(self) -> Activities:
+        connection = clients.salesforce_connection_of(self._member)
+        return clients.activities_for(connection, PURPOSE, priority=self._priority)
+
+    @cached_property
+    def marks(self) -> Marks:
+        return ledger.marks_of(self._member.organization_id)
+
+    def people(self, addresses: Sequence[str]) -> FoundPeople:
+        """One question for each hundred of them."""
+        wanted = list(dict.fromkeys(addresses))
+        parts = [self._activities.people(wanted[at : at + _AT_ONCE]) for at in range(0, len(wanted), _AT_ONCE)]
+        people = {address: found for part in parts for address, found in part.people.items()}
+        crowded = frozenset(address for part in parts for address in part.crowded)
+        return FoundPeople(people, crowded, parts[0].hidden if parts else ())
+
+    def file(self, source: Source, letter: Letter, candidate: Candidate, matched: Match, rule: Rule) -> Filed:
+        """`rule`: why, where it is written now. Raises ledger.InOtherHands, and what `providers.activities` does."""
+        entry = self._claimed(source, letter)
+        if entry.is_undone:
+            return Filed(Rule.TAKEN_BACK)
+        enclosures = enclosed(letter, policies.enclosures_for(self._member))
+        record = filed_as(letter, candidate, matched, enclosures, source.received_at)
+        if entry.is_mine:
+            logged = self._activities.log_email(record, entry.key, is_repeat=source.is_repeat)
+            return Filed(rule, logged.id, (Written(entry.id, logged.id or UNSEEN, rule, "", logged.object),))
+        if entry.salesforce_id == UNSEEN:
+            return Filed(Rule.COLLEAGUE_WAS_FIRST)
+        there = Logged(entry.object_name, entry.salesforce_id, was_there=True)
+        self._activities.add_relations(there, record.correspondents)
+        return Filed(Rule.COLLEAGUE_WAS_FIRST, there.id)
+
+    def _claimed(self, source: Source, letter: Letter) -> Entry:
+        mail = identity_of(letter, source.message_id)
+        return ledger.claim(
+            self._member.organization_id,
+            source.mailbox_id,
+            self.marks.key(mail, _ACTIVITY),
+            _ACTIVITY,
+            source.lease,
+            message_mark=self.marks.of_message(mail),
+            thread_mark=threads.mark_of(letter, self.marks),
+        )
