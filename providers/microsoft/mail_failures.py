@@ -25,7 +25,14 @@ _NO_MAILBOX = frozenset(
     {"mailboxnotenabledforrestapi", "mailboxnotsupportedforrestapi", "restapinotenabledforcomponentsharedmailbox"}
 )
 _GONE = frozenset({"erroritemnotfound", "errorinvalididmalformed", "errorinvalidid", "errorsyncfoldernotfound"})
+#: Exchange's own words for trouble that passes, whatever the status (exchange/client-developer responsecode).
+_PASSING = frozenset(
+    {"errorserverbusy", "errormailboxmoveinprogress", "errormailboxstoreunavailable", "errortimeoutexpired"}
+    | {"errorinternalservertransienterror"}
+)
 _THROTTLED = (429, 509)
+#: 401 and 424: of one part of a batch, whose token ran out or whose turn did not come.
+_PASSES = (401, 408, 409, 423, 424)
 _MOST_SECONDS = 3600.0
 
 
@@ -48,14 +55,14 @@ def failure(status: int, body: Any, headers: Mapping[str, str]) -> ProviderError
     if code in _NO_MAILBOX:
         text = "This account has no mailbox that Microsoft lets apps read."
         return PermissionMissing(text, provider=PROVIDER, code="no_mailbox")
+    if status >= 500 or status in _PASSES or code in _PASSING:
+        text = "Microsoft cannot answer just now."
+        return Transient(text, provider=PROVIDER, code="unavailable", retry_after=_seconds(headers, 5.0))
     if status == 404 or code in _GONE:
         return NotFound("Microsoft has no such message or folder.", provider=PROVIDER)
     if status == 403:
         text = "Microsoft does not let us read this mailbox."
         return PermissionMissing(text, provider=PROVIDER, code="denied", details=_details(said))
-    if status >= 500 or status in (408, 409, 423):
-        text = "Microsoft cannot answer just now."
-        return Transient(text, provider=PROVIDER, code="unavailable", retry_after=_seconds(headers, 5.0))
     return Rejected("Microsoft refused the request.", provider=PROVIDER, details=_details(said))
 
 

@@ -3,10 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.errors import CursorExpired, ProviderError, RateLimited, Rejected, Transient
+from providers.errors import (
+    CursorExpired,
+    NotFound,
+    PermissionMissing,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Transient,
+)
 from providers.mail import Heading
 from providers.microsoft import mail_changes, mail_listing, mail_wire
 from providers.microsoft.mail_failures import failure
@@ -54,6 +63,29 @@ def test_every_refusal_is_a_known_failure(status: int, body: Any, headers: dict[
     assert (found.provider, CANARY in str(found)) == ("microsoft", False)
     if isinstance(found, (RateLimited, Transient)):
         assert 0 <= found.retry_after <= 3600
+
+
+def said(code: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": CANARY}}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (410, "", CursorExpired), (404, "SyncStateNotFound", CursorExpired), (400, "SyncStateInvalid", CursorExpired),
+        (410, "resyncRequired", CursorExpired), (404, "ErrorItemNotFound", NotFound), (404, "", NotFound),
+        (400, "ErrorInvalidIdMalformed", NotFound), (404, "ErrorSyncFolderNotFound", NotFound),
+        (404, "MailboxNotEnabledForRESTAPI", PermissionMissing), (403, "ErrorAccessDenied", PermissionMissing),
+        (401, "InvalidAuthenticationToken", Transient), (424, "", Transient), (423, "", Transient),
+        (503, "", Transient),
+        (404, "ErrorMailboxMoveInProgress", Transient), (400, "ErrorServerBusy", Transient), (429, "", RateLimited),
+        (509, "", RateLimited), (400, "ErrorInvalidRequest", Rejected), (405, "", Rejected),
+    ],
+)  # fmt: skip
+def test_what_a_refusal_means(status: int, code: str, expected: type[ProviderError]) -> None:
+    found = failure(status, said(code), {})
+    assert type(found) is expected
+    assert CANARY not in f"{found!r} {found.details}"
 
 
 @given(ENTRIES, st.integers(1, 20))
