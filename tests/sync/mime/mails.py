@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from html.parser import HTMLParser
 from pathlib import Path
 
 from sync.letters import Letter
@@ -53,3 +54,29 @@ def cheaply(seconds: float = 2.0, mebibytes: int = 64) -> Iterator[None]:
     yield
     assert time.process_time() - begun < seconds
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < mebibytes * 1024
+
+
+#: What may be left in sanitised HTML.
+ATTRIBUTES = {"href", "title", "rel", "colspan", "rowspan", "align", "valign", "dir", "lang"}
+SCHEMES = ("https:", "http:", "mailto:", "tel:")
+
+
+class Everything(HTMLParser):
+    """The tags and attributes of some HTML, and where its links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        self.targets.extend(value or "" for name, value in attrs if name == "href")
+
+
+def seen_in(markup: str) -> Everything:
+    found = Everything()
+    found.feed(markup)
+    return found
