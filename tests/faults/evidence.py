@@ -174,6 +174,7 @@ READERS: dict[str, Callable[[], Iterator[tuple[str, Place, Any, bool]]]] = {
     "vault_daykey.sealed_private": _days,
     "tracking_trackedmessage.sealed": _entrusted("tracking_trackedmessage"),
     "tracking_withdrawntarget.sealed": _entrusted("tracking_withdrawntarget"),
+    "sync_pepper.sealed": _entrusted("sync_pepper"),
 }
 
 

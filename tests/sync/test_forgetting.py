@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from organizations.registries import erasers
 from sync import backfill, erasing, retention
-from sync.models import Decision, Job, LedgerEntry, Pause, Stream, Subscription, SyncedMailbox, Waiting
+from sync.models import Conversation, Decision, Job, LedgerEntry, Pause, Stream, Subscription, SyncedMailbox, Waiting
 from tests.sync.conftest import Office, Post
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -24,6 +24,7 @@ def fill(post: Post) -> None:
     Subscription.objects.create(
         mailbox=post.mailbox, provider_id="s", secret_digest=b"", expires_at=Now(), renew_at=Now()
     )
+    Conversation.objects.create(mailbox=post.mailbox, thread_id="t", is_private=True)
     Pause.objects.create(organization=post.member.organization, until=Now(), cause="throttled")
 
 

@@ -17,6 +17,7 @@ from django.db.models import Model
 from organizations import audit
 from organizations.models import Member, Organization
 from providers.base import Secret
+from sync import ledger
 from tests.faults import evidence
 from tests.vault import many
 from tests.vault.conftest import Connected
@@ -60,6 +61,7 @@ def fill() -> None:
         pending.remember(SessionStore(), Secret(secrets.token_hex(16)), Secret(secrets.token_hex(32)), EXPECTED)
         days.begin(date(2030, 1, 1) + timedelta(days=number))
     for member in Member.objects.select_related("organization"):
+        ledger.marks_of(member.organization_id)
         message = TrackedMessage(organization=member.organization, member=member, opens=True, clicks=True)
         Content(["jane@customer.example"], ["https://a.example/"]).put(message)
         message.save()
