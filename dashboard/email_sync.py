@@ -12,7 +12,7 @@ from dashboard.gates import members_only
 from organizations.models import Member
 from sync import decisions, standing, tasks
 from sync.reasons import Outcome
-from vault.policies import EMAIL, features_of
+from vault.policies import syncs_mail
 
 SHOWN = 50
 _WORDS = {
@@ -38,7 +38,7 @@ def page(request: HttpRequest, member: Member) -> HttpResponse:
     context = {
         "page": "email_sync",
         "saved": request.GET.get("saved", ""),
-        "is_on": EMAIL in features_of(member),
+        "is_on": syncs_mail(member),
         "mailboxes": standing.of(standing.mine(member)),
         "everybody": standing.of(standing.everybodys(member)) if member.is_administrator else [],
         "chosen": chosen,

@@ -34,7 +34,7 @@ def _wanted() -> list[UUID]:
 
 
 def is_wanted(member: Member) -> bool:
-    return policies.EMAIL in policies.features_of(member)
+    return policies.syncs_mail(member)
 
 
 def _keeps_waiting(connection_id: UUID) -> bool:

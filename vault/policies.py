@@ -50,6 +50,17 @@ FORCE_AUTOLOG = policy.declare(
         "A conversation that is kept private stays private.",
     )
 )
+TRY_OUT = policy.declare(
+    Toggle(
+        key="email.sync.try_out",
+        kind=Merge.OVERRIDE,
+        type=Type.BOOL,
+        default=False,
+        scope=Scope.MEMBER,
+        label="Try email sync out",
+        help="Connecting asks for your mail, so that a dry run can tell what email sync would save. Nothing is saved.",
+    )
+)
 
 
 def is_logging_forced(member: Member) -> bool:
@@ -61,9 +72,14 @@ def logs_outgoing(member: Member) -> bool:
     return is_logging_forced(member) or bool(policy.value_of(AUTOLOG.key, member))
 
 
+def syncs_mail(member: Member) -> bool:
+    """Whether anything of this member's mail is saved in Salesforce."""
+    return bool(policy.value_of("email.sync.enabled", member)) or logs_outgoing(member)
+
+
 def features_of(member: Member) -> frozenset[str]:
-    """Which of "email" and "calendar" are on for this member; from RAM when warm."""
+    """Which of "email" and "calendar" a member has to allow for what is on, or tried out; from RAM when warm."""
     outwards, inwards = policy.value_of("cal.sync.to_sf", member), policy.value_of("cal.sync.from_sf", member)
-    is_synced = policy.value_of("email.sync.enabled", member) or logs_outgoing(member)
-    is_on = {EMAIL: is_synced, CALENDAR: outwards or inwards}
+    is_read = syncs_mail(member) or policy.value_of(TRY_OUT.key, member)
+    is_on = {EMAIL: is_read, CALENDAR: outwards or inwards}
     return frozenset(feature for feature, on in is_on.items() if on)

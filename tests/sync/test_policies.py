@@ -12,13 +12,14 @@ from sync import policies
 from sync.rules import Rule, Rules, Verdict, decide_by_heading
 from tests.organizations import people
 from tests.sync.mails import ALICE, FOLDERS, JANE, heading
-from vault.policies import features_of
+from vault.policies import features_of, syncs_mail
 
 pytestmark = pytest.mark.django_db
 
 #: product.md B and the keys of ours: kind, type, at first, whether members have one of their own.
 DECLARED: dict[str, tuple[Merge, Type, Any, bool]] = {
     "email.sync.enabled": (Merge.OVERRIDE, Type.BOOL, False, True),
+    "email.sync.try_out": (Merge.OVERRIDE, Type.BOOL, False, True),
     "email.sync.contact": (Merge.OVERRIDE, Type.BOOL, True, True),
     "email.sync.lead": (Merge.OVERRIDE, Type.BOOL, True, True),
     "email.sync.person_accounts": (Merge.OVERRIDE, Type.BOOL, True, True),
@@ -193,6 +194,14 @@ def test_what_needs_the_mailbox_asks_for_it(key: str, alice: Member, bob: Member
     assert "email" not in features_of(bob)
     policy.set_organization_value(alice, alice.organization_id, key, True)
     assert "email" in features_of(bob)
+    assert syncs_mail(bob)
+
+
+def test_trying_it_out_asks_for_the_mailbox_and_saves_nothing(bob: Member) -> None:
+    policy.set_member_value(bob, "email.sync.try_out", True)
+    assert "email" in features_of(bob)
+    assert not syncs_mail(bob)
+    assert not policies.rules_for(bob, [ALICE]).is_on
 
 
 def test_asking_for_a_mail_overrides_ones_own_settings_alone(alice: Member, bob: Member) -> None:
