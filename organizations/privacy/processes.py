@@ -2,6 +2,7 @@
 
 Opens nothing but regular files, and never a process's memory."""
 
+import contextlib
 import stat
 import sys
 import tempfile
@@ -33,29 +34,24 @@ class OpenFiles:
     def _of(self, pid: int) -> Iterator[Piece | NotChecked]:
         where = f"process {pid} ({_named(pid)})"
         try:
-            handles = list((_PROC / str(pid) / "fd").iterdir())
-        except FileNotFoundError:
-            return
+            handles = list(_handles(pid))
         except PermissionError:
             yield NotChecked(where, "it is closed to other processes of its user; root may look")
             return
         yield Piece(where, ())
-        for handle in handles:
-            yield from self._held(handle, where)
+        for handle, target in handles:
+            if target.startswith("/") and target.endswith(_GONE) and not target.startswith("/memfd:"):
+                yield from self._held(handle, f"{target} of {where}")
 
     def _held(self, handle: Path, where: str) -> Iterator[Piece | NotChecked]:
         try:
-            target = str(handle.readlink())
-            if not (target.startswith("/") and target.endswith(_GONE) and not target.startswith("/memfd:")):
-                return
-            if not stat.S_ISREG(handle.stat().st_mode):
-                return
-            with handle.open("rb") as file:
-                yield Piece(f"{target} of {where}", chunks_of(file))
+            if stat.S_ISREG(handle.stat().st_mode):
+                with handle.open("rb") as file:
+                    yield Piece(where, chunks_of(file))
         except FileNotFoundError:
-            return
+            return  # closed meanwhile
         except OSError as error:
-            yield NotChecked(f"a file of {where}", type(error).__name__)
+            yield NotChecked(where, type(error).__name__)
 
     def plant(self, text: str) -> Undo:
         """Ours, open: what nobody else can see any more."""
@@ -93,6 +89,14 @@ def _below(owner: int) -> list[int]:
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
     return sorted(family & parents.keys())
+
+
+def _handles(pid: int) -> Iterator[tuple[Path, str]]:
+    """What is open, and what it is called. Raises PermissionError."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the process ended
+        for handle in list((_PROC / str(pid) / "fd").iterdir()):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                yield handle, str(handle.readlink())
 
 
 def _parent(pid: int) -> int:

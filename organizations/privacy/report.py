@@ -7,6 +7,8 @@ from typing import Any
 from organizations.privacy.search import MOST_TOLD, Looked
 
 KIND = "privacy_report"
+#: So many places are named on the page, each; the signed report names more.
+_NAMED = 3
 #: What no search of this kind sees, whatever it finds.
 LIMITS = (
     "the memory of running processes: cards are there for up to ten minutes, and a mail while it is worked on",
@@ -117,18 +119,31 @@ def _found(content: Mapping[str, Any]) -> list[str]:
 
 
 def _not_checked(content: Mapping[str, Any]) -> list[str]:
-    """Each once, with the moments at which it was so unless that was always."""
-    moments = list(dict.fromkeys(looked["moment"] for looked in content["looked"]))
-    told: dict[str, list[str]] = {}
+    """A line for each store and reason: where, and when unless that was always."""
+    where, when = dict[tuple[str, str], dict[str, None]](), dict[tuple[str, str], dict[str, None]]()
     for looked in content["looked"]:
-        store = looked["store"]
-        for each in looked["not_checked"]:
-            where = "" if each["where"] == store else f", {each['where']}"
-            told.setdefault(f"{store}{where}: {each['reason']}", []).append(looked["moment"])
-        more = looked["not_checked_in_all"] - len(looked["not_checked"])
-        if more:
-            told.setdefault(f"{store}: and {more} more", []).append(looked["moment"])
-    return [line if len(when) == len(moments) else f"{line} ({'; '.join(when)})" for line, when in told.items()]
+        for place, reason in _unread(looked):
+            where.setdefault((looked["store"], reason), {})[place] = None
+            when.setdefault((looked["store"], reason), {})[looked["moment"]] = None
+    always = len({looked["moment"] for looked in content["looked"]})
+    return [
+        f"{store}{_places(store, [*where[store, reason]])}: {reason}"
+        + ("" if len(moments) == always else f" ({'; '.join(moments)})")
+        for (store, reason), moments in when.items()
+    ]
+
+
+def _unread(looked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    told = [(each["where"], each["reason"]) for each in looked["not_checked"]]
+    more = looked["not_checked_in_all"] - len(told)
+    return [*told, ("", f"and {more} more")] if more else told
+
+
+def _places(store: str, places: Sequence[str]) -> str:
+    named = [place for place in places if place not in ("", store)]
+    if len(named) > _NAMED:
+        return f", {len(named)} places such as {named[0]}"
+    return "".join(f", {place}" for place in named)
 
 
 def _table(content: Mapping[str, Any]) -> list[str]:
