@@ -73,9 +73,9 @@ class FromHeader(serializers.CharField):
 class MailOfSomebody(Strict):
     """`text` is read, or where it is blank `html`."""
 
-    text = Text(required=False)
-    html = Text(required=False)
-    sender = FromHeader(required=False, help_text="The From header's value, at most 1000 characters.")
+    text = Text(required=False, allow_blank=True)
+    html = Text(required=False, allow_blank=True)
+    sender = FromHeader(required=False, allow_blank=True, help_text="The From header's value, at most 1000 characters.")
 
 
 class PersonsName(serializers.Serializer[Any]):
