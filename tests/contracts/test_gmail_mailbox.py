@@ -78,6 +78,17 @@ class TestGmail(MailboxContract):
         assert page.has_more
         assert int(cursor) < int(page.cursor) < int(mailbox.cursor_now(""))
 
+    def test_an_empty_page_is_not_the_end(self, mailbox: Mailbox, post: Post) -> None:
+        """As long as there is a token, there is more; a cursor that does not move on would be asked for ever."""
+        start = mailbox.cursor_now("")
+        now = str(int(start) + 90)
+        record = {"id": str(int(start) + 50), "messagesAdded": [{"message": {"id": "18c", "labelIds": ["INBOX"]}}]}
+        where = {"path": "/gmail/v1/users/me/history", "status": 200}
+        post.fault(**where, body={"historyId": now, "nextPageToken": "next"})
+        post.fault(**where, body={"historyId": now, "nextPageToken": "last", "history": [record]})
+        page = mailbox.changes("", start)
+        assert ([each.message_id for each in page.changes], page.cursor, page.has_more) == (["18c"], record["id"], True)
+
     def test_three_thousand_changes(self, mailbox: Mailbox, post: Post) -> None:
         """In pages of the most that Gmail gives, none told twice and none left out."""
         post.say("quota", units=0)
