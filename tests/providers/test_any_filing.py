@@ -86,9 +86,8 @@ def described(form: KeyForm) -> ObjectAccess:
         has_key = form is KeyForm.FIELD and layout.KEY_FIELD in fields
         fields |= {layout.KEY_FIELD: key if has_key else FieldAccess("x", "string")}
         fields |= {layout.LEDGER_KEY: key} if form is KeyForm.LEDGER else {}
-        rights = ObjectRights(name, name, name, "", *[True] * 5, fields=fields)
-        objects[name] = ObjectRights(**{each: getattr(rights, each) for each in rights.__slots__}
-                                     | {"lists": frozenset({"ToIds", "TaskWhoIds"})})  # fmt: skip
+        lists = frozenset({"ToIds", "TaskWhoIds"})
+        objects[name] = ObjectRights(name, name, name, "", True, True, True, True, True, fields=fields, lists=lists)
     return ObjectAccess(objects)
 
 
