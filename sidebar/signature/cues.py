@@ -237,7 +237,15 @@ def _names(words: tuple[str, ...], sender: Sender) -> bool:
     together = "".join(words)
     if len(together) == 1:
         return bool(sender.words) and together == sender.words[0][0]
-    return len(words) <= 3 and (together in sender.local or together == sender.initials)
+    return len(words) <= 3 and (together in sender.local or _is_short_for(together, sender))
+
+
+def _is_short_for(word: str, sender: Sender) -> bool:
+    """ "Ste" of Stefano; "sms" of Susan Scott, whose middle name the header leaves out."""
+    names = sender.words or sender.local
+    if len(word) >= 3 and any(name.startswith(word) for name in names[:1]):
+        return True
+    return len(names) >= 2 and len(word) in (2, 3) and word[0] + word[-1] == names[0][0] + names[-1][0]
 
 
 def _is_company(words: tuple[str, ...], sender: Sender) -> bool:

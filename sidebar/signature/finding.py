@@ -7,6 +7,7 @@ from itertools import accumulate
 from sidebar.signature.cues import Cue, Mark, cue_of, is_rule
 from sidebar.signature.quotes import own_segments
 from sidebar.signature.sender import Sender
+from sidebar.signature.words import GREETINGS, NOT_NAMES, PROSE
 
 #: Lines that are not blank: looked at from the end of what the author wrote, and in a signature.
 MOST_LOOKED_AT = 60
@@ -108,7 +109,7 @@ def _edges(cues: Sequence[Cue], start: int, stop: int, sender: Sender) -> float:
         weight -= _left_over(cues[stop:]) * (1 if _is_own(run) else 2)
     if not start:
         weight -= 1.0  # a mail that is nothing but a signature is rare
-    return weight + _whose(run, sender) + _signs_off(cues, start, stop)
+    return weight + _whose(run, sender) + _signs_off(cues, start, stop, sender)
 
 
 def _whose(run: Sequence[Cue], sender: Sender) -> float:
@@ -141,7 +142,14 @@ def _is_signed(cue: Cue, *, is_last: bool) -> bool:
     return is_last and len(cue.words) == 1 and cue.text.isalpha() and not cue.has(Mark.PROSE)
 
 
-def _signs_off(cues: Sequence[Cue], start: int, stop: int) -> float:
+def _is_lone_word(run: Sequence[Cue]) -> bool:
+    """A paragraph of one word in small letters: "keith"."""
+    word = run[0].words[0] if run[0].words else ""
+    plain = word.isascii() and word.isalpha() and 2 <= len(word) <= 12 and word not in PROSE | NOT_NAMES | GREETINGS
+    return len(run) == len(run[0].words) == 1 and bool(run[0].gap) and plain and not run[0].marks
+
+
+def _signs_off(cues: Sequence[Cue], start: int, stop: int, sender: Sender) -> float:
     """A name alone below a text is how most short mails end."""
     run = cues[start:stop]
     first = run[0]
@@ -151,4 +159,6 @@ def _signs_off(cues: Sequence[Cue], start: int, stop: int) -> float:
         return 1.5
     if start and is_last and first.has(Mark.NAME, Mark.SENDER, Mark.DASHED) and len(first.words) <= 3:
         return 1.0 if len(run) == 1 or any(cue.has(*_REACH, Mark.TITLE) for cue in run[1:]) else 0.5
+    if not sender.words and start and is_last and _is_lone_word(run):
+        return 3.5
     return 0.0
