@@ -117,6 +117,20 @@ KEEP_PRIVATE = policy.declare(
         help="Words in a subject, an address, or @ and a domain: these are not saved. Everybody may add their own.",
     )
 )
+RECORD_TYPE = policy.declare(
+    Toggle(
+        key="email.record_type",
+        kind=Merge.OVERRIDE,
+        type=Type.CHOICE,
+        default="automatic",
+        choices=("automatic", "task"),
+        choice_labels=("As an email where Salesforce keeps emails, else as a task", "Always as a task"),
+        scope=Scope.ORGANIZATION,
+        users_can_modify=False,
+        label="What an email becomes in Salesforce",
+        help="Emails need Enhanced Email or Email-to-Case in Salesforce. What was saved before stays what it is.",
+    )
+)
 ATTACHMENTS = policy.declare(
     Toggle(
         key="attach.enabled",
@@ -162,6 +176,11 @@ def rules_for(member: Member, own_addresses: Iterable[str]) -> Rulebook:
     mine = _rules(member, own, lambda key: policy.value_of(key, member))
     ours = _rules(member, own, lambda key: policy.organization_value_of(key, member.organization_id))
     return Rulebook(incoming=mine, outgoing=_outgoing(member, mine, ours), asked=_asked(mine, ours))
+
+
+def prefers_task(member: Member) -> bool:
+    """Whether his organization wants tasks even where its Salesforce keeps emails."""
+    return bool(policy.organization_value_of(RECORD_TYPE.key, member.organization_id) == "task")
 
 
 def enclosures_for(member: Member) -> Enclosures:

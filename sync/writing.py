@@ -60,7 +60,8 @@ class Writing:
     @cached_property
     def _activities(self) -> Activities:
         connection = clients.salesforce_connection_of(self._member)
-        return clients.activities_for(connection, PURPOSE, priority=self._priority)
+        prefers_task = policies.prefers_task(self._member)
+        return clients.activities_for(connection, PURPOSE, priority=self._priority, prefers_task=prefers_task)
 
     @cached_property
     def marks(self) -> Marks:

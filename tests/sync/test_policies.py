@@ -10,8 +10,10 @@ from organizations.models import Member
 from organizations.policy import Level, Merge, PolicyRefused, Scope, Type
 from sync import policies
 from sync.rules import Rule, Rules, Verdict, decide_by_heading
+from sync.writing import Writing
 from tests.organizations import people
 from tests.sync.mails import ALICE, FOLDERS, JANE, heading
+from vault import clients
 from vault.policies import features_of, syncs_mail
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +34,7 @@ DECLARED: dict[str, tuple[Merge, Type, Any, bool]] = {
     "email.filter.folders": (Merge.OVERRIDE, Type.FOLDERS, ["inbox", "sent"], True),
     "email.autolog.enabled": (Merge.CAP, Type.BOOL, False, True),
     "email.autolog.force": (Merge.OVERRIDE, Type.BOOL, False, False),
+    "email.record_type": (Merge.OVERRIDE, Type.CHOICE, "automatic", False),
     "attach.enabled": (Merge.CAP, Type.BOOL, False, True),
     "attach.most_megabytes": (Merge.CAP, Type.INT, 150, True),
     "attach.drive_target": (Merge.OVERRIDE, Type.CHOICE, "activity", True),
@@ -210,6 +213,16 @@ def test_asking_for_a_mail_overrides_ones_own_settings_alone(alice: Member, bob:
     asked = policies.rules_for(bob, [ALICE]).asked
     assert asked.blocked_domains == {"evil.example"}
     assert (asked.is_on, asked.with_leads, asked.folders, asked.may_be_sensitive) == (True, True, ("*",), True)
+
+
+def test_what_an_email_becomes(alice: Member, bob: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(clients, "salesforce_connection_of", lambda _: None)
+    monkeypatch.setattr(clients, "activities_for", lambda *_, prefers_task, **__: asked.append(prefers_task))
+    for value in ("automatic", "task"):
+        for_all(alice, email__record_type=value)
+        _ = Writing(bob)._activities
+    assert asked == [False, True]
 
 
 def test_enclosures(alice: Member, bob: Member) -> None:
