@@ -40,11 +40,9 @@ class Delimiters:
         return self._lines.get(line.rstrip(b" \t"))
 
     def nearest(self, buffer: bytes, at: int) -> int:
-        """Where from `at` on a line begins that might be one, -1 for nowhere. `at` itself is within a line."""
-        if buffer.find(b"--", at) < 0:  # quick, and true of most attachments
-            return -1
+        """Where from `at` on a line begins that might be one, -1 for nowhere."""
         match = self._looks_like.search(buffer, at)
-        return match.end() if match else -1
+        return match.start() if match else -1
 
     def _index(self) -> None:
         self._lines = {}
@@ -55,9 +53,12 @@ class Delimiters:
 
 
 def _beginnings(boundaries: list[bytes]) -> re.Pattern[bytes]:
-    """A line's end with "--" and the first bytes of a boundary behind it: fast, for most bytes are an attachment's."""
+    """How a delimiter begins: two dashes and the first bytes of a boundary, behind a line's end. Most of what is searched
+    are attachments, and for what a pattern begins with the search is fastest."""
     starts = sorted({re.escape(boundary[:8]) for boundary in boundaries})
-    return re.compile(rb"[\r\n](?=--(?:%s))" % b"|".join(starts) if starts else rb"(?!)")
+    if len(starts) == 1:
+        return re.compile(rb"--%s(?<=[\r\n]--%s)" % (starts[0], starts[0]))
+    return re.compile(rb"--(?<=[\r\n]--)(?:%s)" % b"|".join(starts) if starts else rb"(?!)")
 
 
 class Source:
@@ -146,7 +147,7 @@ class Source:
             if self.delimiter is not None:
                 return at, True
             self._count_near()
-            at = self._delimiters.nearest(self._buffer, at)
+            at = self._delimiters.nearest(self._buffer, at + 1)
         return max(self._at, len(self._buffer) - _LOOK_BEHIND), False
 
     def _count_near(self) -> None:
