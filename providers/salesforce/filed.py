@@ -9,7 +9,6 @@ from providers.salesforce import failures, graphs, layout, lookups
 from providers.salesforce.email_nodes import ACTIVITY, LEDGER, OTHER, SENDER, Plan
 from providers.salesforce.filing import Ways
 from providers.salesforce.graphs import MOST_CHARACTERS, MOST_GRAPHS, Outcome
-from providers.salesforce.lookups import MOST_QUERIES
 from providers.salesforce.transport import Wire
 
 Result = Logged | ProviderError
@@ -31,7 +30,7 @@ class Filing:
         """Raises what the first call fails with; what a later one fails with is the outcome of all that were left."""
         plans = {mail.key: Plan(self._wire, self._ways, mail) for mail in mails}
         results: dict[str, Result] = {}
-        for part in _parts(list(plans.values()), MOST_QUERIES if self._is_looked_up else MOST_GRAPHS):
+        for part in _parts(list(plans.values())):
             try:
                 results |= self._part(part)
             except ProviderError as error:
@@ -112,13 +111,13 @@ class Filing:
         return results
 
 
-def _parts(plans: Sequence[Plan], most: int) -> list[list[Plan]]:
+def _parts(plans: Sequence[Plan]) -> list[list[Plan]]:
     """In their order, each part small enough for one call."""
     parts: list[list[Plan]] = [[]]
     size = 0
     for plan in plans:
         size += plan.size
-        if parts[-1] and (len(parts[-1]) >= most or size > MOST_CHARACTERS):
+        if parts[-1] and (len(parts[-1]) >= MOST_GRAPHS or size > MOST_CHARACTERS):
             parts.append([])
             size = plan.size
         parts[-1].append(plan)
