@@ -53,8 +53,8 @@ class Delimiters:
 
 
 def _beginnings(boundaries: list[bytes]) -> re.Pattern[bytes]:
-    """How a delimiter begins: two dashes and the first bytes of a boundary, behind a line's end. Most of what is searched
-    are attachments, and for what a pattern begins with the search is fastest."""
+    """How a delimiter begins: two dashes and the first bytes of a boundary, behind a line's end. What is searched
+    is mostly attachments, and the search is fastest for what a pattern begins with."""
     starts = sorted({re.escape(boundary[:8]) for boundary in boundaries})
     if len(starts) == 1:
         return re.compile(rb"--%s(?<=[\r\n]--%s)" % (starts[0], starts[0]))
