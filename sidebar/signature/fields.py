@@ -43,6 +43,8 @@ class _Part:
 
     @property
     def is_title(self) -> bool:
+        if self.words[-1:] and self.words[-1].endswith("team"):
+            return False
         return any(word in TITLE_WORDS or word.endswith(_TITLE_ENDS) for word in self.words)
 
     @property
@@ -50,6 +52,10 @@ class _Part:
         """Whether it ends as only companies do: Ltd, GmbH, S.L."""
         dotted = "".join(takewhile(lambda word: len(word) == 1, reversed(self.words)))[::-1]
         return dotted in COMPANY_FORMS or any(word in COMPANY_FORMS for word in self.words[1:])
+
+    @property
+    def is_a_saying(self) -> bool:
+        return len(self.words) > 4 and (":" in self.text or self.text.endswith((".", "!", "?")))
 
     @property
     def is_a_person(self) -> bool:
@@ -128,7 +134,8 @@ def _name(text: str, sender: Sender) -> Name:
     header = "" if "@" in sender.name else sender.name
     is_more = len(folded(text).split()) < 2 <= len(sender.words)
     full = (header if is_more or header.lower() == header.upper() else text) or text or header
-    parsed = HumanName(_WITHOUT_OFFICE.sub("", full))
+    full = _WITHOUT_OFFICE.sub("", full)
+    parsed = HumanName(full)
     if NOT_PEOPLE.intersection(folded(full).split()):
         return Name()
     first, middle, last = (_cased(str(part), full) for part in (parsed.first, parsed.middle, parsed.last))
@@ -150,7 +157,7 @@ def _job(parts: Sequence[_Part], named: _Part | None, sender: Sender) -> tuple[s
     others = [part for part in parts if part is not named and not _reaches(part) and not _only_name(part, sender)]
     for part in others:
         title, at, employer = _at(part.text)
-        if at and any(word in TITLE_WORDS for word in folded(title).split()):
+        if at and ("@" in part.text or any(word in TITLE_WORDS for word in folded(title).split())):
             return title, employer
     titled = next((part for part in others if part.is_title and not part.has_form), None)
     company = _company([part for part in others if part is not titled], sender)
@@ -190,7 +197,7 @@ def _company(parts: Sequence[_Part], sender: Sender) -> _Part | None:
     for fits in (
         lambda part: part.has_form,
         lambda part: bool(known) and "".join(part.words).startswith(known),
-        lambda part: any(word in COMPANY_WORDS for word in part.words) and not part.is_title,
+        lambda part: bool(COMPANY_WORDS.intersection(part.words)) and not (part.is_title or part.is_a_saying),
     ):
         for part in parts:
             if len(part.words) <= 10 and fits(part):

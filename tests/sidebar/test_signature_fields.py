@@ -39,6 +39,10 @@ def numbers(found: Signature) -> list[tuple[str, Kind]]:
         ("thanks and name", "Steven", "Kean", "", ""),
         ("russian", "Иван", "Петров", "Менеджер по продажам", "ООО «Завод»"),  # noqa: RUF001
         ("team", "", "", "", "SaaS Example Inc."),
+        ("consultancy", "Rahul", "Patel", "Senior Consultant", "Consult Example LLP"),
+        ("town hall", "Beatriz", "Fernández Ortiz", "Técnica de Cultura", "Ayuntamiento de Villaejemplo"),
+        ("growth", "Chloe", "Kim", "Growth", "Startup"),
+        ("utility", "Thomas", "Brandt", "", "Stadtwerke Musterstadt AöR"),
         ("nothing at all", "", "", "", ""),
     ],
 )
