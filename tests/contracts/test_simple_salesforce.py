@@ -1,5 +1,8 @@
 """simple-salesforce drives the simulated Salesforce: a client that is not ours meets what it expects."""
 
+import base64
+import hashlib
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -141,3 +144,26 @@ def test_a_full_quota_and_a_dead_session(salesforce: Running) -> None:
 
 def test_the_sandbox_says_it_is_one(salesforce: Running) -> None:
     assert client_of(salesforce, "alice", "sandbox").is_sandbox() is True
+
+
+def test_mail_files_and_posts(client: Any) -> None:
+    """A file as `requests` sends multipart, and as base64 the way this client does; a graph as any JSON."""
+    jane = client.Contact.get_by_custom_id("Email", JANE)["Id"]
+    mail = client.EmailMessage.create({"Subject": "Offer", "Status": "3", "ToIds": [jane], "Sync_Key__c": "KEY"})["id"]
+    assert client.EmailMessage.get_by_custom_id("Sync_Key__c", "KEY")["Id"] == mail
+    values = json.dumps({"PathOnClient": "offer.pdf", "FirstPublishLocationId": mail})
+    parts = {
+        "entity_content": (None, values, "application/json"),
+        "VersionData": ("offer.pdf", b"%PDF-1.7\r\n--", "application/pdf"),
+    }
+    headers = {"Authorization": f"Bearer {client.session_id}"}
+    sent = client.session.post(f"{client.base_url}sobjects/ContentVersion", headers=headers, files=parts, timeout=10)
+    assert sent.status_code == 201, sent.text
+    assert client.ContentVersion.get(sent.json()["id"])["ContentSize"] == 12
+    inline = client.ContentVersion.create({"PathOnClient": "x.txt", "VersionData": base64.b64encode(b"hello").decode()})
+    assert client.ContentVersion.get(inline["id"])["Checksum"] == hashlib.md5(b"hello").hexdigest()  # noqa: S324
+    post = {"ParentId": jane, "Type": "LinkPost", "LinkUrl": "https://drive.example/x"}
+    node = {"method": "POST", "url": f"/services/data/v{client.sf_version}/sobjects/FeedItem", "referenceId": "post"}
+    graph = {"graphId": "one", "compositeRequest": [{**node, "body": post}]}
+    (answer,) = client.restful("composite/graph", method="POST", json={"graphs": [graph]})["graphs"]
+    assert answer["isSuccessful"] is True
