@@ -13,6 +13,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.request import Request
 
 from config import health
+from sidebar.emails import EmailsView
 
 _one_at_a_time = threading.Lock()
 
@@ -40,6 +41,7 @@ class Description(SpectacularJSONAPIView):
 urlpatterns = [
     path("sidebar/", include("sidebar.api")),  # first, since resolving a path is a fifth of a warm look-up
     path("tracking/", include("tracking.api")),
+    path("sync/emails/", EmailsView.as_view(), name="log-email"),
     path("sync/", include("sync.api")),
     path("schema/", Description.as_view(), name="schema"),
     path("", include("organizations.api")),

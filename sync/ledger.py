@@ -120,6 +120,8 @@ class Entry:
     salesforce_id: str = ""
     object_name: str = ""
     is_undone: bool = False
+    mailbox_id: UUID | None = None  # whose copy was written
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ def claim(
     row = LedgerEntry.objects.get(organization_id=organization_id, key=key)
     if not row.salesforce_id and row.undone_at is None:
         raise InOtherHands
-    return Entry(row.pk, key, False, row.salesforce_id, row.object_name, row.undone_at is not None)
+    is_undone = row.undone_at is not None
+    return Entry(row.pk, key, False, row.salesforce_id, row.object_name, is_undone, row.mailbox_id, row.rule)
 
 
 def settle(written: Written) -> None:

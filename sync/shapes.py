@@ -48,3 +48,24 @@ class ChosenRequest(Strict):
 
 class DoneShape(serializers.Serializer[Any]):
     count = serializers.IntegerField(help_text="How many of them were one's own, and waited for it.")
+
+
+class AskedRequest(Strict):
+    """`record_ids`: of the people who are meant, where the last answer named several."""
+
+    provider = serializers.ChoiceField(choices=("google", "microsoft"))
+    message_id = serializers.RegexField(r"^[!-~]{1,512}$", help_text="The mail provider's own id.")
+    record_ids = serializers.ListField(
+        child=serializers.RegexField(r"^[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?$"), max_length=50, default=list
+    )
+
+
+class AskedShape(serializers.Serializer[Any]):
+    saved = serializers.BooleanField()
+    outcome = serializers.ChoiceField(choices=[each.value for each in Outcome])
+    rule = serializers.ChoiceField(choices=[each.value for each in Rule])
+    sentence = serializers.CharField(help_text="What became of it and why, in words, for the person.")
+    activity_id = serializers.CharField(help_text="Of the activity in Salesforce; empty where nothing was saved.")
+    record_ids = serializers.ListField(
+        child=serializers.CharField(), help_text="Who it is saved with; or, where nothing was, who could be meant."
+    )

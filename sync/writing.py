@@ -9,7 +9,7 @@ from functools import cached_property
 from uuid import UUID
 
 from organizations.models import Member
-from providers.activities import Activities, FoundPeople, Logged
+from providers.activities import Activities, EmailRecord, FoundPeople, Logged
 from providers.base import Priority
 from sync import ledger, policies, threads
 from sync.enclosures import enclosed
@@ -85,8 +85,13 @@ class Writing:
         if entry.is_mine:
             logged = self._activities.log_email(record, entry.key, is_repeat=source.is_repeat)
             return Filed(rule, logged.id, (Written(entry.id, logged.id or UNSEEN, rule, "", logged.object),))
-        if entry.salesforce_id == UNSEEN:
-            return Filed(Rule.COLLEAGUE_WAS_FIRST)
+        seen = "" if entry.salesforce_id == UNSEEN else entry.salesforce_id
+        if entry.mailbox_id is not None and entry.mailbox_id == source.mailbox_id:
+            return Filed(Rule(entry.rule), seen)  # our own writing, looked at once more
+        return self._joined(entry, record) if seen else Filed(Rule.COLLEAGUE_WAS_FIRST)
+
+    def _joined(self, entry: Entry, record: EmailRecord) -> Filed:
+        """Whoever of this mail is not on a colleague's activity yet comes to stand there."""
         there = Logged(entry.object_name, entry.salesforce_id, was_there=True)
         self._activities.add_relations(there, record.correspondents)
         return Filed(Rule.COLLEAGUE_WAS_FIRST, there.id)

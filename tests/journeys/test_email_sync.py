@@ -4,9 +4,11 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+import requests
 from celery import Celery
 from psycopg.rows import dict_row
 
@@ -139,6 +141,38 @@ def test_a_mail_to_two_colleagues_is_one_activity(mailboxes: list[Mailbox], acme
     assert sorted(each["rule"] for each in decisions) == ["colleague_was_first", "matched"]
     (activity,) = activities(acme, "For both of you")
     assert {each["activity_id"] for each in decisions} == {activity["Id"]}
+
+
+def log_now(person: AddIn, mailbox: Mailbox, message_id: str, key: str = "") -> requests.Response:
+    body = {"provider": mailbox.accounts.name, "message_id": message_id}
+    return person.call("POST", "sync/emails/", json=body, headers={"Idempotency-Key": key or str(uuid4())}, fresh=True)
+
+
+def test_a_person_may_have_a_mail_saved_at_once(mailboxes: list[Mailbox], acme: Salesforce) -> None:
+    """What a rule of his own left out goes along; a repeat, with the same key or another, is no second activity."""
+    for each in mailboxes:
+        name = each.accounts.name
+        message_id = each.deliver(f"asked-{name}", subject=f"Your security code is 4711, {name}")
+        answers = [log_now(each.person, each, message_id, key) for key in (f"k-{name}", f"k-{name}", "")]
+        assert [answer.status_code for answer in answers] == [200, 200, 200], answers[0].text
+        first, same, again = (answer.json() for answer in answers)
+        assert first == same
+        assert (first["saved"], first["rule"]) == (True, "asked_for")
+        assert again == first
+        (activity,) = activities(acme, f"Your security code is 4711, {name}")
+        assert activity["Id"] == first["activity_id"]
+        stranger = log_now(each.person, each, each.deliver(f"nobody-{name}", sender=NOBODY)).json()
+        assert (stranger["saved"], stranger["rule"]) == (False, "nobody_found")
+
+
+def test_nobody_has_a_strangers_mail_saved(mailboxes: list[Mailbox], charlie: AddIn, acme: Salesforce) -> None:
+    """Charlie has no mailbox connected; Bob's and Erin's are not each other's."""
+    for each, other in zip(mailboxes, reversed(mailboxes), strict=True):
+        message_id = each.deliver(f"theirs-{each.accounts.name}", subject="Theirs alone", sender=NOBODY)
+        assert log_now(charlie, each, message_id).status_code == 409
+        assert log_now(other.person, each, message_id).status_code == 409
+        assert log_now(other.person, other, message_id).status_code == 404
+    assert not activities(acme, "Theirs alone")
 
 
 def test_nothing_of_a_mail_stays(mailboxes: list[Mailbox]) -> None:

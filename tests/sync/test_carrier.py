@@ -190,6 +190,15 @@ def test_a_colleagues_copy_joins(office: Office, box: Letters, crm: Crm) -> None
     assert Decision.objects.get(mailbox=office.bob.mailbox).rule == "colleague_was_first"
 
 
+def test_a_second_look_at_ones_own_says_the_same(office: Office, box: Letters, crm: Crm) -> None:
+    message_id = box.post("twice")
+    office.alice.run()
+    decisions.try_again(office.alice.member, [Decision.objects.get().pk])
+    office.alice.run()
+    assert office.alice.decisions() == {message_id: "matched"}
+    assert (crm.calls["log_email"], crm.joined) == (1, [])
+
+
 def test_a_forged_message_id_keeps_no_other_mail_out(office: Office, box: Letters, crm: Crm) -> None:
     box.post("same", subject="Forged")
     office.alice.run()
