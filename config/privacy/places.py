@@ -107,12 +107,13 @@ def of_installation(named: Named) -> list[Store]:
     local = Path(settings.LOCAL_DIR)
     named = _known_beside(local, named)
     spool = env.read("TRACKING_SPOOL_DIR", "")
+    apart = (*named.logs, *(path for path in (named.postgres, named.valkey) if path))
     return [
         *_in_databases(),
         _folder("files of PostgreSQL", named.postgres, "--postgres-files"),
         _folder("files of Valkey", named.valkey, "--valkey-files"),
         *_logs(named.logs),
-        Folder("LOCAL_DIR", local),
+        Folder("LOCAL_DIR", local, but=apart),
         *([Folder("where hits wait on a disk", Path(spool))] if spool else []),
         *(store for _, stores in privacy_probes for store in stores()),
         *([Folder(str(path), path) for path in named.temporary] or _temporary(0.0)),
