@@ -14,6 +14,7 @@ from tests.contracts.graph_standing import Graph
 from tests.contracts.mailbox_standing import Post, Reader, everything, letter, whole
 
 TRIES = 12
+FAULTS: list[dict[str, Any]] = [{"status": 503}, {"status": 500, "body": "<html>"}, {"cut_after": 40}, {"status": 504}]
 
 
 class TestTrouble(Graph):
@@ -43,9 +44,7 @@ class TestTrouble(Graph):
 
     def trouble(self, post: Post, dice: random.Random) -> None:
         for _ in range(4):
-            fault = dice.choice(
-                [{"status": 503}, {"status": 500, "body": "<html>"}, {"cut_after": 40}, {"status": 504}]
-            )
+            fault = dice.choice(FAULTS)
             post.fault(**fault, skip=dice.randrange(12))
         post.throttle(1, times=dice.randrange(3))
         post.repeat(dice.randrange(3))
