@@ -7,63 +7,42 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from sidebar.signature.reach import EMAIL, HANDLE, URL, is_address, label_kind, phone_places
 from sidebar.signature.sender import Sender
 from sidebar.signature.words import (
     AND,
     CLOSINGS,
     COMPANY_WORDS,
     GREETINGS,
-    LABELS,
     LEGAL,
     NOT_NAMES,
     PARTICLES,
     PROSE,
-    REGISTERS,
     SENT_FROM,
     SLOGANS,
-    STREET_ENDS,
-    STREETS,
     SUFFIXES,
     TEAM,
     THANKS,
     TITLE_WORDS,
+    UPPER,
+    WORD,
     folded,
 )
 
 LONGEST_LINE = 300  # characters looked at
 LONGEST_PHRASE = 6  # words of a closing
-MOST_DIGITS = 15  # of a number, E.164
-EMAIL = re.compile(r"[\w.+%'-]{1,64}(?:@|\s?[(\[]at[)\]]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-URL = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"|]{3,300}"
-    r"|(?<![\w@.-])[\w-]{2,63}\.(?:com|org|net|io|co|de|fr|it|es|eu|nl|uk|edu|gov)\b(?:/[^\s<>|]{0,200})?",
-    re.IGNORECASE,
-)
-_PHONE = re.compile(r"(?<![\w.,$€£#\u3012-])(?:\+|00)?\(?\d[\d\s().\-\u2010-\u2013/\u00a0]{5,44}\d(?![\w%€]|,\d)")
-_HANDLE = re.compile(r"(?<![\w.])@\w{2,40}\b(?!\.)")
 _BOX = re.compile(r"\s*\W?[-_=*~#+|\u2500-\u257f]{5,}\s*")
 _RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
 _ONE_DASH = re.compile(r"\s*[\u2013\u2014\u2015]\s*")
-_DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})\b")
 _BULLET = re.compile(r"\s*(?:[*•·\u2022\u25cf]\s+|-{1,2}\s+|\(?\d{1,2}[.)]\s|[a-z][.)]\s)")
 _BEFORE_A_NAME = re.compile(r"^\s*(?:[-\u2013\u2014~/*_|.>\"'\u2026]+\s?)+")
 _DASHED = re.compile(r"^\s*(?:-{1,2}|[\u2013\u2014~/])\s?\w")  # "-Bob", "/Bob"
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){1,4}")
-_NUMBER_OF_A_YEAR = re.compile(r"(?:19|20)\d{2}[-/]\d{1,5}")
 _ON_BEHALF = re.compile(r"^\s*(?:i\.\s?[AV]\.|ppa\.?|p\.\s?[pP]\.)\s", re.IGNORECASE)
-_POST_CODE = re.compile(
-    r"\b(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}-?\d{4,5}|\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}"
-    r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d|\d{3}[\s-]\d{2}|\d{2}-\d{3}|\d{4}(?=\s[^\W\d_a-z])|\d{6})\b"
-)
-_LABEL = re.compile(
-    r"^\W{0,4}(?:([^\W\d_]{2,16})\s?(?:[#:.)|]|\s(?=[+(\d]))|([^\W\d_])[:.)|]?\s{0,3}(?=[+(\d@]|www|\w{1,20}@))"
-)
 _SEPARATOR = re.compile(r"\s[|•·\u2022/\u2013\u2014]\s|\s{3,}|\t|\s::\s")
 _CODE = re.compile(r"[{};]\s*$|^```|^\s*(?://|/\*|#include|import |def |return )|[=!]=|\(\)")
 _EAST_ASIAN_STOP = re.compile(r"[\u3001\u3002\uff01\uff0c\uff1f]")
 _SENTENCE_END = re.compile(r"[.!?;,:\u2026\u3002\uff01\uff1f]['\")\]\u201d]?\s*$")
-_UPPER = re.compile(r"^[\"'(\u201c]?[^\W\d_a-z\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]")
-_WORD = re.compile(r"[^\s,;|/()<>\"\u2022\u00b7]+")
 
 
 class Mark(Enum):
@@ -165,7 +144,7 @@ def is_sent_from(text: str, words: tuple[str, ...]) -> bool:
     """What a mail program adds by itself. "Sent from my desk, is much easier than my phone." is a sentence."""
     if (
         len(words) > 14
-        or not _UPPER.match(text.lstrip("*_[(<"))
+        or not UPPER.match(text.lstrip("*_[(<"))
         or (text.endswith((".", ":", "!", ";")) and len(words) > 6)
     ):
         return False
@@ -199,9 +178,9 @@ def _opening(words: list[str]) -> int:
 
 def _rest_is_name(text: str, rest: list[str]) -> bool:
     """ "Thanks, Bob": what follows the closing begins with capitals, and is no sentence."""
-    tail = _WORD.findall(text)[-len(rest) :]
+    tail = WORD.findall(text)[-len(rest) :]
     return not PROSE.intersection(rest) and all(
-        _UPPER.match(word) or folded(word) in PARTICLES or not folded(word) for word in tail
+        UPPER.match(word) or folded(word) in PARTICLES or not folded(word) for word in tail
     )
 
 
@@ -256,15 +235,15 @@ def _is_company(words: tuple[str, ...], sender: Sender) -> bool:
 def is_name(text: str) -> bool:
     """One to five words that begin with a capital, particles aside, and nothing else; an initial may have its dot."""
     bare = _ON_BEHALF.sub("", _BEFORE_A_NAME.sub("", text, count=1), count=1).strip().rstrip("*_,")
-    words = _WORD.findall(bare)
+    words = WORD.findall(bare)
     if not 1 <= len(words) <= 5 or len(bare) > 60 or any(sign in bare for sign in "@:?!#=<>[]{}\\0123456789"):
         return False
     if bare.endswith(".") and not _INITIALS.fullmatch(words[-1]) and folded(words[-1]).replace(" ", "") not in SUFFIXES:
         return False
     if len(words) == 1 and folded(bare) in NOT_NAMES:
         return False
-    capitals = sum(bool(_UPPER.match(word)) for word in words)
-    small = [word for word in words if not _UPPER.match(word)]
+    capitals = sum(bool(UPPER.match(word)) for word in words)
+    small = [word for word in words if not UPPER.match(word)]
     if not capitals or PROSE.intersection(folded(bare).split()):
         return False
     return all(folded(word) in PARTICLES or (word.endswith(".") and len(word) <= 5) for word in small)
@@ -277,58 +256,11 @@ def _reach(text: str, words: tuple[str, ...]) -> list[Mark]:
         found.append(Mark.PHONE)
     if EMAIL.search(text):
         found.append(Mark.EMAIL)
-    if URL.search(text) or _HANDLE.search(text) or _label_kind(text) == "other":
+    if URL.search(text) or HANDLE.search(text) or label_kind(text) == "other":
         found.append(Mark.LINK)
     if is_address(text, words):
         found.append(Mark.ADDRESS)
     return found
-
-
-def phone_places(text: str) -> list[tuple[int, int]]:
-    """(start, stop) of numbers that could reach somebody: 7 to 15 digits, and not a date, a time or a sum."""
-    found = [span for match in _PHONE.finditer(text) for span in _parted(match)]
-    return [(start, stop) for start, stop in found if _is_number(text[start:stop], text)]
-
-
-def _without_phones(text: str) -> str:
-    for start, stop in phone_places(text):
-        text = f"{text[:start]}{' ' * (stop - start)}{text[stop:]}"
-    return text
-
-
-def _parted(match: re.Match[str]) -> list[tuple[int, int]]:
-    """ "(11) 5555-0123 / (11) 95555-0188" are two; "0821 / 55512-30" is one."""
-    start, stop = match.span()
-    if sum(map(str.isdigit, match[0])) <= MOST_DIGITS or not (slash := re.search(r"\s[/-]\s", match[0])):
-        return [(start, stop)]
-    return [(start, start + slash.start()), (start + slash.end(), stop)]
-
-
-def _is_number(number: str, text: str) -> bool:
-    if (
-        not 7 <= sum(map(str.isdigit, number)) <= MOST_DIGITS
-        or _DATE.match(number)
-        or _NUMBER_OF_A_YEAR.fullmatch(number)
-    ):
-        return False
-    if number.startswith(("+", "00")) or _label_kind(text) in ("phone", "mobile", "fax"):
-        return True
-    return len(re.findall(r"\d+", number)) > 1 and not REGISTERS.intersection(folded(text).split())
-
-
-def _label_kind(text: str) -> str | None:
-    match = _LABEL.match(text)
-    return LABELS.get(folded(match[1] or match[2])) if match else None
-
-
-def is_address(text: str, words: tuple[str, ...]) -> bool:
-    """A street with its number, or a post code with its town."""
-    if len(words) > 16 or not any(sign.isdigit() for sign in text):
-        return False
-    street = any(word in STREETS or (len(word) > 6 and word.endswith(STREET_ENDS)) for word in words)
-    capitals = sum(bool(_UPPER.match(word)) for word in _WORD.findall(text))
-    town = len(words) > 1 and capitals * 2 >= len(words) - 1 and bool(_POST_CODE.search(_without_phones(text)))
-    return capitals >= 1 and (street or town)
 
 
 def _is_prose(text: str, words: tuple[str, ...], reaches: bool) -> bool:

@@ -7,8 +7,9 @@ from itertools import takewhile
 
 from nameparser import HumanName
 
-from sidebar.signature.cues import EMAIL, URL, Cue, Mark, is_name, phone_places
+from sidebar.signature.cues import Cue, Mark, is_name
 from sidebar.signature.phones import phones_in, region_of
+from sidebar.signature.reach import EMAIL, URL, phone_places
 from sidebar.signature.sender import Sender
 from sidebar.signature.shapes import Kind, Name, Signature
 from sidebar.signature.words import COMPANY_FORMS, COMPANY_WORDS, LABELS, NOT_PEOPLE, TITLE_WORDS, folded

@@ -14,6 +14,7 @@ MOST_LOOKED_AT = 60
 LONGEST_BLOCK = 24
 #: From here on a run of lines is a signature.
 ENOUGH = 2.4
+_NO_SIGN_OFF = PROSE | NOT_NAMES | GREETINGS
 _REACH = (Mark.PHONE, Mark.EMAIL, Mark.LINK, Mark.ADDRESS)
 _OPENERS = (Mark.DELIMITER, Mark.DASHED, Mark.CLOSING, Mark.THANKS, Mark.SENDER, Mark.SENT_FROM, Mark.RULE)
 
@@ -145,7 +146,7 @@ def _is_signed(cue: Cue, *, is_last: bool) -> bool:
 def _is_lone_word(run: Sequence[Cue]) -> bool:
     """A paragraph of one word in small letters: "keith"."""
     word = run[0].words[0] if run[0].words else ""
-    plain = word.isascii() and word.isalpha() and 2 <= len(word) <= 12 and word not in PROSE | NOT_NAMES | GREETINGS
+    plain = word.isascii() and word.isalpha() and 2 <= len(word) <= 12 and word not in _NO_SIGN_OFF
     return len(run) == len(run[0].words) == 1 and bool(run[0].gap) and plain and not run[0].marks
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from sidebar.signature.cues import LONGEST_LINE, phone_places
+from sidebar.signature.cues import LONGEST_LINE
+from sidebar.signature.reach import phone_places
 from sidebar.signature.shapes import Kind, Phone
 from sidebar.signature.words import LABELS, folded
 

@@ -1,4 +1,4 @@
-"""Reads the lists of words.txt, once. What they are for stands there; who uses them decides."""
+"""Reads the lists of words.txt, once, and says what a word is. What the lists are for stands there."""
 
 import re
 import unicodedata
@@ -6,6 +6,9 @@ from pathlib import Path
 
 _BETWEEN = re.compile(r"[^\w&]+|_+")
 _SECTION = re.compile(r"^\[([\w: ]+)\]", re.MULTILINE)
+#: How a name begins; in scripts without capitals every word does.
+UPPER = re.compile(r"^[\"'(\u201c]?[^\W\d_a-z\u00df-\u00f6\u00f8-\u00ff\u0430-\u044f\u03b1-\u03c9]")
+WORD = re.compile(r"[^\s,;|/()<>\"\u2022\u00b7]+")
 _NOTE = re.compile(r"#.*")
 
 
