@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from providers.activities import Keyed, KeyForm, Logged
 from providers.errors import NotFound, ProviderError
-from providers.salesforce import failures, graphs, layout, lookups
+from providers.salesforce import failures, graphs, layout, lookups, relations
 from providers.salesforce.email_nodes import ACTIVITY, LEDGER, OTHER, SENDER, Plan
 from providers.salesforce.filing import Ways
 from providers.salesforce.graphs import MOST_CHARACTERS, MOST_GRAPHS, Outcome
@@ -105,8 +105,7 @@ class Filing:
         for key, found in copies.items():
             result = results[key]
             if isinstance(result, Logged) and found and found[0] != result.id:
-                mine = [f"{self._ways.record}/{each}" for each in (result.id, *result.others)]
-                lookups.delete_each(self._wire, mine)
+                relations.delete(self._wire, self._ways, result, key="")
                 results[key] = replace(result, id=found[0], others=(), was_there=True)
         return results
 

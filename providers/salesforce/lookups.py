@@ -98,7 +98,7 @@ def _identified(record: EmailRecord, field: FieldAccess | None) -> list[str]:
 def matching(ways: Ways, rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
     """Ids of those that are this mail, oldest first."""
     mark = mark_of(key)
-    return [str(row["Id"]) for row in rows if mark in str(row.get(ways.marked_field) or "")]
+    return [str(row["Id"]) for row in rows if mark in str(row.get(ways.marked_field) or "").splitlines()]
 
 
 def delete_each(wire: Wire, resources: Sequence[str]) -> None:

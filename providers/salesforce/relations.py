@@ -78,12 +78,13 @@ def _leave_task(wire: Wire, logged: Logged, person: str) -> None:
 
 def delete(wire: Wire, ways: Ways, logged: Logged, key: str) -> None:
     """The files that came with it, the task that Salesforce made for it, itself, and what holds its key. Each may be
-    gone already; the mail goes last but for its key, since it leads to the others."""
+    gone already; the mail goes last but for its key, since it leads to the others. `key` "": what `logged` names, and
+    nothing that stands under a key."""
     found = _beside(wire, ways, logged) if logged.id else []
-    if logged.object == TASK and logged.id and not logged.others:
+    if key and logged.object == TASK and logged.id and not logged.others:
         found += siblings.of(wire, ways, logged.id, key)
     itself = [f"{logged.object}/{each}" for each in (*logged.others, logged.id) if each]
-    rows = [lookups.ledger_row(each) for each in siblings.keys(wire, key)] if ways.has_ledger else []
+    rows = [lookups.ledger_row(each) for each in siblings.keys(wire, key)] if ways.has_ledger and key else []
     lookups.delete_each(wire, [*found, *itself, *rows])
 
 

@@ -1,6 +1,7 @@
 """The further tasks of one mail: a lead has his own, and whoever takes the mail back may know the first one only."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from providers.activities import KeyForm
@@ -8,7 +9,8 @@ from providers.salesforce import ids, layout, lookups, soql
 from providers.salesforce.filing import TASK, Ways
 from providers.salesforce.transport import Wire
 
-_MOST_ROWS = 200
+_MOST_ROWS = 2000
+_ABOUT = timedelta(minutes=1)
 
 
 def of(wire: Wire, ways: Ways, task_id: str, key: str) -> list[str]:
@@ -21,16 +23,24 @@ def of(wire: Wire, ways: Ways, task_id: str, key: str) -> list[str]:
     return [each for row in made for each in _marked(wire, ways, str(row["CreatedDate"]), key)]
 
 
-def _marked(wire: Wire, ways: Ways, moment: str, key: str) -> list[str]:
-    """Written in one call, so in the same moment; `moment` as Salesforce has it, `2026-03-01T10:00:00.000+0000`."""
-    where = f"CreatedDate = {moment.removesuffix('+0000')}Z AND TaskSubtype = 'Email'"
+def _marked(wire: Wire, ways: Ways, created: str, key: str) -> list[str]:
+    """Written in one call, so about the same moment."""
+    first, last = wire.call(lambda _: _around(created), is_write=False)
+    where = f"CreatedDate >= {first} AND CreatedDate <= {last} AND TaskSubtype = 'Email'"
     rows = _rows(wire, TASK, ["Id", ways.marked_field], where)
     return [f"{TASK}/{each}" for each in lookups.matching(ways, rows, key)]
 
 
+def _around(created: str) -> tuple[str, str]:
+    """`2026-03-01T10:00:00.000+0000`, as Salesforce writes it. Raises ValueError."""
+    moment = datetime.strptime(created, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
+    first, last = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (moment - _ABOUT, moment + _ABOUT))
+    return first, last
+
+
 def keys(wire: Wire, key: str) -> list[str]:
     """Those that the ledger holds of one mail; its own comes last, since the others are found while it stands."""
-    return [*(str(row[layout.LEDGER_KEY]) for row in _noted(wire, key)), key] if key else []
+    return [*(str(row[layout.LEDGER_KEY]) for row in _noted(wire, key)), key]
 
 
 def _noted(wire: Wire, key: str) -> list[Mapping[str, Any]]:

@@ -95,6 +95,22 @@ def test_a_repeat_changes_nothing_that_people_changed(salesforce: Running) -> No
     assert [row["Subject"] for row in desk.mails("Task")] == ["Unmistakable, and read"]
 
 
+@pytest.mark.parametrize("message_id", ["<one@mail.example>", "", "<odd'\\one@x>", "<" + "x" * 300 + ">"])
+def test_without_any_key_a_message_is_known_by_its_headers(salesforce: Running, message_id: str) -> None:
+    desk = Desk(salesforce, "acme", "alice", absent=["Sync_Ledger__c", "EmailMessage.Sync_Key__c"])
+    assert desk.activities.capabilities().key_form is KeyForm.LOOKUP
+    record = mail(to(desk.ids("Contact", 1)[0]), message_id=message_id)
+    fault(desk, cut_after=0)
+    with pytest.raises(Transient):
+        desk.activities.log_email(record, KEY)
+    there = desk.activities.log_email(record, KEY, is_repeat=True)
+    forgetful = desk.activities.log_email(record, KEY)
+    assert (there.was_there, forgetful.was_there, forgetful.id) == (True, True, there.id)
+    assert [row["Id"] for row in desk.mails("EmailMessage")] == [there.id]
+    assert len(desk.rows("Task", Subject="Email: Unmistakable offer")) == 1
+    assert desk.activities.log_email(record, KEY[::-1]).id != there.id
+
+
 def test_a_mail_that_several_write_at_once_is_filed_once(desk: Desk) -> None:
     record = mail(to(desk.ids("Contact", 1)[0]))
     with ThreadPoolExecutor(6) as pool:
