@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import analytics, connections, email_sync, members, views, withdrawn
+from dashboard import analytics, connections, email_sync, members, rehearsal, views, withdrawn
 from dashboard.overview import overview
 from dashboard.policy import change_policy, policy_page
 
@@ -23,6 +23,8 @@ urlpatterns = [
     path("email-sync/", email_sync.page, name="email_sync"),
     path("email-sync/again/", email_sync.again, name="email_sync_again"),
     path("email-sync/ignore/", email_sync.ignore, name="email_sync_ignore"),
+    path("email-sync/try/", rehearsal.page, name="try_out"),
+    path("email-sync/try/run/", rehearsal.run, name="rehearse"),
     path("policy/", policy_page, name="policy"),
     path("policy/change/", change_policy, name="policy_change"),
     path("members/", members.members, name="members"),
