@@ -69,10 +69,10 @@ class GraphMailbox:
                 raise nonsense()
             yield answer
 
-    def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:
-        """One for the whole mailbox, whatever the streams; none where there are none. `address` hears of lifecycle
-        events, too, and must answer Graph's question (`validationToken`) while this call lasts, else Rejected."""
-        return (mail_notices.subscribe(self._wire, address, secret),) if streams else ()
+    def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:  # noqa: ARG002
+        """One for the whole mailbox, whatever the streams. `address` hears of lifecycle events, too, and must answer
+        Graph's question (`validationToken`) while this call lasts, else Rejected."""
+        return (mail_notices.subscribe(self._wire, address, secret),)
 
     def renew(self, subscription_id: str) -> Subscription:
         return mail_notices.renew(self._wire, subscription_id)

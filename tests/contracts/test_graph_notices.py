@@ -23,7 +23,7 @@ class TestNotices(Graph):
         (one,) = mailbox.subscribe(["any", "other"], receiver.url, SECRET)
         assert receiver.handshakes == 2
         assert one.expires_at - datetime.now(UTC) > timedelta(hours=69)
-        assert mailbox.subscribe([], receiver.url, SECRET) == ()
+        assert len(mailbox.subscribe([], receiver.url, SECRET)) == 1, "it is the mailbox's, whatever is read of it"
 
     @pytest.mark.parametrize("answer", ["", "another", "Validation%3A"])
     def test_an_address_that_does_not_shake_hands_gets_nothing(
