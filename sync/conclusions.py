@@ -2,7 +2,7 @@
 
 Who no longer holds the job's lease stores nothing: another has looked, or is looking."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -62,7 +62,8 @@ class Conclusion:
 def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
     """Store what became of some messages of one mailbox, all or none; returns those that were still ours to store."""
     with transaction.atomic():
-        kept = [(task, conclusion) for task, conclusion in ended if _end(task, Job.State.DONE)]
+        ours = _end([task for task, _ in ended], Job.State.DONE)
+        kept = [(task, conclusion) for task, conclusion in ended if task.id in ours]
         for _, conclusion in kept:
             for written in conclusion.written:
                 ledger.settle(written)
@@ -73,17 +74,21 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
 def give_up(task: Task, conclusion: Conclusion) -> bool:
     """The same for a job that is tried no more until a person asks. Whether it was still ours."""
     with transaction.atomic():
-        is_ours = _end(task, Job.State.DEAD)
+        is_ours = bool(_end([task], Job.State.DEAD))
         if is_ours:
             ledger.release(task.lease)
             _decide([(task, conclusion)])
     return is_ours
 
 
-def _end(task: Task, state: Job.State) -> bool:
-    mine = Job.objects.filter(pk=task.id, lease_by=task.lease, state=Job.State.RUNNING)
+def _end(tasks: Sequence[Task], state: Job.State) -> set[UUID]:
+    """Ids of those that were still ours to end."""
+    leases = {task.lease for task in tasks}
+    mine = Job.objects.filter(pk__in=[task.id for task in tasks], lease_by__in=leases, state=Job.State.RUNNING)
+    found = set(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
     crashes = {"crashes": 0, "tries": 0} if state == Job.State.DONE else {}
-    return bool(mine.update(state=state, lease_by=None, lease_until=None, **crashes))
+    Job.objects.filter(pk__in=found).update(state=state, lease_by=None, lease_until=None, **crashes)
+    return found
 
 
 def _decide(ended: Sequence[tuple[Task, Conclusion]]) -> None:
@@ -123,13 +128,23 @@ def _row(task: Task, conclusion: Conclusion) -> Decision:
 def _wait(ended: Sequence[tuple[Task, Conclusion]]) -> None:
     """A first wait's end stays: a mail that is looked at again waits no longer for it."""
     marks = {task.message_id: set(conclusion.waiting) for task, conclusion in ended}
-    rows = Decision.objects.filter(mailbox_id=ended[0][0].mailbox_id, message_id__in=marks)
-    wanted = {(row.pk, mark): row for row in rows for mark in marks[row.message_id]}
-    there = Waiting.objects.filter(decision__in=[row.pk for row in rows])
-    over = [each.pk for each in there if (each.decision_id, bytes(each.mark)) not in wanted]
-    Waiting.objects.filter(pk__in=over).delete()
+    there = Waiting.objects.filter(decision__mailbox_id=ended[0][0].mailbox_id, decision__message_id__in=marks)
+    over = [
+        pk
+        for pk, mark, message_id in there.values_list("pk", "mark", "decision__message_id")
+        if bytes(mark) not in marks[message_id]
+    ]
+    if over:
+        Waiting.objects.filter(pk__in=over).delete()
+    if any(marks.values()):
+        _begin_waiting(ended[0][0].mailbox_id, marks)
+
+
+def _begin_waiting(mailbox_id: UUID, marks: Mapping[str, set[bytes]]) -> None:
+    rows = Decision.objects.filter(mailbox_id=mailbox_id, message_id__in=[each for each in marks if marks[each]])
     awaited = [
         Waiting(decision=row, organization_id=row.organization_id, mark=mark, until=Now() + WAITS)
-        for (_, mark), row in wanted.items()
+        for row in rows
+        for mark in marks[row.message_id]
     ]
     Waiting.objects.bulk_create(awaited, ignore_conflicts=True)

@@ -17,7 +17,7 @@ def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mappin
     """Told of as they happened. The same one may come any number of times. `folders`: all of the mailbox, by id."""
     there = [change.message_id for change in changes if not change.is_gone]
     _add(mailbox, there, is_live=True)
-    chosen = [each.message_id for each in changes if places.is_chosen(mailbox.member, each.folders, folders)]
+    chosen = places.in_chosen(mailbox.member, changes, folders)
     Job.objects.filter(mailbox=mailbox, message_id__in=chosen, was_chosen=False).update(was_chosen=True)
     decided = Decision.objects.filter(mailbox=mailbox, message_id__in=there, rule__in=BY_PLACE)
     moved = Job.objects.filter(mailbox=mailbox, state=Job.State.DONE, message_id__in=decided.values("message_id"))

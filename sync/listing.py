@@ -47,7 +47,7 @@ def _proceed(mailbox_id: UUID, token: UUID) -> bool:
     except (ProviderError, VaultError) as error:
         pull.note_failure(row, error)
         return False
-    parking.note_success(row.pk, client.provider)
+    parking.note_success(row, client.provider)
     return open_ones().filter(mailbox=row).exists()
 
 

@@ -56,6 +56,7 @@ def _is_a_series(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
         return True
     failures = row[0] + 1 if row[1] == ruling.provider else 1
     SyncedMailbox.objects.filter(pk=mailbox.pk).update(failures=failures, parked_at_provider=ruling.provider)
+    mailbox.failures, mailbox.parked_at_provider = failures, ruling.provider
     if failures < IN_A_ROW:
         return False
     wait = retries.back_off(failures, ruling.wait)
@@ -63,9 +64,12 @@ def _is_a_series(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
     return True
 
 
-def note_success(mailbox_id: UUID, *providers: str) -> None:
-    """These have just answered."""
-    troubled = SyncedMailbox.objects.filter(pk=mailbox_id, parked_at_provider__in=providers)
+def note_success(mailbox: SyncedMailbox, *providers: str) -> None:
+    """These have just answered. No query where none of them was in trouble when the row was read, or since by us."""
+    if mailbox.parked_at_provider not in providers:
+        return
+    mailbox.failures, mailbox.parked_at_provider = 0, ""
+    troubled = SyncedMailbox.objects.filter(pk=mailbox.pk, parked_at_provider__in=providers)
     troubled.update(failures=0, parked_for="", parked_at_provider="", parked_until=None)
 
 

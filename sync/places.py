@@ -5,7 +5,7 @@ from uuid import UUID
 
 from organizations.models import Member
 from organizations.ramcache import RamCache
-from providers.mail import Folder, Mailbox
+from providers.mail import Change, Folder, Mailbox
 from sync import folders as choice
 from sync import policies
 
@@ -29,8 +29,11 @@ def to_follow(member: Member, known: Mapping[str, Folder]) -> Sequence[str]:
     return [folder.id for folder in known.values() if choice.is_chosen(folder, chosen, known.values())]
 
 
-def is_chosen(member: Member, folder_ids: Collection[str], known: Mapping[str, Folder]) -> bool:
-    return choice.lies_in_chosen(folder_ids, known, _chosen(member))
+def in_chosen(member: Member, changes: Collection[Change], known: Mapping[str, Folder]) -> list[str]:
+    """Ids of messages that lie in a chosen folder. The settings are read once, and each set of folders judged once."""
+    chosen = _chosen(member)
+    verdicts = {each: choice.lies_in_chosen(each, known, chosen) for each in {change.folders for change in changes}}
+    return [change.message_id for change in changes if verdicts[change.folders]]
 
 
 def _chosen(member: Member) -> Collection[str]:

@@ -73,7 +73,7 @@ def note_failure(row: SyncedMailbox, error: Exception) -> None:
 
 
 def _done(row: SyncedMailbox, provider: str, *, has_more: bool) -> None:
-    parking.note_success(row.pk, provider)
+    parking.note_success(row, provider)
     if has_more:
         SyncedMailbox.objects.filter(pk=row.pk).update(poll_at=Now())
         return

@@ -77,7 +77,7 @@ def _batch(row: SyncedMailbox, tasks: list[Task], carrier_for: CarrierFor, until
         except Exception as error:  # noqa: BLE001  whatever one mail brings about is no end of the others
             return not _failed(row, tasks, error)
         conclusions.conclude([(task, decided[task.id]) for task in tasks if task.id in decided])
-        parking.note_success(row.pk, row.connection.provider)
+        parking.note_success(row, row.connection.provider)
         left[:] = [task for task in tasks if task.id not in decided]
         return _one_by_one(row, left, carrier, until, was_alone=len(tasks) == 1)
 
@@ -106,7 +106,7 @@ def _carried_out(row: SyncedMailbox, task: Task, carrier: Carrier) -> bool:
             return _failed(row, [task], error)
     if conclusions.conclude([(task, conclusion)]):
         answered = [row.connection.provider, *([retries.SALESFORCE] if conclusion.written else [])]
-        parking.note_success(row.pk, *answered)
+        parking.note_success(row, *answered)
     return False
 
 
