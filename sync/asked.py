@@ -3,6 +3,7 @@ over or kept; a repeat is no second activity."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 from django.db import transaction
@@ -82,7 +83,9 @@ class _Asked:
 
     def _filed(self, letter: Letter, candidate: Candidate, found: Match) -> Filed:
         lease = uuid4()
-        source = Source(self._heading.id, self._heading.received_at, self._row.pk if self._row else None, lease)
+        opened = partial(self._mailbox.mime, self._heading.id, most=MOST_BYTES)
+        mailbox_id = self._row.pk if self._row else None
+        source = Source(self._heading.id, self._heading.received_at, opened, mailbox_id, lease)
         try:
             filed = self._writing.file(source, letter, candidate, found, Rule.ASKED_FOR)
         except Exception:

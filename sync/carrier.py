@@ -5,7 +5,7 @@ RAM until the batch ends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -131,7 +131,9 @@ class MailCarrier:
 
     def _written(self, task: Task, matched: Matched, letter: Letter) -> Conclusion:
         is_repeat = task.tries > 0 or task.crashes > 1
-        source = Source(task.message_id, matched.heading.received_at, task.mailbox_id, task.lease, is_repeat)
+        opened = partial(self._mailbox.mime, task.message_id, most=MOST_BYTES)
+        at = matched.heading.received_at
+        source = Source(task.message_id, at, opened, task.mailbox_id, task.lease, is_repeat)
         filed = self._writing.file(source, letter, matched.candidate, matched.match, Rule.MATCHED)
         return _concluded(
             verdict(filed.rule),
@@ -140,6 +142,7 @@ class MailCarrier:
             activity_id=filed.activity_id,
             record_ids=() if filed.rule is Rule.TAKEN_BACK else matched.person_ids,
             written=filed.written,
+            error_code=filed.error_code,
         )
 
 

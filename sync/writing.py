@@ -12,9 +12,10 @@ from organizations.models import Member
 from providers.activities import Activities, EmailRecord, FoundPeople, Logged
 from providers.base import Priority
 from sync import ledger, policies, threads
-from sync.enclosures import enclosed
+from sync.attaching import Attaching, Open
+from sync.enclosures import Enclosed, enclosed
 from sync.filing import filed_as, identity_of
-from sync.ledger import Entry, Marks, Written
+from sync.ledger import Entry, Identity, Marks, Written
 from sync.letters import Letter
 from sync.matching import Match
 from sync.reasons import Rule
@@ -32,11 +33,12 @@ UNSEEN = "unseen"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a message is from. `lease`: whoever holds the ledger's entry meanwhile. `is_repeat`: this was tried before,
-    and may have arrived."""
+    """Where a message is from. `open` gives all of it from the beginning, each time. `lease`: whoever holds the
+    ledger's entry meanwhile. `is_repeat`: this was tried before, and may have arrived."""
 
     message_id: str  # the mail provider's
     received_at: datetime
+    open: Open
     mailbox_id: UUID | None
     lease: UUID
     is_repeat: bool = False
@@ -44,11 +46,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision."""
+    """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `error_code`: of an
+    attachment that was refused, while the mail itself is there."""
 
     rule: Rule
     activity_id: str = ""
     written: tuple[Written, ...] = ()
+    error_code: str = ""
 
 
 class Writing:
@@ -77,18 +81,30 @@ class Writing:
 
     def file(self, source: Source, letter: Letter, candidate: Candidate, matched: Match, rule: Rule) -> Filed:
         """`rule`: why, where it is written now. Raises ledger.InOtherHands, and what `providers.activities` does."""
-        entry = self._claimed(source, letter)
+        mail = identity_of(letter, source.message_id)
+        entry = self._claimed(source, letter, mail)
         if entry.is_undone:
             return Filed(Rule.TAKEN_BACK)
-        enclosures = enclosed(letter, policies.enclosures_for(self._member))
-        record = filed_as(letter, candidate, matched, enclosures, source.received_at)
+        wanted = policies.enclosures_for(self._member)
+        along = enclosed(letter, wanted)
+        record = filed_as(letter, candidate, matched, along, source.received_at)
         if entry.is_mine:
             logged = self._activities.log_email(record, entry.key, is_repeat=source.is_repeat)
-            return Filed(rule, logged.id, (Written(entry.id, logged.id or UNSEEN, rule, "", logged.object),))
+            refused = self._attach(source, mail, logged, along, wanted.most_bytes)
+            written = Written(entry.id, logged.id or UNSEEN, rule, "", logged.object)
+            return Filed(rule, logged.id, (written,), refused)
         seen = "" if entry.salesforce_id == UNSEEN else entry.salesforce_id
         if entry.mailbox_id is not None and entry.mailbox_id == source.mailbox_id:
             return Filed(Rule(entry.rule), seen)  # our own writing, looked at once more
         return self._joined(entry, record) if seen else Filed(Rule.COLLEAGUE_WAS_FIRST)
+
+    def _attach(self, source: Source, mail: Identity, logged: Logged, files: Enclosed, most: int) -> str:
+        """Before the entry is settled: whoever dies in between begins again, and keys keep the second copy away."""
+        if not logged.id or not (files.files or files.posts):
+            return ""
+        parents = (logged.id, *logged.others)
+        going = Attaching(self._activities, parents, mail, self.marks, source.open, most, source.is_repeat)
+        return going.all_of(files)
 
     def _joined(self, entry: Entry, record: EmailRecord) -> Filed:
         """Whoever of this mail is not on a colleague's activity yet comes to stand there."""
@@ -96,8 +112,7 @@ class Writing:
         self._activities.add_relations(there, record.correspondents)
         return Filed(Rule.COLLEAGUE_WAS_FIRST, there.id)
 
-    def _claimed(self, source: Source, letter: Letter) -> Entry:
-        mail = identity_of(letter, source.message_id)
+    def _claimed(self, source: Source, letter: Letter, mail: Identity) -> Entry:
         return ledger.claim(
             self._member.organization_id,
             source.mailbox_id,

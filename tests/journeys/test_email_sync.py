@@ -1,8 +1,10 @@
 """An email's way from a mailbox at Google or Microsoft into Salesforce, by the whole product (C34, C60, C61)."""
 
 import base64
+import hashlib
 import time
 from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ from tests.running import Stack
 PEOPLE = {"google": "bob", "microsoft": "erin"}
 JANE, NOBODY = "jane.doe@northwind.example", "somebody@unheard-of.example"
 CANARY = "canary-7b1e44"
+PLANS = bytes(range(256)) * 4_000
 _RAW = (
     "From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nDate: Sun, 22 Nov 2026 09:12:41 +0000\r\n"
     "Message-ID: <{id}@northwind.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
@@ -44,7 +47,11 @@ class Mailbox:
 
     def deliver(self, key: str, sender: str = JANE, subject: str = "Spring offer", to: str = "") -> str:
         to = to or f"{self.user}@acme.example"
-        raw = _RAW.format(id=key, sender=sender, to=to, subject=f"{subject} {CANARY}", canary=CANARY).encode()
+        return self.deliver_raw(
+            _RAW.format(id=key, sender=sender, to=to, subject=f"{subject} {CANARY}", canary=CANARY).encode()
+        )
+
+    def deliver_raw(self, raw: bytes) -> str:
         body = {"messages": [{"raw": base64.b64encode(raw).decode(), "folder": "inbox"}]}
         url = f"{self.accounts.url}/_sim/mail/{self.user}/deliver"
         answer = self.accounts.session.post(url, json=body, timeout=30)
@@ -113,6 +120,11 @@ def activities(acme: Salesforce, subject: str) -> list[dict[str, Any]]:
     return [each for each in found["records"]["EmailMessage"] if subject in str(each.get("Subject"))]
 
 
+def files(acme: Salesforce, key: str) -> list[dict[str, Any]]:
+    found = acme.session.get(f"{acme.url}/_sim/state", params={"object": "ContentVersion"}, timeout=30).json()
+    return [each for each in found["records"]["ContentVersion"] if key in str(each.get("PathOnClient"))]
+
+
 def test_each_mail_gets_there_once_or_has_its_reason(mailboxes: list[Mailbox], acme: Salesforce) -> None:
     """From Jane, whom Salesforce knows; from somebody it does not; a code for signing in."""
     sent = []
@@ -163,6 +175,38 @@ def test_a_person_may_have_a_mail_saved_at_once(mailboxes: list[Mailbox], acme: 
         assert activity["Id"] == first["activity_id"]
         stranger = log_now(each.person, each, each.deliver(f"nobody-{name}", sender=NOBODY)).json()
         assert (stranger["saved"], stranger["rule"]) == (False, "nobody_found")
+
+
+def with_files(key: str, to: str) -> bytes:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = JANE, to, f"Plans {key} {CANARY}"
+    mail["Message-ID"], mail["Date"] = f"<{key}@northwind.example>", "Sun, 22 Nov 2026 09:12:41 +0000"
+    mail.set_content("See https://drive.google.com/file/d/1AbCdEfGhIjK/view?usp=sharing and what is attached.")
+    mail.add_attachment(PLANS, maintype="application", subtype="pdf", filename=f"Pläne {key}.pdf")
+    return bytes(mail)
+
+
+def test_attachments_go_along_where_they_are_switched_on(
+    mailboxes: list[Mailbox], alice: AddIn, acme: Salesforce
+) -> None:
+    """C62, C63: off, they stay where they are; on, they arrive as they were sent. The cloud's file is never fetched."""
+    for each in mailboxes:
+        name = each.accounts.name
+        off = each.deliver_raw(with_files(f"off-{name}", f"{each.user}@acme.example"))
+        assert log_now(each.person, each, off).json()["saved"] is True
+        assert not files(acme, f"off-{name}")
+    on = {"values": {"attach.enabled": True}}
+    assert alice.call("PATCH", "policy/?level=organization", json=on).status_code == 200
+    time.sleep(2)  # every process has heard of it
+    for each in mailboxes:
+        name = each.accounts.name
+        message_id = each.deliver_raw(with_files(f"on-{name}", f"{each.user}@acme.example"))
+        saved = log_now(each.person, each, message_id).json()
+        (file,) = files(acme, f"on-{name}")
+        assert (file["ContentSize"], file["Checksum"]) == (len(PLANS), hashlib.md5(PLANS).hexdigest())  # noqa: S324
+        (activity,) = activities(acme, f"Plans on-{name}")
+        assert activity["Id"] == saved["activity_id"]
+        assert "https://drive.google.com/file/d/1AbCdEfGhIjK/view" in activity["TextBody"]
 
 
 def test_nobody_has_a_strangers_mail_saved(mailboxes: list[Mailbox], charlie: AddIn, acme: Salesforce) -> None:
