@@ -22,8 +22,9 @@ from tracking.models import Content, TrackedMessage
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
-PRIVATE = ("connections", "analytics", "analytics/withdrawn", "policy", "members", "audit")
-PAGES = ("", "connections/", "analytics/", "analytics/withdrawn/", "policy/", "members/", "audit/", "cookies/")
+_OF_MEMBERS = "connections analytics analytics/withdrawn email-sync email-sync/try policy members audit"
+PRIVATE = tuple(_OF_MEMBERS.split())
+PAGES = ("", *(f"{name}/" for name in PRIVATE), "cookies/")
 HOST = {"Host": "localhost:8000"}
 
 
