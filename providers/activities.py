@@ -191,5 +191,6 @@ class Activities(Protocol):
         ...
 
     def post_link(self, parent_id: str, link: Link, key: str) -> str:
-        """A link in the feed of a record; its id."""
+        """A link in the feed of a record, or of the task that stands for a mail; its id. Raises NotFound where there
+        is no feed."""
         ...

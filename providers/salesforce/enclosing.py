@@ -9,7 +9,7 @@ from providers.http import Session
 from providers.salesforce import attachments, graphs, ids, layout, lookups, soql
 from providers.salesforce.email_nodes import in_ledger
 from providers.salesforce.email_values import mark_of
-from providers.salesforce.filing import Ways
+from providers.salesforce.filing import EMAIL, Ways
 from providers.salesforce.graphs import Outcome
 from providers.salesforce.transport import Wire
 
@@ -71,7 +71,7 @@ def post_link(wire: Wire, ways: Ways, parent_id: str, link: Link, key: str) -> s
     """Posts have no field for a key: it stands in the ledger, or else the feed is looked through for the link.
 
     https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_feeditem.htm"""
-    parent = ids.record_id(parent_id)
+    parent = _with_feed(wire, ways, ids.record_id(parent_id))
     if not ways.has_ledger:
         there = _posted(wire, parent, link)
         if there:
@@ -83,6 +83,15 @@ def post_link(wire: Wire, ways: Ways, parent_id: str, link: Link, key: str) -> s
         rows = lookups.by_key(wire, layout.LEDGER, layout.LEDGER_KEY, [key], layout.LEDGER_RECORD)
         return rows.get(key, "")
     return outcome.made()[_POST]
+
+
+def _with_feed(wire: Wire, ways: Ways, record: str) -> str:
+    """A mail has no feed of its own; the task that Salesforce made for it has one."""
+    if not record.startswith(ways.rights[EMAIL].key_prefix or "02s"):
+        return record
+    query = soql.select(EMAIL, ["ActivityId"], where=f"Id = {soql.literal(record)}", limit=1)
+    found = [row["ActivityId"] for row in lookups.rows_of(wire, {"mail": query})["mail"]]
+    return ids.record_id(found[0] if found else "")
 
 
 def _posted(wire: Wire, parent: str, link: Link) -> str:

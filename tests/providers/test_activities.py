@@ -366,6 +366,13 @@ def test_a_link_is_posted_once(desk: Desk) -> None:
     assert (post["Id"], post["LinkUrl"], post["Title"], post["Type"]) == (there, link.url, link.name, "LinkPost")
 
 
+def test_a_link_for_a_mail_is_posted_where_it_has_a_feed(desk: Desk) -> None:
+    logged = desk.activities.log_email(mail(to(desk.ids("Contact", 1)[0])), KEY)
+    task = logged.id if logged.object == "Task" else desk.mails("EmailMessage")[0]["ActivityId"]
+    posts = {desk.activities.post_link(logged.id, Link("https://x.example", "x"), f"{KEY}post") for _ in range(2)}
+    assert [row["Id"] for row in desk.rows("FeedItem", ParentId=task)] == list(posts)
+
+
 def test_nothing_of_a_mail_shows_in_a_failure_or_a_shape(desk: Desk) -> None:
     record = mail(to(desk.ids("Contact", 1)[0]))
     fault(desk, status=400, body=[{"errorCode": "X", "message": "Unmistakable", "fields": []}])
