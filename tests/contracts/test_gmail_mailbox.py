@@ -88,6 +88,8 @@ class TestGmail(MailboxContract):
         post.fault(**where, body={"historyId": now, "nextPageToken": "last", "history": [record]})
         page = mailbox.changes("", start)
         assert ([each.message_id for each in page.changes], page.cursor, page.has_more) == (["18c"], record["id"], True)
+        post.fault(**where, body={"historyId": now})
+        assert mailbox.changes("", start).cursor == now, "or the cursor of a quiet mailbox would grow too old"
 
     def test_three_thousand_changes(self, mailbox: Mailbox, post: Post) -> None:
         """In pages of the most that Gmail gives, none told twice and none left out."""
