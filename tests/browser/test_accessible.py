@@ -14,6 +14,8 @@ PAGES = (
     "/dashboard/connections/everybody/",
     "/dashboard/analytics/",
     "/dashboard/analytics/withdrawn/",
+    "/dashboard/email-sync/",
+    "/dashboard/email-sync/try/",
     "/dashboard/policy/",
     "/dashboard/members/",
     "/dashboard/audit/",
