@@ -63,7 +63,12 @@ def _address_in(body: bytes) -> str:
         dropped["gmail: unreadable"] += 1
         return ""
     is_number = history.isascii() and history.isdigit() and len(history) <= _LONGEST_ID
-    return address if isinstance(address, str) and is_number and len(address) <= 320 else ""
+    return address if is_number and _is_plain(address, 320) else ""
+
+
+def _is_plain(text: object, longest: int) -> bool:
+    """What PostgreSQL takes and may be one of ours: no control characters, no half of a character."""
+    return isinstance(text, str) and len(text) <= longest and text.isprintable()
 
 
 def _mailboxes(address: str) -> Iterable[UUID]:
@@ -106,7 +111,7 @@ def _notices(body: bytes) -> list[dict[str, Any]]:
 def _heard(notice: dict[str, Any], polled: set[UUID]) -> set[UUID]:
     """The mailbox that is polled for it; none a second time for one request."""
     subscription, secret = notice.get("subscriptionId"), notice.get("clientState")
-    if not isinstance(subscription, str) or not isinstance(secret, str) or len(subscription) > 512:
+    if not (isinstance(subscription, str) and isinstance(secret, str) and _is_plain(subscription, 512)):
         dropped["graph: unreadable"] += 1
         return set()
     mailbox_id = subscriptions.told_by(subscription, secret)

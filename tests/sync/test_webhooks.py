@@ -167,6 +167,8 @@ SAYING_NOTHING = [
     b'{"message": {"data": "bm90IGpzb24="}}',
     b'{"message": {"data": "W10="}}',
     news("nobody@acme.example"),
+    news("alice\x00@acme.example"),
+    news("\ud800@acme.example"),
     news(["alice@acme.example"]),
     news(history="abc"),
     news(history=-1),
@@ -251,6 +253,8 @@ def test_notices_of_others_are_acknowledged_dropped_and_counted(
         {"subscriptionId": "sub-1"},
         {**subscribed, "subscriptionId": "sub-2"},
         {**subscribed, "subscriptionId": "x" * 100_000},
+        {**subscribed, "subscriptionId": "sub-1\x00"},
+        {**subscribed, "subscriptionId": "\ud800"},
         "no notice",
         {**subscribed, "clientState": "no", "lifecycleEvent": "subscriptionRemoved"},
     ]
