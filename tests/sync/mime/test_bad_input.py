@@ -7,6 +7,9 @@ import pytest
 
 from sync.letters import Letter, Problem, Undecipherable
 from sync.mime import attachment, read
+from sync.mime.bodies import Bodies
+from sync.mime.bounds import KEPT_HEAD, KEPT_IN_ALL, KEPT_TAIL
+from sync.mime.walk import Walk
 from tests.sync.mime.mails import HEAD, HTML, MIXED, RECEIVED, TEXT, chained, cheaply, headed, letter, mixed, repeated
 
 UNCODED = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
@@ -318,3 +321,15 @@ def test_an_attachment_that_is_not_there_is_said_to_be_gone() -> None:
     with pytest.raises(Undecipherable) as refused:
         list(attachment([HEAD + mixed(b"\r\nhello")], "7"))
     assert refused.value.code == "no_such_part"
+
+
+def test_many_long_texts_are_not_held_together() -> None:
+    part = b"--outer\r\n" + TEXT + b"\r\n" + "😀".encode() * 270_000 + b"\r\n"
+    bodies = []
+    for mail in (chained(HEAD, MIXED, b"\r\n", repeated(part, times)) for times in (6, 60)):
+        walk = Walk(mail)
+        gathered = Bodies()
+        for each in walk:
+            gathered.add(each, gathered.within(each.body))
+        bodies.append(sum(len(kept) for section in gathered.sections for kept in section.plain))
+    assert bodies[0] == bodies[1] <= KEPT_IN_ALL + KEPT_HEAD + 2 * KEPT_TAIL
