@@ -179,7 +179,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"RoleEnum": "organizations.models.Role"},
+    "ENUM_NAME_OVERRIDES": {"RoleEnum": "organizations.models.Role", "MailProviderEnum": "sync.mailboxes.PROVIDERS"},
 }
 
 # --- Our OAuth server: every RFC 9700 switch on (docs/wire.md W18) ---------------------------------
