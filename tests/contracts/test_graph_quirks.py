@@ -225,6 +225,14 @@ class TestHeadings(Graph):
             mailbox.headings(ids)
         assert caught.value.retry_after == 12
 
+    def test_what_cannot_be_an_id_is_not_asked_for(self, mailbox: Mailbox, post: Post) -> None:
+        post.forget_calls()
+        for odd in ("", "a b", "../me", "x" * 600):
+            with pytest.raises(NotFound):
+                whole(mailbox, odd)
+            assert mailbox.headings([odd]) == {odd: None}
+        assert post.calls() == []
+
     def test_basic_reading_sees_no_content(self, running: MailProvider, post: Post) -> None:
         (one,) = post.deliver(letter())
         mailbox = self.mailbox_of(running, Tokens(running, "alice", SCOPE.replace("Mail.Read", "Mail.ReadBasic")))
