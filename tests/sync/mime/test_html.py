@@ -104,6 +104,7 @@ def test_html_that_means_to_hurt_is_refused_or_cut(content: str) -> None:
         found = html(f"<p>hello</p>{content}")
     assert len(found.html) <= 32_000
     assert found.text.startswith("hello")
+    assert cleaning.depth(found.html) <= 256
 
 
 def test_refused_html_still_gives_its_text() -> None:
@@ -138,10 +139,11 @@ def test_who_kills_the_process_hurts_nobody_else() -> None:  # FT41
 
 
 def test_the_process_ends_at_its_limit_of_time() -> None:
-    first = washer().pid
+    first = washer()
     with pytest.raises(cleaning.HtmlRefused):
         cleaning.Cleaning().clean("<p>" + "<a " + " ".join(f"a{n}=1" for n in range(300_000)) + ">x")
-    assert washer().pid != first
+    assert first.returncode == -signal.SIGPROF
+    assert washer().pid != first.pid
 
 
 def test_the_process_has_limits_and_no_secrets() -> None:
