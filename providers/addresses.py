@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 
 import idna
@@ -211,7 +211,7 @@ def _decoded(name: str) -> str:
         return name
     try:
         return str(make_header(decode_header(name)))
-    except (HeaderParseError, LookupError, ValueError):
+    except (MessageError, LookupError, ValueError):  # CharsetError is neither of the last two
         return name
 
 

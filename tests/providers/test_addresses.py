@@ -190,3 +190,8 @@ def test_every_character_that_composition_makes_ascii_is_refused() -> None:
     for char in made_ascii:
         assert parse_addresses([f"j{char}ane@x.com", f'"j{char}ane"@x.com']) == ([], [0, 1])
         assert fold(char) == char
+
+
+def test_a_name_in_a_charset_that_is_no_word_stays_as_written() -> None:
+    found, invalid = parse_addresses(["=?0\u201eo-8859-1?q?x?= <a@example.com>"])
+    assert ([each.address for each in found], invalid) == (["a@example.com"], [])
