@@ -97,3 +97,8 @@ def test_an_attachment_is_given_out_before_the_message_is_all_there() -> None:
     assert len(next(pieces)) > 0
     with pytest.raises(ConnectionError):
         list(pieces)
+
+
+def test_quoted_printable_without_line_ends_and_with_spaces_before_them() -> None:
+    assert b"".join(Undone(b"quoted-printable", in_pieces(b"=41" * 100_000, [65_000] * 4))) == b"A" * 100_000
+    assert b"".join(Undone(b"quoted-printable", [b"hello \t\r\nthere=20\r\n"])) == b"hello\r\nthere \r\n"
