@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from sync import ledger
 from sync.ledger import Written
 from sync.models import Decision, Job, Waiting
-from sync.reasons import Verdict
+from sync.reasons import BY_PLACE, Verdict
 
 #: How long a mail waits for a person that Salesforce does not know yet (F11).
 WAITS = timedelta(days=30)
@@ -68,7 +68,15 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
             for written in conclusion.written:
                 ledger.settle(written)
         _decide(kept)
+        _look_again([task for task, conclusion in kept if conclusion.verdict.rule in BY_PLACE])
     return [task for task, _ in kept]
+
+
+def _look_again(tasks: Sequence[Task]) -> None:
+    """Whoever was told of again meanwhile may lie somewhere else by now."""
+    if tasks:
+        told = Job.objects.filter(pk__in=[task.id for task in tasks], is_told_again=True)
+        told.update(state=Job.State.DUE, next_at=Now())
 
 
 def give_up(task: Task, conclusion: Conclusion) -> bool:

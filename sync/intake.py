@@ -7,10 +7,7 @@ from django.db.models.functions import Now
 from providers.mail import Change, Folder
 from sync import places
 from sync.models import Decision, Job, SyncedMailbox
-from sync.reasons import Rule
-
-#: A message that moves is decided anew where its place was what decided.
-BY_PLACE = (Rule.DRAFT, Rule.IN_JUNK, Rule.IN_TRASH, Rule.OTHER_FOLDER, Rule.GONE)
+from sync.reasons import BY_PLACE
 
 
 def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mapping[str, Folder]) -> None:
@@ -22,6 +19,8 @@ def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mappin
     decided = Decision.objects.filter(mailbox=mailbox, message_id__in=there, rule__in=BY_PLACE)
     moved = Job.objects.filter(mailbox=mailbox, state=Job.State.DONE, message_id__in=decided.values("message_id"))
     moved.update(state=Job.State.DUE, next_at=Now(), created_at=Now())
+    under_way = Job.objects.filter(mailbox=mailbox, state=Job.State.RUNNING, message_id__in=there)
+    under_way.update(is_told_again=True)
 
 
 def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:

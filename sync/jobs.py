@@ -45,7 +45,11 @@ def claim(mailbox_id: UUID, most: int = BATCH) -> list[Task]:
         rows = _alone(rows)
         lease = uuid4()
         Job.objects.filter(pk__in=[row.pk for row in rows]).update(
-            state=Job.State.RUNNING, lease_by=lease, lease_until=Now() + LEASE, crashes=F("crashes") + 1
+            state=Job.State.RUNNING,
+            lease_by=lease,
+            lease_until=Now() + LEASE,
+            crashes=F("crashes") + 1,
+            is_told_again=False,
         )
     return [_task(row, lease) for row in rows]
 

@@ -132,6 +132,8 @@ class Job(Row):
     message_id = models.CharField(max_length=_PROVIDER_ID)  # the provider's own, stable between folders
     state = models.CharField(max_length=20, choices=State.choices, default=State.DUE)
     was_chosen = models.BooleanField(default=False)  # lay in a chosen folder when we were told of it
+    #: Told of once more while it was looked at: where its place decides, it may have another by now.
+    is_told_again = models.BooleanField(default=False)
     is_live = models.BooleanField(default=True)  # told of as it happened; a listing's wait until these are done
     created_at = models.DateTimeField(db_default=Now())
     next_at = models.DateTimeField(db_default=Now())

@@ -104,7 +104,7 @@ FOLDERS = policy.declare(
         default=["inbox", "sent"],
         scope=Scope.MEMBER,
         label="Folders to sync",
-        help="inbox, sent, archive, or a folder's path such as Clients/Acme. Clients/* is all that lies within, too.",
+        help="inbox, sent, archive, or a folder's path such as Clients/Big. Clients/* is all that lies within, too.",
     )
 )
 KEEP_PRIVATE = policy.declare(

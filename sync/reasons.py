@@ -114,6 +114,10 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
 }
 
 
+#: A message that moves is decided anew where its place was what decided.
+BY_PLACE = (Rule.DRAFT, Rule.IN_JUNK, Rule.IN_TRASH, Rule.OTHER_FOLDER, Rule.GONE)
+
+
 class Note(StrEnum):
     """What else to know of a match and of what goes along; counted, since whom it concerns is nobody's to read."""
 

@@ -39,7 +39,8 @@ class Connection(models.Model):
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=20)  # "salesforce", "google", "microsoft"
     subject = models.CharField(max_length=255)  # the provider's own id of the person
-    #: Google, Microsoft: the mailbox's address, for its person's own eyes; compared with nothing. Gone with the grant.
+    #: Google, Microsoft: the mailbox's address, for its person's own eyes; a notice of new mail names it.
+    #: Gone with the grant.
     account = models.CharField(max_length=320, blank=True)
     login_url = models.URLField(max_length=500)  # where the person signed in; refreshes go to the same host (C5)
     state = models.CharField(max_length=20, choices=State.choices, default=State.CONNECTING)

@@ -21,10 +21,29 @@ from sync import conclusions, intake, jobs, parking, pull, retries, sweep
 from sync.conclusions import Conclusion
 from sync.models import Decision, Job, LedgerEntry, Pause, Stream
 from sync.reasons import Rule, verdict
+from tests.sync.boxes import INBOX
 from tests.sync.conftest import Office, Post
 from vault import clients, clock
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
+
+
+def test_what_moves_while_it_is_looked_at_is_looked_at_again(alice: Post) -> None:
+    """A draft that is sent, a mail that comes out of junk: told of just while its former place decides."""
+    alice.pull()
+    (moving,) = alice.box.arrive(1)
+    alice.box.mails[moving].folders = ("ELSEWHERE",)
+    alice.pull()
+    (task,) = jobs.claim(alice.mailbox.pk)
+    alice.box.mails[moving].folders = (INBOX,)
+    alice.box.tell(moving)
+    alice.wait()
+    Job.objects.filter(pk=task.id).update(lease_until=Now() + timedelta(minutes=1))
+    alice.pull()
+    conclusions.conclude([(task, Conclusion(verdict(Rule.OTHER_FOLDER)))])
+    assert alice.decisions() == {moving: "other_folder"}
+    alice.run()
+    assert alice.decisions() == {moving: "matched"}
 
 
 def test_each_message_ends_with_one_decision_and_each_that_matches_with_one_record(alice: Post) -> None:
