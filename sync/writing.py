@@ -90,7 +90,9 @@ class Writing:
         record = filed_as(letter, candidate, matched, along, source.received_at)
         if entry.is_mine:
             logged = self._activities.log_email(record, entry.key, is_repeat=source.is_repeat)
-            refused = self._attach(source, mail, logged, along, wanted.most_bytes)
+            people = tuple(target.person.id for target in matched.targets)
+            parents = (logged.id, *logged.others, *people) if logged.id else ()
+            refused = self._attach(source, mail, parents, along, wanted.most_bytes)
             written = Written(entry.id, logged.id or UNSEEN, rule, "", logged.object)
             return Filed(rule, logged.id, (written,), refused)
         seen = "" if entry.salesforce_id == UNSEEN else entry.salesforce_id
@@ -98,11 +100,11 @@ class Writing:
             return Filed(Rule(entry.rule), seen)  # our own writing, looked at once more
         return self._joined(entry, record) if seen else Filed(Rule.COLLEAGUE_WAS_FIRST)
 
-    def _attach(self, source: Source, mail: Identity, logged: Logged, files: Enclosed, most: int) -> str:
-        """Before the entry is settled: whoever dies in between begins again, and keys keep the second copy away."""
-        if not logged.id or not (files.files or files.posts):
+    def _attach(self, source: Source, mail: Identity, parents: tuple[str, ...], files: Enclosed, most: int) -> str:
+        """Onto the first of `parents` that takes files: some organizations let none be added to a message. Before the
+        entry is settled: whoever dies in between begins again, and keys keep the second copy away."""
+        if not parents or not (files.files or files.posts):
             return ""
-        parents = (logged.id, *logged.others)
         going = Attaching(self._activities, parents, mail, self.marks, source.open, most, source.is_repeat)
         return going.all_of(files)
 
