@@ -14,24 +14,24 @@ from tests.running import Stack
 
 pytestmark = pytest.mark.browser
 STRANGER = "Question about harbour sensors"
-SENDER = "Abernathy, Grace (Tidewater)"
+SENDER = "Abernathy, Grace (Tidewater)"  # nobody at Globex knows her, whom Acme may have met in a test before
 
 
 @pytest.fixture
-def switched_on(alice: AddIn) -> Iterator[None]:
-    switch(alice, {"values": {"signature.extract": True}}, is_on=True)
+def switched_on(charlie: AddIn) -> Iterator[None]:
+    switch(charlie, {"values": {"signature.extract": True}}, is_on=True)
     yield
-    switch(alice, {"reset": ["signature.extract"]}, is_on=False)
+    switch(charlie, {"reset": ["signature.extract"]}, is_on=False)
 
 
-def switch(alice: AddIn, change: dict[str, Any], *, is_on: bool) -> None:
+def switch(person: AddIn, change: dict[str, Any], *, is_on: bool) -> None:
     """Each web process hears by itself."""
-    assert alice.call("PATCH", "policy/?level=organization", json=change).status_code == 200
+    assert person.call("PATCH", "policy/?level=organization", json=change).status_code == 200
     status = 200 if is_on else 403
     within(
         10,
         lambda: (
-            {alice.call("POST", "sidebar/signature/", json={"text": "x"}).status_code for _ in range(8)} == {status}
+            {person.call("POST", "sidebar/signature/", json={"text": "x"}).status_code for _ in range(8)} == {status}
         ),
     )
 
@@ -47,7 +47,7 @@ def new_contact(client: MailClient) -> Locator:
 def test_the_form_knows_what_the_signature_says(browser: Browser, stack: Stack) -> None:
     with mail_client(browser, stack.public_url) as client:
         client.open_mail(STRANGER)
-        client.sign_in("alice", stack.org("acme"))
+        client.sign_in("charlie", stack.org("globex"))
         form = new_contact(client)
         expect(form.get_by_label(re.compile("^Last Name"))).to_have_value("Abernathy")
         expect(form.get_by_label("Title")).to_have_value("Operations Director")
@@ -63,7 +63,7 @@ def test_switched_off_no_mail_is_sent_anywhere(browser: Browser, stack: Stack) -
             sent.append(f"{request.url} {request.post_data or ''}")
 
         client.open_mail(STRANGER)
-        client.sign_in("alice", stack.org("acme"))
+        client.sign_in("charlie", stack.org("globex"))
         client.context.on("request", note)
         form = new_contact(client)
         expect(form.get_by_label("Title")).to_have_value("")

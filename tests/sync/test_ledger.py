@@ -141,4 +141,6 @@ def test_no_column_holds_a_text_or_an_address(alice: Post) -> None:
 
 def _rows(cursor: object, name: str) -> str:
     cursor.execute(f'SELECT * FROM "{name}"')  # type: ignore[attr-defined]  # noqa: S608
-    return str([[bytes(each) if isinstance(each, memoryview) else each for each in row] for row in cursor.fetchall()])  # type: ignore[attr-defined]
+    return str(
+        [[bytes(each).hex() if isinstance(each, memoryview) else each for each in row] for row in cursor.fetchall()]
+    )  # type: ignore[attr-defined]
