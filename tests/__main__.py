@@ -15,7 +15,7 @@ from config.embedded.account import die_with_owner
 
 PYTEST = (sys.executable, "-m", "pytest")
 #: The rooms of the second process; all others are the first's. Chosen so that both take about as long.
-SECOND = ("tests/faults", "tests/tracking", "tests/vault")
+SECOND = ("tests/faults", "tests/sync", "tests/tracking", "tests/vault")
 
 
 def main() -> int:
