@@ -15,6 +15,7 @@ from organizations.schema import problems
 from organizations.serializers import Strict
 from organizations.views.access import member_of
 from sync import conversations, tasks
+from sync.shapes import Id
 
 
 class PrivateRequest(Strict):
@@ -24,7 +25,7 @@ class PrivateRequest(Strict):
 
 
 class ChoiceRequest(Strict):
-    decision_id = serializers.UUIDField()
+    decision_id = Id()
     person_id = serializers.RegexField(r"^[A-Za-z0-9]{15,18}$", help_text="One of the decision's record_ids.")
 
 

@@ -1,6 +1,7 @@
 """Shapes of this room's requests and answers. Ids, codes and sentences; nothing of what a mail says."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -9,13 +10,23 @@ from sync.decisions import MOST
 from sync.reasons import Outcome, Rule
 
 
+class Id(serializers.UUIDField):
+    """A text that is a UUID; JSON's numbers, true and false are none."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value="?")
+        found: UUID = super().to_internal_value(data)
+        return found
+
+
 class DecisionsQuery(Strict):
     """`before`: what the last answer called `next_before`. `whose`: for administrators, everybody's."""
 
     outcome = serializers.ChoiceField(choices=[each.value for each in Outcome], required=False)
     message_id = serializers.RegexField(r"^[!-~]{1,512}$", required=False, help_text="The mail provider's own id.")
     whose = serializers.ChoiceField(choices=("mine", "everybody"), default="mine")
-    before = serializers.UUIDField(required=False)
+    before = Id(required=False)
     limit = serializers.IntegerField(min_value=1, max_value=MOST, default=50)
 
 
@@ -43,7 +54,7 @@ class DecisionsShape(serializers.Serializer[Any]):
 
 
 class ChosenRequest(Strict):
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST)
+    ids = serializers.ListField(child=Id(), min_length=1, max_length=MOST)
 
 
 class DoneShape(serializers.Serializer[Any]):

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +25,7 @@ class DecisionsView(APIView):
         summary="What became of each message, and why",
         description="Newest first; ask on with `before=<next_before>` until that is null.",
         parameters=[DecisionsQuery],
-        responses={200: DecisionsShape, **problems(400, 403)},
+        responses={200: DecisionsShape, **problems(400, 403, 404)},
     )
     def get(self, request: Request) -> Response:
         asked = DecisionsQuery(data=request.query_params.dict())
@@ -79,7 +79,7 @@ def _position(rows: QuerySet[Decision], before: UUID | None) -> Position | None:
         return None
     row = rows.filter(pk=before).first()
     if row is None:
-        raise serializers.ValidationError({"before": "There is no such decision; begin without it."})
+        raise Http404
     return Position(row.decided_at, row.pk)
 
 
