@@ -64,6 +64,7 @@ LINE = rf"^[^{BLANK}]([^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^{BLANK}])?$"
 _LINE = re.compile(LINE)
 LONGEST_LINE = 200
 _LINE_SCHEMA = {"type": "string", "maxLength": LONGEST_LINE, "pattern": LINE}
+_DOMAIN_SCHEMA = {"type": "string", "maxLength": 253, "format": "mail-domain"}
 _NETWORK_SCHEMA = {"type": "string", "maxLength": 43, "format": "ip-network"}
 _USERNAME_SCHEMA = {"type": "string", "maxLength": 255, "pattern": USERNAME}
 #: (who sets it, the value) -> a sentence that refuses it, or "".
@@ -121,7 +122,7 @@ class Toggle:
             Type.BOOL: {"type": "boolean"},
             Type.INT: {"type": "integer", "minimum": self.minimum, "maximum": self.maximum},
             Type.CHOICE: {"type": "string", "enum": list(self.choices)},
-            Type.DOMAINS: {"type": "array", "maxItems": MAX_LIST, "items": {"type": "string", "maxLength": 253}},
+            Type.DOMAINS: {"type": "array", "maxItems": MAX_LIST, "items": _DOMAIN_SCHEMA},
             Type.NETWORKS: {"type": "array", "maxItems": MAX_LIST, "items": _NETWORK_SCHEMA},
             Type.USERNAMES_OR_OFF: {"type": ["array", "null"], "maxItems": MAX_LIST, "items": _USERNAME_SCHEMA},
             Type.PHRASES: {"type": "array", "maxItems": MAX_LIST, "items": _LINE_SCHEMA},

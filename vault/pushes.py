@@ -11,7 +11,7 @@ from organizations.ramcache import RamCache
 from providers.errors import Transient
 from providers.google import push
 from providers.http import ask
-from vault import dialects
+from vault import clock, dialects
 from vault.models import Connection
 from vault.states import USABLE
 
@@ -26,13 +26,14 @@ _whose: RamCache[bytes, tuple[UUID, ...]] = RamCache(maxsize=10_000, ttl=60)
 def is_googles(token: str) -> bool:
     """A push that carries this bearer token. Raises Transient where Google's keys cannot be had."""
     issuers = (*push.ISSUERS, settings.GOOGLE_OAUTH_URL)
+    now = clock.now().timestamp()
     expected = push.Expected(settings.GOOGLE_PUBSUB_AUDIENCE, settings.GOOGLE_PUBSUB_ACCOUNT, issuers)
     try:
-        return push.is_genuine(token, _known(_KEPT), expected, time.time())
+        return push.is_genuine(token, _known(_KEPT), expected, now)
     except push.UnknownKey:
         pass
     try:
-        return push.is_genuine(token, _known(_PAUSE), expected, time.time())
+        return push.is_genuine(token, _known(_PAUSE), expected, now)
     except push.UnknownKey:
         return False
 

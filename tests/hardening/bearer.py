@@ -1,6 +1,6 @@
 """Schemathesis hooks: every call carries the access token of the person named in the environment, who signs in again
-before the ten minutes of a token are over; and what a network looks like, for which JSON Schema has no format. Loaded
-by SCHEMATHESIS_HOOKS, not by pytest."""
+before the ten minutes of a token are over; and what networks and domains look like, for which JSON Schema has no
+format. Loaded by SCHEMATHESIS_HOOKS, not by pytest."""
 
 import json
 import os
@@ -19,6 +19,7 @@ NETWORKS = st.one_of(
     st.ip_addresses().map(str), st.integers(0, 2**24 - 1).map(lambda n: f"{n >> 16}.{n >> 8 & 255}.{n & 255}.0/24")
 )
 schemathesis.openapi.format("ip-network", NETWORKS)
+schemathesis.openapi.format("mail-domain", st.from_regex(r"\A@?[a-z]{1,20}\.[a-z]{2,20}\.example\Z"))
 
 
 @schemathesis.auth(refresh_interval=300)

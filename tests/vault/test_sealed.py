@@ -8,6 +8,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from organizations.models import Member
+from sync.models import Pepper
 from tests.organizations import people
 from tests.vault.keyrings import new_kek
 from tests.vault.test_crashes import _url
@@ -59,6 +60,7 @@ MADE: dict[tuple[type[Model], str], Callable[[], Model]] = {
         id=people.organization(), day=timezone.now().date(), public=b"x", sealed_private=b"x"
     ),
     (TrackedMessage, "sealed"): a_message,
+    (Pepper, "sealed"): lambda: Pepper.objects.create(organization_id=people.organization(), sealed=b"x"),
     (WithdrawnTarget, "sealed"): lambda: WithdrawnTarget.objects.create(id=people.organization(), sealed=b"x"),
 }
 
