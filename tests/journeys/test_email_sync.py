@@ -19,7 +19,8 @@ from tests.journeys.test_connecting import Accounts, connect, disconnect, switch
 from tests.running import Stack
 
 PEOPLE = {"google": "bob", "microsoft": "erin"}
-JANE, NOBODY = "jane.doe@northwind.example", "somebody@unheard-of.example"
+#: A contact that no other journey looks at: what is logged shows on cards, which may be five minutes old elsewhere.
+NGOZI, NOBODY = "ngozi.okafor@savannah-foods.example", "somebody@unheard-of.example"
 CANARY = "canary-7b1e44"
 PLANS = bytes(range(256)) * 4_000
 _RAW = (
@@ -45,7 +46,7 @@ class Mailbox:
         switch(self.person, "email.sync.enabled", False)
         disconnect(self.person, self.accounts.name)
 
-    def deliver(self, key: str, sender: str = JANE, subject: str = "Spring offer", to: str = "") -> str:
+    def deliver(self, key: str, sender: str = NGOZI, subject: str = "Spring offer", to: str = "") -> str:
         to = to or f"{self.user}@acme.example"
         return self.deliver_raw(
             _RAW.format(id=key, sender=sender, to=to, subject=f"{subject} {CANARY}", canary=CANARY).encode()
@@ -126,7 +127,7 @@ def files(acme: Salesforce, key: str) -> list[dict[str, Any]]:
 
 
 def test_each_mail_gets_there_once_or_has_its_reason(mailboxes: list[Mailbox], acme: Salesforce) -> None:
-    """From Jane, whom Salesforce knows; from somebody it does not; a code for signing in."""
+    """From Ngozi, whom Salesforce knows; from somebody it does not; a code for signing in."""
     sent = []
     for each in mailboxes:
         name = each.accounts.name
@@ -179,7 +180,7 @@ def test_a_person_may_have_a_mail_saved_at_once(mailboxes: list[Mailbox], acme: 
 
 def with_files(key: str, to: str) -> bytes:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = JANE, to, f"Plans {key} {CANARY}"
+    mail["From"], mail["To"], mail["Subject"] = NGOZI, to, f"Plans {key} {CANARY}"
     mail["Message-ID"], mail["Date"] = f"<{key}@northwind.example>", "Sun, 22 Nov 2026 09:12:41 +0000"
     mail.set_content("See https://drive.google.com/file/d/1AbCdEfGhIjK/view?usp=sharing and what is attached.")
     mail.add_attachment(PLANS, maintype="application", subtype="pdf", filename=f"Pläne {key}.pdf")
