@@ -143,4 +143,4 @@ def test_no_column_holds_a_text_or_an_address(alice: Post) -> None:
 def _rows(cursor: Any, name: str) -> str:
     cursor.execute(f'SELECT * FROM "{name}"')  # noqa: S608  our own tables
     rows = cursor.fetchall()
-    return str([[bytes(each).hex() if isinstance(each, memoryview) else each for each in row] for row in rows])
+    return str([[bytes(each).hex() if isinstance(each, bytes | memoryview) else each for each in row] for row in rows])
