@@ -65,8 +65,9 @@ class _Asked:
         return Saved(found) if isinstance(found, Verdict) else self._with_people(letter, found, chosen)
 
     def _rulebook(self) -> Rulebook:
-        own = owners.addresses_of(self._row, self._mailbox) if self._row else self._mailbox.addresses()
-        return policies.rules_for(self._member, filter(None, (self._member.email, *own)))
+        if self._row is None:
+            return policies.rules_for(self._member, owners.asked(self._member, self._mailbox))
+        return policies.rules_for(self._member, owners.addresses_of(self._row, self._mailbox))
 
     def _is_private(self) -> bool:
         return self._row is not None and conversations.is_private(self._row.pk, self._heading.thread_id)

@@ -71,19 +71,11 @@ class MailCarrier:
         return decided | self._by_people(candidates)
 
     def _conversations(self, headings: Sequence[Heading]) -> Mapping[str, Thread]:
-        """What is known of each message's conversation, by message id."""
         self._said = conversations.said_of(self._row.pk, {heading.thread_id for heading in headings})
-        logged = self._logged(headings)
-        return {heading.id: Thread(self._said_of(heading).is_private, heading.id in logged) for heading in headings}
+        return threads.known(self._row.organization_id, headings, self._said, self._rulebook)
 
     def _said_of(self, heading: Heading) -> Said:
         return self._said.get(heading.thread_id, conversations.NOTHING)
-
-    def _logged(self, headings: Sequence[Heading]) -> set[str]:
-        """Asked only where it decides something."""
-        if not (self._rulebook.incoming.replies_only or self._rulebook.outgoing.replies_only):
-            return set()
-        return threads.logged(self._row.organization_id, headings, self._writing.marks)
 
     def _decided(self, task: Task, heading: Heading | None, known: Mapping[str, Thread]) -> Verdict | Candidate:
         return decide_by_heading(

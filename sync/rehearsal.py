@@ -13,8 +13,7 @@ from organizations.models import Member
 from providers.activities import Activities
 from providers.base import Priority
 from providers.mail import Heading, Mailbox
-from sync import conversations, ledger, policies, threads
-from sync.conversations import NOTHING
+from sync import conversations, owners, policies, threads
 from sync.dry_run import Forecast, as_if_on, forecast, foresee
 from sync.models import SyncedMailbox
 from sync.rules import UNKNOWN_THREAD, Rulebook, Thread
@@ -76,8 +75,7 @@ class _Run:
         self._reached = clock.now()
 
     def _rules(self) -> Rulebook:
-        own = filter(None, (self._member.email, *self._mailbox.addresses()))
-        return as_if_on(policies.rules_for(self._member, own))
+        return as_if_on(policies.rules_for(self._member, owners.asked(self._member, self._mailbox)))
 
     def over(self, span: timedelta) -> Rehearsal:
         until = self._reached
@@ -118,17 +116,4 @@ class _Run:
     def _threads_of(self, headings: Sequence[Heading]) -> Mapping[str, Thread]:
         row = SyncedMailbox.objects.filter(connection_id=self._connection_id).first()
         said = conversations.said_of(row.pk, [heading.thread_id for heading in headings]) if row else {}
-        logged = self._logged(headings)
-        return {
-            heading.id: Thread(
-                is_private=said.get(heading.thread_id, NOTHING).is_private,
-                is_logged=heading.id in logged,
-            )
-            for heading in headings
-        }
-
-    def _logged(self, headings: Sequence[Heading]) -> set[str]:
-        if not (self._rulebook.incoming.replies_only or self._rulebook.outgoing.replies_only):
-            return set()
-        organization_id = self._member.organization_id
-        return threads.logged(organization_id, headings, ledger.marks_of(organization_id))
+        return threads.known(self._member.organization_id, headings, said, self._rulebook)

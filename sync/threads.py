@@ -1,15 +1,17 @@
 """Which conversation a message belongs to, as keyed digests of Message-IDs, and whether something of it was saved."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db.models import Q
 
 from providers.mail import Heading
-from sync.ledger import Marks
+from sync.conversations import NOTHING, Said
+from sync.ledger import Marks, marks_of
 from sync.letters import Letter
 from sync.models import LedgerEntry
+from sync.rules import Rulebook, Thread
 
 _ID = re.compile(r"<[^<>\s]{1,253}>")
 #: Of the messages that one refers to: the first, which began the conversation, and the last ones.
@@ -21,6 +23,18 @@ def mark_of(letter: Letter, marks: Marks) -> bytes | None:
     """Of the message that began the conversation, as far as this one says; None where it has no usable id at all."""
     first = next(iter(letter.references), letter.in_reply_to or letter.message_id)
     return marks.of_message_id(first) if first else None
+
+
+def known(
+    organization_id: UUID, headings: Sequence[Heading], said: Mapping[str, Said], rulebook: Rulebook
+) -> Mapping[str, Thread]:
+    """What is known of each message's conversation, by message id. `said`: by thread. What was saved before is asked
+    only where it decides something. Raises as ledger.marks_of."""
+    replies_only = rulebook.incoming.replies_only or rulebook.outgoing.replies_only
+    saved = logged(organization_id, headings, marks_of(organization_id)) if replies_only else set()
+    return {
+        heading.id: Thread(said.get(heading.thread_id, NOTHING).is_private, heading.id in saved) for heading in headings
+    }
 
 
 def logged(organization_id: UUID, headings: Sequence[Heading], marks: Marks) -> set[str]:
