@@ -8,12 +8,12 @@ from dashboard.gates import members_only
 from organizations.models import Member
 from providers.errors import NeedsReconnect, PermissionMissing, ProviderError
 from sync import rehearsal
+from sync.mailboxes import PROVIDERS
 from sync.rehearsal import Rehearsal
 from vault import dialects
 from vault.clients import reconnect_url
 from vault.errors import ConnectRequired, VaultError
 
-_PROVIDERS = ("google", "microsoft")
 _BUSY = "Others are trying it out right now. Try again in half a minute."
 _AWAY = "Your mailbox or Salesforce could not be asked just now. Try again in a few minutes."
 _HERE = "/dashboard/email-sync/try/"
@@ -29,7 +29,7 @@ def page(request: HttpRequest, member: Member) -> HttpResponse:  # noqa: ARG001 
 @members_only
 def run(request: HttpRequest, member: Member) -> HttpResponse:
     provider = request.POST.get("provider", "")
-    if provider not in _PROVIDERS:
+    if provider not in PROVIDERS:
         raise Http404
     try:
         return _page(request, found=rehearsal.rehearse(member, provider, days=rehearsal.LONGEST.days))
@@ -46,6 +46,6 @@ def run(request: HttpRequest, member: Member) -> HttpResponse:
 def _page(
     request: HttpRequest, *, found: Rehearsal | None = None, refusal: str = "", again: str = "", status: int = 200
 ) -> HttpResponse:
-    choices = [(name, dialects.label(name)) for name in _PROVIDERS]
+    choices = [(name, dialects.label(name)) for name in PROVIDERS]
     context = {"page": "email_sync", "choices": choices, "found": found, "refusal": refusal, "again": again}
     return render(request, "dashboard/rehearsal.html", context, status=status)

@@ -15,11 +15,12 @@ from organizations.schema import problems
 from organizations.serializers import Strict
 from organizations.views.access import member_of
 from sync import conversations, tasks
+from sync.mailboxes import PROVIDERS
 from sync.shapes import Id
 
 
 class PrivateRequest(Strict):
-    provider = serializers.ChoiceField(choices=("google", "microsoft"))
+    provider = serializers.ChoiceField(choices=PROVIDERS)
     thread_id = serializers.RegexField(r"^[!-~]{1,512}$", help_text="The mail provider's own id of the conversation.")
     is_private = serializers.BooleanField()
 

@@ -13,11 +13,12 @@ from organizations.schema import problems
 from organizations.serializers import Strict
 from organizations.views.access import member_of
 from sync import rehearsal
+from sync.mailboxes import PROVIDERS
 from sync.reasons import Outcome, Rule
 
 
 class RehearsalRequest(Strict):
-    provider = serializers.ChoiceField(choices=("google", "microsoft"))
+    provider = serializers.ChoiceField(choices=PROVIDERS)
     days = serializers.IntegerField(min_value=1, max_value=rehearsal.LONGEST.days, default=rehearsal.LONGEST.days)
 
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from organizations.serializers import Strict
 from sync.decisions import MOST
+from sync.mailboxes import PROVIDERS
 from sync.reasons import Outcome, Rule
 
 
@@ -33,7 +34,7 @@ class DecisionsQuery(Strict):
 class DecisionShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     mailbox_id = serializers.UUIDField()
-    provider = serializers.ChoiceField(choices=("google", "microsoft"))
+    provider = serializers.ChoiceField(choices=PROVIDERS)
     message_id = serializers.CharField(help_text="The mail provider's own id.")
     thread_id = serializers.CharField()
     arrived_at = serializers.DateTimeField(allow_null=True)
@@ -64,7 +65,7 @@ class DoneShape(serializers.Serializer[Any]):
 class AskedRequest(Strict):
     """`record_ids`: of the people who are meant, where the last answer named several."""
 
-    provider = serializers.ChoiceField(choices=("google", "microsoft"))
+    provider = serializers.ChoiceField(choices=PROVIDERS)
     message_id = serializers.RegexField(r"^[!-~]{1,512}$", help_text="The mail provider's own id.")
     record_ids = serializers.ListField(
         child=serializers.RegexField(r"^[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?$"), max_length=50, default=list
