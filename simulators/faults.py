@@ -1,13 +1,15 @@
 """Faults asked for through /_sim: the next N answers fail, hang, crawl or break off. Holds no records."""
 
+import random
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 
 @dataclass
 class Fault:
-    """With `status` the request is not carried out and this answer is given; without, the real answer is delayed
-    (`delay` seconds), crawls (`bytes_per_second`) or breaks off after `cut_after` bytes of its body."""
+    """With `status` this answer is given and the request is not carried out (`is_late`: it is, all the same); without,
+    the real answer is delayed (`delay` seconds), crawls (`bytes_per_second`) or breaks off after `cut_after` bytes of
+    its body. `share`: of the requests that fit, by chance."""
 
     times: int = 1
     path: str = ""  # prefix; empty: any path
@@ -20,6 +22,8 @@ class Fault:
     cut_after: int | None = None
     bytes_per_second: float | None = None
     skip: int = 0  # let this many matching requests pass first
+    is_late: bool = False
+    share: float = 1.0
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> "Fault":
@@ -34,6 +38,7 @@ class Fault:
             path.startswith(self.path)
             and (not self.method or self.method.upper() == method)
             and (not self.user or self.user.lower() in user)
+            and (self.share >= 1.0 or random.random() < self.share)
         )
 
 

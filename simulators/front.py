@@ -99,10 +99,9 @@ class Front:
         exchange = self.exchange(request, query, body)
         witness = exchange.witness
         fault = self.faults.next_for(request.method, scope["path"], exchange.user_names())
-        canned = _canned(fault) if fault and fault.status is not None else None
-        response = canned or await _settled(exchange.answer())
+        response, is_carried_out = await _response(exchange, fault)
         self._note(request, exchange, response.status_code)
-        witness.answered(response.status_code, carried_out=canned is None)
+        witness.answered(response.status_code, carried_out=is_carried_out)
         response.headers.setdefault("Date", self.clock.date())
         self.finish(response, request)
         gone = await _wait(self.latency + exchange.delay + (fault.delay if fault else 0.0), receive)
@@ -160,6 +159,15 @@ async def _wait(seconds: float, receive: Receive) -> bool:
                 pass
             return True
     return False
+
+
+async def _response(exchange: Exchange, fault: Fault | None) -> tuple[Response, bool]:
+    """And whether the request was carried out."""
+    canned = _canned(fault) if fault and fault.status is not None else None
+    if canned and fault and not fault.is_late:
+        return canned, False
+    real = await _settled(exchange.answer())
+    return canned or real, True
 
 
 async def _settled(answer: Response | Awaitable[Response]) -> Response:

@@ -29,7 +29,8 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """`ca`: the directory that holds the certificate authority; without, it is made in `directory`."""
+    """`ca`: the directory that holds the certificate authority; without, it is made in `directory`. `push_to`: the push
+    endpoint of Google's Pub/Sub; nobody is told of anything without one."""
 
     directory: Path
     ports_from: int = 0
@@ -37,6 +38,7 @@ class Options:
     redirect_uris: tuple[str, ...] = ()
     latency: float = 0.0
     ca: Path | None = None
+    push_to: str = ""
 
     @property
     def authority(self) -> Path:
@@ -70,9 +72,12 @@ def options_from(name: str, port: int, redirects: tuple[str, ...], arguments: li
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--redirect-uri", action="append", help="of the default app, exact; may be repeated")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every API answer")
+    if name == "google":
+        parser.add_argument("--push-to", default="", help="where Pub/Sub posts what Gmail publishes")
     given = parser.parse_args(arguments)
     uris = tuple(given.redirect_uri or redirects)
-    return Options(given.directory, given.ports_from, given.host, uris, given.latency_ms / 1000, given.ca)
+    latency, push_to = given.latency_ms / 1000, getattr(given, "push_to", "")
+    return Options(given.directory, given.ports_from, given.host, uris, latency, given.ca, push_to)
 
 
 def check_loopback(host: str) -> None:

@@ -99,12 +99,12 @@ class App(Redirects):
 
 def people() -> dict[str, Account]:
     """By key; the subject of an account never changes."""
-    found = {each.key: _account(each, each.domain) for each in (*ACME, *GLOBEX, *INITECH)}
+    found = {each.key: account_for(each, each.domain) for each in (*ACME, *GLOBEX, *INITECH)}
     consumer = Person("casey", "Casey", "Cole", "casey@gmail.example")
-    return found | {consumer.key: _account(consumer, "")}
+    return found | {consumer.key: account_for(consumer, "")}
 
 
-def _account(person: Person, domain: str) -> Account:
+def account_for(person: Person, domain: str) -> Account:
     sub = "1" + f"{int(digest('google:' + person.email)[:20], 16):020d}"[-20:]
     return Account(person.key, sub, person.email, person.first, person.last, domain)
 

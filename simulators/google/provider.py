@@ -4,7 +4,7 @@ import secrets
 from dataclasses import asdict
 from typing import Any
 
-from simulators.google.accounts import SIGN_IN_SCOPES, Account, App, people, workspaces
+from simulators.google.accounts import SIGN_IN_SCOPES, Account, App, account_for, people, workspaces
 from simulators.google.mail import control
 from simulators.google.mail.service import Mail
 from simulators.ledger import digest
@@ -14,6 +14,7 @@ from simulators.oauth.families import Family
 from simulators.oauth.modes import Mode
 from simulators.oauth.provider import Provider
 from simulators.oauth.signing import Signer
+from simulators.people import Person
 
 DAY = 86_400.0
 ACCESS_SECONDS = 3599
@@ -39,6 +40,7 @@ class Google(Provider):
         self.by_sub = {account.sub: account for account in self.accounts.values()}
         app = App(**self._first_app)
         self.apps = {app.client_id: app}
+        self.end_grants_of_nobody()
 
     # -- what a test sees and changes -----------------------------------------------------------------------------
 
@@ -79,6 +81,12 @@ class Google(Provider):
         if "password" in fields:
             ended += self._end_mail_grants(account)
         return change(account, fields) | {"ended": ended}
+
+    def hire(self, person: dict[str, Any]) -> str:
+        hired = Person(**person)
+        made = self.accounts[hired.key] = account_for(hired, hired.domain)
+        self.by_sub[made.sub] = made
+        return made.sub
 
     def withdraw(self, user: str, client_id: str = "") -> int:
         return self.families.withdraw(user, client_id)

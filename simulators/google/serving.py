@@ -12,6 +12,8 @@ from simulators.serving import Options, Serving
 
 FIRST_PORT = 8120
 CLIENT_ID = "sidebar-demo.apps.googleusercontent.example"
+#: On which Gmail may publish: it takes any, and this one has a push subscription.
+TOPIC = "projects/sidebar-demo/topics/gmail"
 DEFAULT_REDIRECTS = (
     "http://localhost:8000/connect/google/callback/",
     "http://127.0.0.1:8000/connect/google/callback/",
@@ -31,7 +33,9 @@ class Simulation:
         google = self.google
         google.api_url = self.serving.api(Face(google, Api, self.options.latency))
         google.pages_url = self.serving.pages(Face(google, Pages))
-        google.gmail.pusher.issuer, google.gmail.pusher.ca = google.api_url, self.serving.ca
+        pusher = google.gmail.pusher
+        pusher.issuer, pusher.ca, pusher.push_to = google.api_url, self.serving.ca, self.options.push_to
+        pusher.restore()
 
     def description(self) -> dict[str, Any]:
         users = [
@@ -45,6 +49,8 @@ class Simulation:
             "pages_url": self.google.pages_url,
             "client_id": CLIENT_ID,
             "client_secret": self.secret,
+            "topic": TOPIC,
+            "push_account": self.google.gmail.pusher.endpoint.account,
             "users": users,
         }
 

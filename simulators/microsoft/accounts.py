@@ -115,11 +115,13 @@ def tenants() -> dict[str, Tenant]:
 def people() -> dict[str, Account]:
     """By key; object and tenant ids never change."""
     consumer = Person("casey", "Casey", "Cole", "casey@outlook.example")
-    found = {p.key: _account(p, _id(f"tenant:{p.domain}")) for p in (*ACME, *GLOBEX, *INITECH)}
-    return found | {consumer.key: _account(consumer, CONSUMERS)}
+    found = {p.key: account_for(p) for p in (*ACME, *GLOBEX, *INITECH)}
+    return found | {consumer.key: account_for(consumer, CONSUMERS)}
 
 
-def _account(person: Person, tid: str) -> Account:
+def account_for(person: Person, tid: str = "") -> Account:
+    """In the tenant of his domain, unless said otherwise."""
+    tid = tid or _id(f"tenant:{person.domain}")
     oid = _id(f"user:{person.email}")
     return Account(person.key, oid, tid, person.email, person.first, person.last, person.administrator)
 

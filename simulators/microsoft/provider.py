@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from simulators.ledger import digest
-from simulators.microsoft.accounts import GRAPH, GRAPH_ID, Account, App, Tenant, people, tenants
+from simulators.microsoft.accounts import GRAPH, GRAPH_ID, Account, App, Tenant, account_for, people, tenants
 from simulators.microsoft.mail.boxes import Boxes
 from simulators.oauth.browsing import Code
 from simulators.oauth.changes import change
@@ -16,6 +16,7 @@ from simulators.oauth.families import Family
 from simulators.oauth.modes import Mode
 from simulators.oauth.provider import Provider
 from simulators.oauth.signing import Signer
+from simulators.people import Person
 
 #: learn.microsoft.com/entra/identity-platform/refresh-tokens#token-lifetime
 REFRESH_SECONDS = 90 * 86_400.0
@@ -45,6 +46,7 @@ class Microsoft(Provider):
         self.by_oid = {account.oid: account for account in self.accounts.values()}
         app = App(**self._first_app)
         self.apps = {app.client_id: app}
+        self.end_grants_of_nobody()
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -95,6 +97,11 @@ class Microsoft(Provider):
         if body.get("withdraw"):
             self.withdraw(account.oid)
         return change(account, {k: v for k, v in body.items() if k not in ("withdraw", "revoke")})
+
+    def hire(self, person: dict[str, Any]) -> str:
+        made = account_for(Person(**person))
+        self.accounts[made.key] = self.by_oid[made.oid] = made
+        return made.oid
 
     def withdraw(self, user: str, client_id: str = "") -> int:
         """Tokens stay; the next refresh is told that consent is missing."""

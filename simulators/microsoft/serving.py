@@ -26,6 +26,7 @@ class Simulation:
         app = App(CLIENT_ID, self.secret, redirect_uris=list(options.redirect_uris), any_loopback_port=True)
         self.microsoft = Microsoft(Signer(options.directory / "id_token.key"), app)
         self.microsoft.families.load(options.directory / "grants.json")
+        self.microsoft.end_grants_of_nobody()
 
     def open_ports(self) -> None:
         microsoft, latency = self.microsoft, self.options.latency

@@ -66,6 +66,7 @@ _READS: dict[str, Callable[[Provider, Form], Result]] = {
     "state": lambda provider, _: (200, provider.state()),
 }
 _WRITES: dict[str, Callable[[Provider, Body], Result]] = {
+    "people": lambda provider, body: (201, {"ids": [provider.hire(each) for each in body["people"]]}),
     "faults": lambda provider, body: add_faults(provider.faults, body),
     "oauth": lambda provider, body: (200, provider.mode.change(body)),
     "apps": lambda provider, body: (201, {"client_id": provider.change_app(body)}),

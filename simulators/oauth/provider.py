@@ -75,6 +75,15 @@ class Provider:
         """Raises KeyError for an unknown one."""
         raise NotImplementedError
 
+    def hire(self, person: dict[str, Any]) -> str:
+        """An account more, as long as settings are not reset: {"key", "first", "last", "email"}; its id."""
+        raise NotImplementedError
+
+    def end_grants_of_nobody(self) -> None:
+        """Of people who were hired and are not there any more."""
+        for family in [family for family in self.families.all.values() if self.account_of(family.user) is None]:
+            self.families.end(family)
+
     def withdraw(self, user: str, client_id: str = "") -> int:
         """The person takes his consent back at the provider, from one client or from all; how many grants end now."""
         raise NotImplementedError

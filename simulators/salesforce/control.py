@@ -9,6 +9,7 @@ from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.oauth.hosts import Host
 from simulators.salesforce.org import Org
 from simulators.salesforce.profiles import User
+from simulators.salesforce.staff import Person
 
 
 def handle(host: Host, method: str, path: list[str], query: dict[str, str], body: dict[str, Any]) -> Result:
@@ -79,19 +80,17 @@ def _write(host: Host, what: str, rest: list[str], body: dict[str, Any]) -> Resu
         return 200, host.clock.change({"skew": body["skew"]})
     if what == "reset":
         return _reset(host, body)
-    if what == "metadata":
-        host.announces_issuer = bool(body["iss"])
-        return 200, {"iss": host.announces_issuer}
     if what == "tokens" and rest == ["expire"]:
         return 200, {"expired": sum(org.grants.expire_access() for org in host.orgs)}
-    if what == "apps":
-        return _add_app(host, body)
+    if what in _OF_A_HOST:
+        return _OF_A_HOST[what](host, body)
     if what in _OF_AN_ORG and host.org:
         return _OF_AN_ORG[what](host.org, body)
     if what == "users" and rest and host.org:
         user = host.org.user_named(rest[0])
         return _change_user(host.org, user, body) if user else (404, {"error": f"no user {rest[0]}"})
-    return 404, {"error": "POST faults, reset, metadata, limits, features, apps, users/<key> or tokens/expire"}
+    others = ", ".join((*_OF_A_HOST, *_OF_AN_ORG))
+    return 404, {"error": f"POST faults, oauth, clock, reset, {others}, users/<key> or tokens/expire"}
 
 
 def _reset(host: Host, body: dict[str, Any]) -> Result:
@@ -103,6 +102,7 @@ def _reset(host: Host, body: dict[str, Any]) -> Result:
             org.ledger.clear()
     if "faults" in wanted:
         host.faults.waiting.clear()
+        host.upload_cuts.clear()
     host.clock.reset()
     for org in host.orgs if host.org else []:
         if "limits" in wanted:
@@ -130,6 +130,17 @@ def _set_features(org: Org, body: dict[str, Any]) -> Result:
     org.store.absent = {str(name) for name in body["absent"]}
     org.rights_changed()
     return 200, {"absent": sorted(org.store.absent)}
+
+
+def _set_metadata(host: Host, body: dict[str, Any]) -> Result:
+    host.announces_issuer = bool(body["iss"])
+    return 200, {"iss": host.announces_issuer}
+
+
+def _cut_uploads(host: Host, body: dict[str, Any]) -> Result:
+    """The connections of the next `times` uploads are torn down after `cut_after` bytes."""
+    host.upload_cuts += [int(body["cut_after"])] * int(body.get("times", 1))
+    return 201, {"waiting": len(host.upload_cuts)}
 
 
 def _add_app(host: Host, body: dict[str, Any]) -> Result:
@@ -183,4 +194,10 @@ def _set_profile(org: Org, user: User, name: str) -> None:
             org.store.put("UserPermissionAccess", {**access, **granted})
 
 
-_OF_AN_ORG = {"limits": _set_limits, "features": _set_features}
+def _hire(org: Org, body: dict[str, Any]) -> Result:
+    """{"people": [{"key", "first", "last", "email", and "profile" if not Standard User}]}: users until a reset."""
+    return 201, {"ids": [org.hire(Person(**{"profile": "Standard User", **each})) for each in body["people"]]}
+
+
+_OF_A_HOST = {"metadata": _set_metadata, "apps": _add_app, "uploads": _cut_uploads}
+_OF_AN_ORG = {"limits": _set_limits, "features": _set_features, "people": _hire}

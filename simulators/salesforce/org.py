@@ -10,6 +10,7 @@ from simulators.faults import Faults
 from simulators.front import Calls, new_calls
 from simulators.ledger import Ledger
 from simulators.oauth.modes import Mode
+from simulators.salesforce import system_records
 from simulators.salesforce.ids import make_id
 from simulators.salesforce.oauth.apps import App
 from simulators.salesforce.oauth.grants import Grants
@@ -17,9 +18,8 @@ from simulators.salesforce.profiles import Access, User
 from simulators.salesforce.schema import load
 from simulators.salesforce.seed_business import BusinessSeed
 from simulators.salesforce.seed_people import PeopleSeed
-from simulators.salesforce.staff import OrgPlan
+from simulators.salesforce.staff import OrgPlan, Person
 from simulators.salesforce.store import Store
-from simulators.salesforce.system_records import fill_system_records
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Org:
     def _fill(self) -> None:
         self.store = Store(load(self.plan.person_accounts), self.plan.pod)
         self.store.absent = set(self.plan.absent)
-        self.users: dict[str, User] = fill_system_records(self.store, self.plan, self.id)
+        self.users: dict[str, User] = system_records.fill_system_records(self.store, self.plan, self.id)
         self.by_id = {user.id: user for user in self.users.values()}
         owners = {key: user.id for key, user in self.users.items() if key in self.plan.owners}
         PeopleSeed(self.store, self.key, owners, self.plan.number, self.plan.size).fill()
@@ -74,10 +74,23 @@ class Org:
         """Bring records and users back to what they were at the start; browser sessions and grants live on."""
         self.store.restore()
         self.store.absent = set(self.plan.absent)
+        self.users = {key: user for key, user in self.users.items() if key in self._first_users}
         for key, user in self.users.items():
             user.__dict__.update(copy.deepcopy(self._first_users[key].__dict__))
+        self.by_id = {user.id: user for user in self.users.values()}
+        self.end_grants_of_nobody()
         self.cursors.clear()
         self.access.clear()
+
+    def hire(self, person: Person) -> str:
+        """A user more, until records are restored or the program ends; his id."""
+        user = system_records.hire(self.store, person)
+        self.users[user.key] = self.by_id[user.id] = user
+        return user.id
+
+    def end_grants_of_nobody(self) -> None:
+        for grant in [grant for grant in self.grants.grants.values() if grant.user_id not in self.by_id]:
+            self.grants.revoke(grant)
 
     def _link_partners(self) -> None:
         """A partner user is a contact of his company's account."""

@@ -56,6 +56,7 @@ class Simulation:
                 org.login_url = host.api_url
         for org in self.orgs:
             org.grants.load(self.options.directory / f"grants-{org.key}.json")
+            org.end_grants_of_nobody()
 
     def description(self) -> dict[str, Any]:
         """What orgs.json says."""

@@ -71,6 +71,11 @@ class OrgPlan:
 
 
 _KEYS = frozenset({"Task.Sync_Key__c", "EmailMessage.Sync_Key__c", "ContentVersion.Sync_Key__c"})
+_SEEN = frozenset(
+    f"{name}.{field}"
+    for name in ("Task", "EmailMessage")
+    for field in ("Sync_Opens__c", "Sync_Clicks__c", "Sync_Seen_At__c")
+)
 _LEDGER = frozenset({"Sync_Ledger__c"})
 _ENHANCED_EMAIL = frozenset({"EmailMessage", "EmailMessageRelation"})
 _SHARED_ACTIVITIES = frozenset({"TaskRelation", "TaskWhoRelation"})
@@ -126,7 +131,7 @@ SANDBOX = OrgPlan(
     size=0.1,
     daily_calls=5_000,
     login="test",
-    absent=_KEYS,
+    absent=_KEYS | _SEEN,
 )
 GLOBEX = OrgPlan(
     "globex",
@@ -145,6 +150,6 @@ GLOBEX = OrgPlan(
     daily_calls=15_000,
     edition="Developer Edition",
     country="United States",
-    absent=_KEYS | _LEDGER | _ENHANCED_EMAIL | _SHARED_ACTIVITIES,
+    absent=_KEYS | _SEEN | _LEDGER | _ENHANCED_EMAIL | _SHARED_ACTIVITIES,
 )
 PLANS = (ACME, SANDBOX, GLOBEX)

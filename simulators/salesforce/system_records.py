@@ -43,6 +43,14 @@ def fill_system_records(store: Store, plan: OrgPlan, org_id: str) -> dict[str, U
     return {person.key: _user(store, person, profiles[person.profile], extra, stamps) for person in plan.people}
 
 
+def hire(store: Store, person: Person) -> User:
+    """A user more. Raises StopIteration for a profile that does not exist."""
+    row = next(row for row in store.alive("Profile") if row["Name"] == person.profile)
+    profile = Profile(**{**PROFILES[person.profile].__dict__, "id": row["Id"]})
+    stamps = {name: row[name] for name in ("CreatedDate", "LastModifiedDate", "CreatedById", "LastModifiedById")}
+    return _user(store, person, profile, "", {**stamps, "SystemModstamp": row["SystemModstamp"]})
+
+
 def _organization(store: Store, plan: OrgPlan, org_id: str, stamps: dict[str, str]) -> None:
     store.put(
         "Organization",

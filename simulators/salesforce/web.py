@@ -1,6 +1,7 @@
 """The ASGI application of one host: paths to handlers, and what of a call the log may say."""
 
 import gzip
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,7 +37,10 @@ class Web(Front):
     async def body(self, request: Request) -> bytes:
         if not _is_upload(request):
             return await request.body()
-        request.state.upload = await uploads.received(request.headers["content-type"], request.stream())
+        pieces: AsyncIterator[bytes] = request.stream()
+        if self.host.upload_cuts:
+            pieces = uploads.cut(request, pieces, self.host.upload_cuts.pop(0))
+        request.state.upload = await uploads.received(request.headers["content-type"], pieces)
         return b""
 
     def exchange(self, request: Request, query: Form, body: bytes) -> "Exchange":

@@ -49,7 +49,7 @@ class MailProvider:
 
     name: str
     info: dict[str, Any]
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None = None  # None: somebody else's
 
     def __post_init__(self) -> None:
         self.http = new_session(str(self.info["ca"]))

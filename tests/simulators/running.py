@@ -40,7 +40,7 @@ class Running:
     """A running simulator. `info` is orgs.json; `http` a session that trusts its CA and nothing of the environment."""
 
     info: dict[str, Any]
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None = None  # None: somebody else's
 
     def __post_init__(self) -> None:
         self.http = new_session(self.ca)

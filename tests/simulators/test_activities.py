@@ -162,7 +162,8 @@ def test_graphs_have_their_limits(fresh: InProcess) -> None:
     good = [node("a", "Account", Name="Late")]
     answered = graphs(fresh, *[bad] * 14, good)
     assert answered[-1]["graphResponse"]["compositeResponse"][0]["body"][0]["errorCode"] == "PROCESSING_HALTED"
-    for nodes in ([[good[0]]] * 76, [[node(f"n{n}", "Account", Name="x") for n in range(501)]]):
+    many = [node(f"n{n}", "Account", Name="x") for n in range(501)]
+    for nodes in ([[good[0]]] * 76, [many], [many[:250], many[:251]]):
         body = {"graphs": [{"graphId": f"g{n}", "compositeRequest": each} for n, each in enumerate(nodes)]}
         assert fresh.rest("POST", "composite/graph", body).body[0]["errorCode"] == "LIMIT_EXCEEDED"
     query = {"method": "GET", "url": f"{BASE}/query/?q=x", "referenceId": "q"}

@@ -114,6 +114,25 @@ def test_faults_delay_cut_and_crawl(salesforce: Running, tokens: dict[str, str])
     assert salesforce.http.post(url, json={"nonsense": 1}, timeout=10).status_code == 400
 
 
+def test_a_fault_may_come_after_the_work_was_done(salesforce: Running, tokens: dict[str, str]) -> None:
+    url = f"{salesforce.org()['api_url']}/services/data/v60.0/sobjects"
+    bearer = {"Authorization": f"Bearer {tokens['alice']}"}
+    salesforce.sim(
+        "faults", {"status": 502, "body": "<html>", "is_late": True, "method": "POST", "path": "/services/data"}
+    )
+    refused = salesforce.http.post(f"{url}/Lead", json={"LastName": "Late", "Company": "X"}, headers=bearer, timeout=10)
+    assert (refused.status_code, refused.text) == (502, "<html>")
+    leads = salesforce.sim("state?object=Lead")["records"]["Lead"]
+    assert [row["Company"] for row in leads if row["LastName"] == "Late"] == ["X"]
+
+
+def test_a_fault_may_meet_a_share_of_the_requests(salesforce: Running, tokens: dict[str, str]) -> None:
+    salesforce.sim("faults", {"status": 503, "times": 1_000, "share": 0.3, "path": "/services/data"})
+    statuses = [get(salesforce, tokens["alice"]).status_code for _ in range(100)]
+    assert set(statuses) == {200, 503}
+    assert 5 < statuses.count(503) < 60
+
+
 def test_changing_a_user(salesforce: Running, tokens: dict[str, str]) -> None:
     query = "/query?q=SELECT+Title+FROM+Contact+LIMIT+1"
     assert get(salesforce, tokens["bob"], query).status_code == 200
@@ -181,3 +200,14 @@ def test_the_seed_is_the_same_each_time_and_big_enough(salesforce: Running) -> N
     assert counts["Contact"] >= 2000
     assert min(counts[name] for name in ("Lead", "Opportunity", "Case", "Task", "Event")) >= 300
     assert counts["Project__c"] > 0
+
+
+def test_somebody_who_was_hired_works_until_the_reset(salesforce: Running) -> None:
+    """As whoever was there from the start; afterwards his grant is none."""
+    person = {"key": "hired", "first": "Hal", "last": "Hired", "email": "hal@acme.example"}
+    (user_id,) = salesforce.sim("people", {"people": [person]})["ids"]
+    token = salesforce.tokens("hired")["access_token"]
+    found = get(salesforce, token, "/query?q=SELECT+Id,Email+FROM+User+WHERE+Alias='hired'").json()["records"]
+    assert [(each["Id"], each["Email"]) for each in found] == [(user_id, "hal@acme.example")]
+    salesforce.reset()
+    assert get(salesforce, token).status_code == 401

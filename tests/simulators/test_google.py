@@ -312,3 +312,13 @@ def test_the_issuer_is_announced_when_told(google: MailProvider) -> None:
     assert "iss" not in google.authorize("alice").query
     google.sim("metadata", {"iss": True})
     assert google.authorize("alice").query["iss"] == google.metadata()["issuer"]
+
+
+def test_somebody_who_was_hired_signs_in_until_the_reset(google: MailProvider) -> None:
+    person = {"key": "hired", "first": "Hal", "last": "Hired", "email": "hal@acme.example"}
+    (subject,) = google.sim("people", {"people": [person]})["ids"]
+    tokens = google.tokens("hired")
+    claims = claims_of(tokens["id_token"])
+    assert subject in (claims["sub"], claims.get("oid"))
+    google.sim("reset", {})
+    assert google.refresh(tokens).status_code == 400

@@ -319,3 +319,13 @@ def test_the_log_holds_no_token(microsoft: MailProvider) -> None:
     secrets = [tokens["access_token"], tokens["refresh_token"], microsoft.info["client_secret"]]
     assert not [secret for secret in secrets if secret in told]
     assert microsoft.sim("calls")["counted"] == 1
+
+
+def test_somebody_who_was_hired_signs_in_until_the_reset(microsoft: MailProvider) -> None:
+    person = {"key": "hired", "first": "Hal", "last": "Hired", "email": "hal@acme.example"}
+    (subject,) = microsoft.sim("people", {"people": [person]})["ids"]
+    tokens = microsoft.tokens("hired")
+    claims = claims_of(tokens["id_token"])
+    assert subject in (claims["sub"], claims.get("oid"))
+    microsoft.sim("reset", {})
+    assert microsoft.refresh(tokens).status_code == 400

@@ -2,6 +2,7 @@
 
 import base64
 import bisect
+from itertools import islice
 from typing import Any
 
 from simulators.google.mail.box import Box, Message, Record
@@ -73,7 +74,7 @@ def history(
 ) -> dict[str, Any]:
     """`replayed`: what was told before comes again, and everything twice."""
     reached = taken(box, token)[0] if token else start
-    found = [each for each in box.since(reached) if _wanted(each, kinds, label)]
+    found = list(islice((each for each in box.since(reached) if _wanted(each, kinds, label)), most + 1))
     page = found[:most]
     told = [record for each in page for record in (each, each)] if replayed else page
     before = box.before(start, 5) if replayed and not token else []

@@ -53,15 +53,19 @@ class Endpoint:
 
 
 class Pusher:
-    """`topics`: on which Gmail may publish; to any other, watching is refused."""
+    """`push_to`: where notices go unless a test says otherwise. `refused_topics`: watching is refused there."""
 
     def __init__(self, signer: Signer, ca: str = "") -> None:
         self.signer, self.ca = signer, ca
-        self.issuer = ""
+        self.issuer = self.push_to = ""
         self.endpoint = Endpoint()
         self.refused_topics: set[str] = set()
         self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def restore(self) -> None:
+        self.endpoint = Endpoint(url=self.push_to)
+        self.refused_topics.clear()
 
     def check(self, topic: str) -> None:
         """Raises GmailError as users.watch does."""

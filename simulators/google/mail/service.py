@@ -39,8 +39,7 @@ class Mail:
         """Mailboxes are made when they are first asked for."""
         self.boxes.clear()
         self.standings.clear()
-        self.pusher.refused_topics.clear()
-        self.pusher.endpoint = type(self.pusher.endpoint)()
+        self.pusher.restore()
 
     def of(self, account: Account) -> Box:
         box = self.boxes.get(account.key)

@@ -45,6 +45,7 @@ class Host:
     pages_url: str = ""
     is_site: bool = False
     announces_issuer: bool = False
+    upload_cuts: list[int] = field(default_factory=list)  # bytes of the next uploads before the line is cut
     pending: dict[str, Pending] = field(default_factory=dict)
     sessions: dict[str, tuple[Org, User]] = field(default_factory=dict)
 

@@ -41,13 +41,15 @@ def _check(graphs: list[Any]) -> None:
             raise ApiError(400, "INVALID_INPUT", f"graphId ('{name}') is missing, malformed or used twice")
         seen.add(name)
         kinds |= _kinds(graph.get("compositeRequest"))
+    if sum(len(graph["compositeRequest"]) for graph in graphs) > MOST_NODES:
+        raise _limit(f"The request can't contain more than {MOST_NODES} nodes.")
     if len(kinds) > MOST_KINDS:
         raise _limit(f"The request can't contain more than {MOST_KINDS} different nodes.")
 
 
 def _kinds(requests: Any) -> set[tuple[str, str, str]]:
-    if not isinstance(requests, list) or not requests or len(requests) > MOST_NODES:
-        raise _limit(f"A graph holds between 1 and {MOST_NODES} nodes.")
+    if not isinstance(requests, list) or not requests:
+        raise _limit("A graph holds at least one node.")
     found, depths = set(), dict[str, int]()
     for request in requests:
         place = _URL.match(str(request.get("url", ""))) if isinstance(request, dict) else None
