@@ -75,6 +75,14 @@ class FoundPeople:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Newcomers:
+    """`addresses` of people who were created, or changed in any way. `is_cut`: there are more than these."""
+
+    addresses: frozenset[str]
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Correspondent:
     """`person_id`: the contact, lead or user that the mail is filed under for this address; "" for nobody."""
 
@@ -151,6 +159,35 @@ class Attached:
     was_there: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the recipients of one mail did with it, likely, all of them together. `last_at`: None where nobody did."""
+
+    opens: int
+    clicks: int
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Note:
+    """What is to be said of an activity that is there. `key`: the one it was filed under. `beside`: the record that
+    says it where the activity itself cannot, once there is one; `is_repeat`: this was tried before, so it may be."""
+
+    logged: Logged
+    key: str
+    seen: Seen
+    beside: str = ""
+    is_repeat: bool = False
+
+
+class Removed(StrEnum):
+    """What came of taking a mail back."""
+
+    DELETED = "deleted"
+    GONE = "gone"  # it was there no more, or this person does not see it
+    CHANGED = "changed"  # somebody else has changed it since, and so it stays
+
+
 class Activities(Protocol):
     """Mail into one CRM as one person. Every write may be repeated with the same key and is done once.
 
@@ -163,6 +200,10 @@ class Activities(Protocol):
     def people(self, addresses: Sequence[str]) -> FoundPeople:
         """All contacts, leads and users with exactly these addresses, whatever their case. One call for up to a
         hundred."""
+        ...
+
+    def newcomers(self, since: datetime) -> Newcomers:
+        """Contacts and leads that were created or changed from `since` (aware) on. One call."""
         ...
 
     def log_email(self, record: EmailRecord, key: str, *, is_repeat: bool = False) -> Logged:
@@ -178,12 +219,27 @@ class Activities(Protocol):
         """Stand these beside those who are on it already; ids of people for whom there is no place."""
         ...
 
+    def note_seen(self, notes: Sequence[Note]) -> Sequence[str | ProviderError]:
+        """Say of each what its recipients did, instead of what was said before; the rest of the activity stays. In
+        their order: the id of the record beside it that says so, "" where it says so itself. Raises as `log_emails`."""
+        ...
+
     def unlink(self, logged: Logged, person_id: str) -> None:
         """Off this activity, which stays. Done, too, where he was not on it."""
         ...
 
     def delete(self, logged: Logged, key: str) -> None:
         """Gone afterwards, with everything that was written with it, whether it was there or not; the key is free."""
+        ...
+
+    def take_back(self, logged: Logged, key: str, known: Sequence[datetime] = ()) -> Removed:
+        """As `delete`, unless somebody has changed it since it was filed. `known`: aware moments, give or take two
+        minutes, at which we have changed it ourselves. May be repeated."""
+        ...
+
+    def move(self, logged: Logged, key: str, off: Sequence[str], onto: Sequence[str]) -> tuple[str, ...]:
+        """Stands with the people `onto` instead of `off` afterwards, all of them or none; ids of those for whom there
+        is no place, where nothing was changed. Raises NotFound where it is not there. May be repeated."""
         ...
 
     def attach(self, parents: Sequence[str], file: FileToAttach, key: str, *, is_repeat: bool = False) -> Attached:

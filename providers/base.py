@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any, NoReturn, Protocol, SupportsIndex
 
@@ -154,6 +155,16 @@ class PersonMatch:
     is_complete: bool = True
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Snapshot:
+    """A record as it is now, as this person may see it. `values`: by API name. `changed_at`: aware, None where the
+    object does not tell; `changed_by`: a user's id, "" likewise."""
+
+    values: Mapping[str, Any]
+    changed_at: datetime | None = None
+    changed_by: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FormField:
     """One input of a create or edit form, from describe and the person's own rights."""
@@ -219,6 +230,10 @@ class Crm(Protocol):
         ...
 
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None: ...
+
+    def snapshot(self, object_name: str, record_id: str, fields: Sequence[str]) -> Snapshot:
+        """Those of `fields` that this person may see, as they are now. Raises NotFound, PermissionMissing."""
+        ...
 
     def record_url(self, record_id: str) -> str:
         """The record in the CRM's own pages, for a browser that is signed in there. No call."""

@@ -133,6 +133,10 @@ class Mailbox(Protocol):
         """The whole message as it arrived. Rejected where it is longer than `most` bytes. Raises NotFound."""
         ...
 
+    def web_address(self, message_id: str) -> str:
+        """Where its person reads it in a browser, https. Raises NotFound."""
+        ...
+
     def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:
         """Ask to be told of changes. `address`: an https URL of ours (Graph), or the name of a Pub/Sub topic (Gmail).
         `secret`: comes back with each notice, where the provider offers that."""

@@ -22,7 +22,8 @@ from providers.mail import Changes, Folder, Heading, Listed, MimeStream, Subscri
 
 _ME = "/gmail/v1/users/me"
 _MOST = 500  # of a page: the reference of users.history.list and users.messages.list
-_EMPTY_PAGES = 10
+#: They come: gauteh/lieer#24. So many in a row do not.
+_EMPTY_PAGES = 100
 _MOVED = "(labelIds,message(id,labelIds))"
 _HISTORY = (
     "historyId,nextPageToken,history(id,messagesAdded/message(id,labelIds),messagesDeleted/message/id,"
@@ -72,6 +73,8 @@ class GmailMailbox:
             if not page.token or page.last > start:
                 break
             page = self._history(start, most, page.token)
+        if page.token and page.last <= start:
+            raise nonsense()  # what follows them must not be passed over
         after = page.last if page.last > start else max(start, page.now)
         return Changes(page.changes, str(after), bool(page.token))
 
@@ -147,6 +150,15 @@ class GmailMailbox:
             if answer.status != requests.codes.ok:
                 raise failure_of(answer.status, parsed(answer.said()), answer.headers)
             yield RawMessage(answer, most)
+
+    def web_address(self, message_id: str) -> str:
+        """Of the account that the browser has signed in first: another is named by its address alone, which has no
+        place in a URL. The API tells none itself."""
+        if not mail_shapes.is_id(message_id):
+            raise NotFound("Google has no such message.", provider=PROVIDER)
+        asked = {"format": "minimal", "fields": "id"}
+        _body(self._checked(self._calls.call("GET", _path_of(message_id), params=asked)))  # it may be gone
+        return f"https://mail.google.com/mail/#all/{message_id}"
 
     # -- notices ----------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """A mailbox at Microsoft, over Graph v1.0, for one person who consented to `Mail.Read`. Reads only, keeps nothing.
 
-See `providers.mail.Mailbox`. At most four requests at once are answered for one app and mailbox
-(learn.microsoft.com/graph/throttling-limits#outlook-service-limits): whoever runs jobs side by side keeps below it."""
+See `providers.mail.Mailbox`. At most four requests at once are answered for one app and mailbox, and a batch is carried
+out as four (learn.microsoft.com/graph/throttling-limits#outlook-service-limits): where stages of one mailbox meet, some
+are refused (RateLimited) and come again."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from providers.http import Session
 from providers.mail import Changes, Folder, Heading, Listed, MimeStream, Subscription
 from providers.microsoft import mail_changes, mail_folders, mail_headings, mail_listing, mail_notices, mail_owner
 from providers.microsoft.mail_failures import PROVIDER, nonsense
-from providers.microsoft.mail_wire import MOST_IN_BATCH, ROOT, Part, Wire
+from providers.microsoft.mail_wire import MOST_IN_BATCH, ROOT, Part, Wire, text
 
 #: Graph writes ids in the URL-safe alphabet of base64.
 _ID = re.compile(r"[A-Za-z0-9_=-]{4,512}")
@@ -68,6 +69,15 @@ class GraphMailbox:
             if answer.headers.get("Content-Type", "").lower().startswith(_NO_MESSAGE):
                 raise nonsense()
             yield answer
+
+    def web_address(self, message_id: str) -> str:
+        """`webLink` (learn.microsoft.com/graph/api/resources/message): Outlook on the web."""
+        if not _ID.fullmatch(message_id):
+            raise NotFound("Microsoft has no such message.", provider=PROVIDER)
+        found = text(self._wire.read(f"{ROOT}/me/messages/{quote(message_id, safe='')}?$select=webLink"), "webLink")
+        if not found.startswith("https://"):
+            raise nonsense()
+        return found
 
     def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:  # noqa: ARG002
         """One for the whole mailbox, whatever the streams. `address` hears of lifecycle events, too, and must answer

@@ -16,8 +16,8 @@ from providers.microsoft.mail_failures import nonsense
 from providers.microsoft.mail_wire import text
 
 _PROPERTIES = (
-    "conversationId,parentFolderId,receivedDateTime,sentDateTime,isDraft,internetMessageId,internetMessageHeaders,subject,"
-    "from,replyTo,toRecipients,ccRecipients,bccRecipients"
+    "id,conversationId,parentFolderId,receivedDateTime,sentDateTime,isDraft,internetMessageId,internetMessageHeaders,"
+    "subject,from,replyTo,toRecipients,ccRecipients,bccRecipients"
 )
 _SIZE, _SENSITIVITY, _REFERENCES, _IN_REPLY_TO = (
     ("integer", 0x0E08),
@@ -43,14 +43,15 @@ _Extended = Mapping[tuple[str, int], str]
 
 
 def heading(id_: str, entry: Mapping[str, Any]) -> Heading:
-    """`entry`: the answer to `QUERY`. Raises Transient where it is none."""
+    """`entry`: the answer to `QUERY`. `id_`: as it was asked for, perhaps by one that lasts no move; the answer has the
+    immutable one. Raises Transient where it is none."""
     extended = _extended(entry)
     arrived = list(_arrived(entry))
     names = {name for name, _ in arrived}
     made = [(name, value) for name, value in _made(entry, extended) if value and name not in names]
     folder = text(entry, "parentFolderId")
     return Heading(
-        id=id_,
+        id=text(entry, "id") or id_,
         thread_id=text(entry, "conversationId"),
         folders=(folder,) if folder else (),
         received_at=instant(text(entry, "receivedDateTime") or text(entry, "sentDateTime")),

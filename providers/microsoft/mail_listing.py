@@ -7,7 +7,7 @@ and only that. Sources: learn.microsoft.com/graph/api/user-list-messages (what i
 
 import re
 from datetime import UTC, datetime, timedelta
-from math import ceil
+from math import ceil, floor
 
 from providers.errors import Rejected
 from providers.mail import Listed
@@ -20,7 +20,7 @@ _PAGE = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 
 
 def listed(wire: Wire, since: datetime, until: datetime, page: str, most: int) -> Listed:
-    begin = ceil(since.timestamp())
+    begin = floor(since.timestamp())
     end, skip = _place(page) if page else (ceil(until.timestamp()), 0)
     top = min(most, _MOST)
     query = f"$filter=receivedDateTime ge {_said(begin)} and receivedDateTime lt {_said(end)}"

@@ -1,6 +1,7 @@
 """Mail into Salesforce, as one person: the Activities protocol over Wire. Holds no token, no record and no mail."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from providers.activities import (
@@ -13,18 +14,32 @@ from providers.activities import (
     Keyed,
     Link,
     Logged,
+    Newcomers,
+    Note,
+    Removed,
 )
 from providers.base import Priority, TokenSource
 from providers.errors import PermissionMissing, ProviderError, Rejected
 from providers.http import Session
 from providers.salesforce import access as rights_of
-from providers.salesforce import correspondents, enclosing, failures, filed, filing, relations
+from providers.salesforce import (
+    correspondents,
+    enclosing,
+    failures,
+    filed,
+    filing,
+    newcomers,
+    noting,
+    relations,
+    taking_back,
+)
 from providers.salesforce.access import AccessStore, ObjectAccess
 from providers.salesforce.budget import ApiBudget
 from providers.salesforce.filing import Ways
 from providers.salesforce.transport import Wire
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 
 class SalesforceActivities:
@@ -51,29 +66,32 @@ class SalesforceActivities:
     def people(self, addresses: Sequence[str]) -> FoundPeople:
         return self._or_anew(lambda: correspondents.find(self._wire, self._access(), addresses))
 
+    def newcomers(self, since: datetime) -> Newcomers:
+        return self._or_anew(lambda: newcomers.find(self._wire, self._access(), since))
+
     def log_email(self, record: EmailRecord, key: str, *, is_repeat: bool = False) -> Logged:
         return filed.only(self.log_emails([Keyed(record, key, is_repeat)]))
 
     def log_emails(self, mails: Sequence[Keyed]) -> Sequence[Logged | ProviderError]:
-        if not mails:
-            return []
-        results = self._filing().carry_out(mails)
-        stale = [n for n, result in enumerate(results) if filed.is_stale(result)]
-        if stale:  # a field or object was hidden since it was described
-            self._describe()
-            again = self._filing().carry_out([mails[n] for n in stale])
-            for n, result in zip(stale, again, strict=True):
-                results[n] = result
-        return results
+        return self._each(mails, lambda part: self._filing().carry_out(part))
 
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         return relations.add(self._wire, self._ways(), logged, people)
+
+    def note_seen(self, notes: Sequence[Note]) -> Sequence[str | ProviderError]:
+        return self._each(notes, lambda part: noting.carry_out(self._wire, self._ways(), part))
 
     def unlink(self, logged: Logged, person_id: str) -> None:
         relations.unlink(self._wire, self._ways(), logged, person_id)
 
     def delete(self, logged: Logged, key: str) -> None:
         relations.delete(self._wire, self._ways(), logged, key)
+
+    def take_back(self, logged: Logged, key: str, known: Sequence[datetime] = ()) -> Removed:
+        return taking_back.take_back(self._wire, self._ways(), logged, key, known)
+
+    def move(self, logged: Logged, key: str, off: Sequence[str], onto: Sequence[str]) -> tuple[str, ...]:
+        return taking_back.move(self._wire, self._ways(), logged, key, off, onto)
 
     def attach(self, parents: Sequence[str], file: FileToAttach, key: str, *, is_repeat: bool = False) -> Attached:
         ways = self._ways()
@@ -119,6 +137,17 @@ class SalesforceActivities:
             self._store.add(rights)
             kept = kept.with_object(rights)
         return kept
+
+    def _each(self, wanted: Sequence[W], carry_out: Callable[[Sequence[W]], list[T]]) -> list[T]:
+        """Those once more that named a field or object which was hidden since it was described."""
+        results = carry_out(wanted) if wanted else []
+        stale = [n for n, result in enumerate(results) if filed.is_stale(result)]
+        if stale:
+            self._describe()
+            again = carry_out([wanted[n] for n in stale])
+            for n, result in zip(stale, again, strict=True):
+                results[n] = result
+        return results
 
     def _or_anew(self, ask: Callable[[], T]) -> T:
         """Once more where a query named what is hidden by now."""

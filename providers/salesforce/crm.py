@@ -1,10 +1,11 @@
 """Salesforce as the sidebar's CRM, as one person: the Crm protocol over Wire. Holds no token and no record."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from providers.base import Form, PersonMatch, Priority, Record, Secret, TokenSource
+from providers.base import Form, PersonMatch, Priority, Record, Secret, Snapshot, TokenSource
 from providers.errors import NotFound, PermissionMissing, Rejected, Transient
 from providers.http import Session
 from providers.salesforce import access as rights_of
@@ -81,6 +82,13 @@ class SalesforceCrm:
         self._wire(Priority.INTERACTIVE).call(
             lambda client: sobject(client, name).update(whole_id, body), is_write=True
         )
+
+    def snapshot(self, object_name: str, record_id: str, fields: Sequence[str]) -> Snapshot:
+        name = ids.object_name(object_name)
+        resource = f"sobjects/{name}/{self._id_of(name, record_id)}"
+        wire = self._wire(Priority.INTERACTIVE)
+        row = wire.call(lambda client: client.restful(resource), is_write=False)  # every field that he may see
+        return wire.call(lambda _: _snapshot(row or {}, fields), is_write=False)
 
     def record_url(self, record_id: str) -> str:
         return f"{self._pages()}/{record_id}"
@@ -234,6 +242,12 @@ def _hits(access: ObjectAccess, answer: Any, pages: str) -> list[Record]:
         rights = access.objects[row["attributes"]["type"]]
         found.append(cards.found_record(rights, row, layout.SEARCH.get(rights.name, ()), pages))
     return found
+
+
+def _snapshot(row: Mapping[str, Any], fields: Sequence[str]) -> Snapshot:
+    changed_at, changed_by = row.get("LastModifiedDate"), row.get("LastModifiedById")
+    moment = datetime.fromisoformat(changed_at) if changed_at else None
+    return Snapshot({name: row[name] for name in fields if name in row}, moment, str(changed_by or ""))
 
 
 def _name_in(values: Mapping[str, Any]) -> str:

@@ -107,7 +107,7 @@ def task_values(
     """A completed task of subtype Email, the same as Salesforce's own mail makes. `who`: contacts, or one lead."""
     values: dict[str, Any] = {
         "Subject": f"Email: {_one_line(record.subject)}",
-        "Status": _closed_status(rights),
+        "Status": closed_status(rights),
         "TaskSubtype": "Email",
         "ActivityDate": record.sent_at.astimezone(UTC).date().isoformat(),
         "Description": _description(record, _length(rights, "Description"), mark),
@@ -121,7 +121,7 @@ def task_values(
     return {**values, "WhoId": who[0]} if who else values
 
 
-def _closed_status(rights: ObjectRights) -> str:
+def closed_status(rights: ObjectRights) -> str:
     """Statuses are each organization's own; "" leaves it to Salesforce's default."""
     field = rights.fields.get("Status")
     known = [value for value, _ in field.picklist] if field else []

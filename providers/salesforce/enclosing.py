@@ -62,7 +62,9 @@ def _attached(wire: Wire, ways: Ways, places: Sequence[str], key: str) -> str:
     if ways.is_attachment_keyed:
         return lookups.by_key(wire, _VERSION, layout.KEY_FIELD, [key]).get(key, "")
     where = f"FirstPublishLocationId IN {soql.literals(places)} AND IsLatest = true"
-    query = soql.select(_VERSION, ["Id", "Description"], where=where, limit=_MOST_ROWS)
+    query = soql.select(
+        _VERSION, ["Id", "Description"], where=where, order="CreatedDate DESC, Id DESC", limit=_MOST_ROWS
+    )
     rows = lookups.rows_of(wire, {"files": query})["files"]
     return next((str(row["Id"]) for row in rows if row.get("Description") == mark_of(key)), "")
 

@@ -8,13 +8,13 @@ from providers.errors import NotFound, ProviderError
 from providers.salesforce import failures, graphs, layout, lookups, relations
 from providers.salesforce.email_nodes import ACTIVITY, LEDGER, OTHER, SENDER, Plan
 from providers.salesforce.filing import Ways
-from providers.salesforce.graphs import MOST_CHARACTERS, MOST_GRAPHS, Outcome
+from providers.salesforce.graphs import MOST_CHARACTERS, MOST_GRAPHS, MOST_NODES, Outcome
 from providers.salesforce.transport import Wire
 
 Result = Logged | ProviderError
 
 
-def is_stale(result: Result) -> bool:
+def is_stale(result: object) -> bool:
     """Refused since it named what this person does not see (any more)."""
     details = result.details if isinstance(result, ProviderError) else ()
     return any(each.code in failures.STALE_ACCESS_CODES for each in details)
@@ -113,12 +113,12 @@ class Filing:
 def _parts(plans: Sequence[Plan]) -> list[list[Plan]]:
     """In their order, each part small enough for one call."""
     parts: list[list[Plan]] = [[]]
-    size = 0
+    size = nodes = 0
     for plan in plans:
-        size += plan.size
-        if parts[-1] and (len(parts[-1]) >= MOST_GRAPHS or size > MOST_CHARACTERS):
+        size, nodes = size + plan.size, nodes + len(plan.nodes)
+        if parts[-1] and (len(parts[-1]) >= MOST_GRAPHS or size > MOST_CHARACTERS or nodes > MOST_NODES):
             parts.append([])
-            size = plan.size
+            size, nodes = plan.size, len(plan.nodes)
         parts[-1].append(plan)
     return parts if plans else []
 

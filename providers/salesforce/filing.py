@@ -62,8 +62,9 @@ class Ways:
         return _has_ledger(self.rights)
 
     def most_contacts(self) -> int:
-        if self.record == EMAIL:
-            return MOST_ON_EMAIL
+        return MOST_ON_EMAIL if self.record == EMAIL else self.most_contacts_of_task()
+
+    def most_contacts_of_task(self) -> int:
         return MOST_ON_TASK if self.has_shared_activities else 1
 
     def capabilities(self) -> Capabilities:

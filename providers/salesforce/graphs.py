@@ -16,6 +16,8 @@ Node = dict[str, Any]
 #: Bytes of one call's texts, well below what Salesforce takes of a request.
 MOST_CHARACTERS = 2_000_000
 MOST_GRAPHS = 25
+#: Of one call, in all its graphs.
+MOST_NODES = 500
 _DUPLICATE_ID = re.compile(r"(\w+) duplicates value on record with id: ([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)\b")
 
 

@@ -119,6 +119,9 @@ _PLUMBING = {
 #: KEY_FIELD and LEDGER are an administrator's to add (docs/salesforce-setup.md).
 KEY_FIELD = "Sync_Key__c"
 LEDGER, LEDGER_KEY, LEDGER_RECORD = "Sync_Ledger__c", "Key__c", "Record_Id__c"
+#: What recipients did with a mail; an administrator's to add, too.
+OPENS, CLICKS, SEEN_AT = "Sync_Opens__c", "Sync_Clicks__c", "Sync_Seen_At__c"
+SEEN = (OPENS, CLICKS, SEEN_AT)
 FILING = {
     "EmailMessage": (
         "Id",
@@ -139,9 +142,21 @@ FILING = {
         "RelatedToId",
         "ActivityId",
         KEY_FIELD,
+        *SEEN,
     ),
     "EmailMessageRelation": ("Id", "EmailMessageId", "RelationId", "RelationType", "RelationAddress"),
-    "Task": ("Id", "Subject", "Description", "Status", "ActivityDate", "TaskSubtype", "WhoId", "WhatId", KEY_FIELD),
+    "Task": (
+        "Id",
+        "Subject",
+        "Description",
+        "Status",
+        "ActivityDate",
+        "TaskSubtype",
+        "WhoId",
+        "WhatId",
+        KEY_FIELD,
+        *SEEN,
+    ),
     "TaskRelation": ("Id", "TaskId", "RelationId", "IsWhat"),
     LEDGER: ("Id", LEDGER_KEY, LEDGER_RECORD),
     "ContentVersion": ("Id", "Title", "PathOnClient", "Description", "FirstPublishLocationId", KEY_FIELD),

@@ -15,7 +15,7 @@ from providers.salesforce.transport import Wire
 
 #: Queries that one composite call takes, and parts (docs/wire.md W9).
 MOST_QUERIES, MOST_PARTS = 5, 25
-#: Mails of one person and day that are looked through.
+#: Mails of one person and day that are looked through, the newest: what is repeated was tried a moment ago.
 _MOST_ROWS = 200
 
 
@@ -82,7 +82,7 @@ def query_of(ways: Ways, record: EmailRecord, who: str) -> str:
         where += [f"WhoId = {soql.literal(ids.record_id(who))}"] if who else []
     fields = rights.visible(["Id", ways.marked_field])
     return soql.select(
-        ways.record, fields, where=" AND ".join(where), order="CreatedDate ASC, Id ASC", limit=_MOST_ROWS
+        ways.record, fields, where=" AND ".join(where), order="CreatedDate DESC, Id DESC", limit=_MOST_ROWS
     )
 
 
@@ -98,7 +98,7 @@ def _identified(record: EmailRecord, field: FieldAccess | None) -> list[str]:
 def matching(ways: Ways, rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
     """Ids of those that are this mail, oldest first."""
     mark = mark_of(key)
-    return [str(row["Id"]) for row in rows if mark in str(row.get(ways.marked_field) or "").splitlines()]
+    return [str(row["Id"]) for row in reversed(rows) if mark in str(row.get(ways.marked_field) or "").splitlines()]
 
 
 def delete_each(wire: Wire, resources: Sequence[str]) -> None:

@@ -5,28 +5,41 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.activities import Correspondent, Logged
-from providers.salesforce import graphs, ids, lookups, siblings, soql
+from providers.errors import PermissionMissing
+from providers.salesforce import graphs, ids, layout, lookups, siblings, soql
+from providers.salesforce.email_values import mark_of
 from providers.salesforce.filing import EMAIL, MOST_ON_EMAIL, TASK, Ways
 from providers.salesforce.transport import Wire
 
 #: Relations of one mail that are read.
 _MOST_ROWS = 500
+#: What a file's key stands in.
+_KEYED_BY = (layout.KEY_FIELD, "Description")
 _PLACES = {EMAIL: ("EmailMessageRelation", "EmailMessageId"), TASK: ("TaskRelation", "TaskId")}
 
 
 def add(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
-    """One call to look, one to write all of them or none. Returns whom there is no place for."""
+    """One call to look, one to write all of them or none; both again where a colleague was quicker with one of them.
+    Returns whom there is no place for."""
+    left_out, is_done = _added(wire, ways, logged, people)
+    return left_out if is_done else _added(wire, ways, logged, people)[0]
+
+
+def _added(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent]) -> tuple[tuple[str, ...], bool]:
+    """Whom there is no place for; and False where somebody of them stands there by now, so that nobody was added."""
     there = {row["RelationId"] for row in _related(wire, ways, logged)}
     new = {each.person_id: each for each in people if each.person_id and each.person_id not in there}
     if logged.object == TASK:
         new = {person: each for person, each in new.items() if not person.startswith("005")}
     placed = _placed(ways, logged, there, list(new))
+    left_out = tuple(person for person in new if person not in placed)
     nodes = [_node(wire, logged, new[person], number) for number, person in enumerate(placed)]
     if nodes:
         (outcome,) = graphs.carry_out(wire, [nodes])
-        if not outcome.is_duplicate():
-            outcome.made()
-    return tuple(person for person in new if person not in placed)
+        if outcome.is_duplicate():
+            return left_out, False
+        outcome.made()
+    return left_out, True
 
 
 def _placed(ways: Ways, logged: Logged, there: set[str], new: Sequence[str]) -> list[str]:
@@ -78,14 +91,17 @@ def _leave_task(wire: Wire, logged: Logged, person: str) -> None:
 
 def delete(wire: Wire, ways: Ways, logged: Logged, key: str) -> None:
     """The files that came with it, the task that Salesforce made for it, itself, and what holds its key. Each may be
-    gone already; the mail goes last but for its key, since it leads to the others. `key` "": what `logged` names, and
-    nothing that stands under a key."""
+    gone already; the mail goes last but for its key, since it leads to the others. Its key goes once nothing is left:
+    a mail that stays would else be filed again. `key` "": what `logged` names, and nothing that stands under a key."""
+    if logged.id and not ways.rights[logged.object].deletable:
+        raise PermissionMissing("You may not delete mails or tasks in Salesforce.", provider="salesforce")
     found = _beside(wire, ways, logged) if logged.id else []
     if key and logged.object == TASK and logged.id and not logged.others:
         found += siblings.of(wire, ways, logged.id, key)
     itself = [f"{logged.object}/{each}" for each in (*logged.others, logged.id) if each]
     rows = [lookups.ledger_row(each) for each in siblings.keys(wire, key)] if ways.has_ledger and key else []
-    lookups.delete_each(wire, [*found, *itself, *rows])
+    lookups.delete_each(wire, [*found, *itself])
+    lookups.delete_each(wire, rows)
 
 
 def _beside(wire: Wire, ways: Ways, logged: Logged) -> list[str]:
@@ -93,9 +109,16 @@ def _beside(wire: Wire, ways: Ways, logged: Logged) -> list[str]:
     queries = {}
     if ways.rights["ContentVersion"].queryable:
         where = f"FirstPublishLocationId = {record} AND IsLatest = true"
-        queries["files"] = soql.select("ContentVersion", ["ContentDocumentId"], where=where, limit=_MOST_ROWS)
+        fields = ["ContentDocumentId", *ways.rights["ContentVersion"].visible(_KEYED_BY)]
+        queries["files"] = soql.select("ContentVersion", fields, where=where, limit=_MOST_ROWS)
     if logged.object == EMAIL:
         queries["mail"] = soql.select(EMAIL, ["ActivityId"], where=f"Id = {record}", limit=1)
     rows = lookups.rows_of(wire, queries) if queries else {}
-    files = [f"ContentDocument/{row['ContentDocumentId']}" for row in rows.get("files", [])]
+    files = [f"ContentDocument/{row['ContentDocumentId']}" for row in rows.get("files", []) if _is_ours(row)]
     return files + [f"{TASK}/{row['ActivityId']}" for row in rows.get("mail", []) if row.get("ActivityId")]
+
+
+def _is_ours(file: Mapping[str, Any]) -> bool:
+    """It has a key of ours (`enclosing`); what people have put there themselves is theirs."""
+    key, description = (str(file.get(name) or "") for name in _KEYED_BY)
+    return bool(key) or description.startswith(mark_of(""))

@@ -172,6 +172,11 @@ class Changes(Standing):
         ids = [post.deliver(letter(number), folder=f, at=noon)[0] for number, f in enumerate(folders)]
         assert set(ids) <= set(everything(mailbox, noon - timedelta(hours=1), noon + timedelta(hours=1)))
 
+    def test_a_span_may_begin_within_a_second(self, mailbox: Mailbox, post: Post) -> None:
+        noon = datetime(2021, 3, 4, 12, 0, tzinfo=UTC)
+        (one,) = post.deliver(letter(), at=noon + timedelta(seconds=0.7))
+        assert everything(mailbox, noon + timedelta(seconds=0.5), noon + timedelta(minutes=1)) == [one]
+
     def test_times_of_any_zone(self, mailbox: Mailbox, post: Post) -> None:
         noon = datetime(2021, 3, 4, 12, 0, tzinfo=UTC)
         (one,) = post.deliver(letter(), at=noon)

@@ -146,6 +146,15 @@ class Messages(Standing):
         with pytest.raises(NotFound):
             whole(mailbox, one[:-4] + ("aaaa" if one[-4:] != "aaaa" else "bbbb"))
 
+    def test_its_person_can_open_it_in_a_browser(self, mailbox: Mailbox, post: Post) -> None:
+        (one,) = post.deliver(letter())
+        address = mailbox.web_address(one)
+        assert address.startswith("https://")
+        assert one in address
+        for gone in (one[:-4] + ("aaaa" if one[-4:] != "aaaa" else "bbbb"), "../profile"):
+            with pytest.raises(NotFound):
+                mailbox.web_address(gone)
+
     @pytest.mark.parametrize("odd", ["../profile", "x?y=z", "a/b", "a#b", "a b", "", "%2e%2e"])
     def test_an_id_never_becomes_a_path(self, mailbox: Mailbox, post: Post, odd: str) -> None:
         post.forget_calls()

@@ -91,6 +91,16 @@ class TestGmail(MailboxContract):
         post.fault(**where, body={"historyId": now})
         assert mailbox.changes("", start).cursor == now, "or the cursor of a quiet mailbox would grow too old"
 
+    def test_empty_pages_without_end_pass_nothing_over(self, mailbox: Mailbox, post: Post) -> None:
+        start = mailbox.cursor_now("")
+        (one,) = post.deliver(letter())
+        body = {"historyId": mailbox.cursor_now(""), "nextPageToken": "next"}
+        post.fault(path="/gmail/v1/users/me/history", status=200, body=body, times=200)
+        with pytest.raises(Transient):
+            mailbox.changes("", start)
+        post.simulated.sim("reset", {"only": ["faults"]})
+        assert [each.message_id for each in mailbox.changes("", start).changes] == [one]
+
     def test_three_thousand_changes(self, mailbox: Mailbox, post: Post) -> None:
         """In pages of the most that Gmail gives, none told twice and none left out."""
         post.say("quota", units=0)

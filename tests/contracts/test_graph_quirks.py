@@ -190,6 +190,19 @@ def everything_after(mailbox: Mailbox, page: str) -> list[str]:
 
 
 class TestHeadings(Graph):
+    def test_by_an_id_that_lasts_no_move_it_is_the_same_message(
+        self, mailbox: Mailbox, post: Post, running: MailProvider, tokens: Tokens
+    ) -> None:
+        """An add-in knows no other (Office.context.mailbox.convertToRestId)."""
+        (one,) = post.deliver(letter("regular"))
+        url = f"{running.info['graph_url']}/v1.0/me/messages?$select=subject&$top=1"
+        headers = {"Authorization": f"Bearer {tokens.access().token.reveal()}"}
+        regular = running.http.get(url, headers=headers, timeout=10).json()["value"][0]["id"]
+        assert regular != one
+        found = mailbox.headings([regular])[regular]
+        assert found is not None
+        assert found.id == one
+
     def test_what_was_sent_has_headers_made_of_properties(self, mailbox: Mailbox, post: Post) -> None:
         """It never was on a transport: Graph has no header of it."""
         raw = letter("s-1", subject="=?utf-8?q?Gr=C3=BC=C3=9Fe?=").replace(b"Jane Doe <", b'"Doe, \\"J\\"" <')

@@ -7,12 +7,18 @@ import pytest
 
 from providers import http
 from providers.activities import KeyForm
+from tests.providers import desks
 from tests.providers.desks import FORMS, Desk
 from tests.providers.faulty import Faulty, faulty
 from tests.providers.simulated import Someone, someone
 from tests.simulators.running import Running, salesforce, salesforce_process
 
 __all__ = ["salesforce", "salesforce_process"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def grants_of_their_own() -> None:
+    desks.forget()
 
 
 @pytest.fixture
@@ -31,9 +37,9 @@ def settings_for(server: Faulty, **changes: float | int | str) -> http.Settings:
     return http.Settings(origins=frozenset({server.url}), ca_bundle=str(server.ca), **values)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(salesforce_process: Running) -> dict[str, Someone]:
-    """Alice and Bob, signed in once; tests that end a grant sign in somebody else."""
+    """Alice and Bob, signed in once for each module: Salesforce ends the oldest of a person's grants at the sixth."""
     return {user: someone(salesforce_process, user) for user in ("alice", "bob")}
 
 

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.activities import Correspondent, EmailRecord, KeyForm, Role
+from providers.base import Priority
 from providers.salesforce.activities import SalesforceActivities
+from providers.salesforce.transport import Wire
 from tests.providers.simulated import VERSION, Someone, paths, someone
 from tests.simulators.running import Running
 
@@ -18,6 +20,11 @@ FORMS = {
     KeyForm.LOOKUP: ("globex", "charlie"),
 }
 _signed_in: dict[tuple[str, str], Someone] = {}
+
+
+def forget() -> None:
+    """Another module's tests may have ended these grants."""
+    _signed_in.clear()
 
 
 class Desk:
@@ -39,6 +46,10 @@ class Desk:
     def client(self, **options: Any) -> SalesforceActivities:
         me = self.me
         return SalesforceActivities(me.tokens, me.store, me.budget, me.session, VERSION, **options)
+
+    def wire(self) -> Wire:
+        me = self.me
+        return Wire(me.tokens, me.session, me.budget, VERSION, Priority.INTERACTIVE)
 
     def rows(self, kind: str, **values: Any) -> list[dict[str, Any]]:
         found = self.salesforce.sim(f"state?object={kind}", org=self.org)["records"][kind]

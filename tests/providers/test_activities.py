@@ -1,12 +1,16 @@
 """Mail filed in the simulated Salesforce as one person: once, whole, with the right people, in each way to key it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 
 from providers.activities import Correspondent, Keyed, KeyForm, Link, Logged, PersonKind, Role
 from providers.errors import PermissionMissing, ProviderError, Rejected, Transient
+from providers.salesforce import relations
 from tests.providers.desks import FORMS, KEY, Desk, fault, mail, main, to
 from tests.providers.simulated import JANE
 from tests.simulators.running import Running
@@ -272,6 +276,28 @@ def test_twenty_repeats_at_once_are_all_answered(salesforce: Running) -> None:
         assert len(desk.mails("EmailMessage")) == 20
 
 
+def test_a_repeat_is_known_among_very_many_mails_of_one_person_and_day(salesforce: Running) -> None:
+    desk = Desk(salesforce, *FORMS[KeyForm.LOOKUP])
+    row = desk.ids("Contact", 1)[0]
+    mails = [Keyed(mail(to(row), message_id=f"<{n}@x>"), f"{KEY}{n}") for n in range(225)]
+    for start in range(0, 225, 25):
+        desk.activities.log_emails(mails[start : start + 25])
+    again = desk.activities.log_emails([replace(each, is_repeat=True) for each in mails[-25:]])
+    assert all(isinstance(each, Logged) and each.was_there for each in again)
+    assert len(desk.mails(main(desk))) == 225
+
+
+def test_mails_of_many_leads_go_in_as_many_calls_as_they_need(salesforce: Running) -> None:
+    """Three records for each lead, and five hundred in one call."""
+    absent = ["EmailMessage", "EmailMessageRelation", "Task.Sync_Key__c"]
+    desk = Desk(salesforce, "acme", "alice", absent=absent)
+    assert desk.activities.capabilities().key_form is KeyForm.LEDGER
+    record = mail(*map(to, desk.ids("Lead", 10)))
+    results = desk.activities.log_emails([Keyed(record, f"{KEY}{n}") for n in range(20)])
+    assert [len(each.others) for each in results if isinstance(each, Logged)] == [9] * 20
+    assert (desk.calls(), len(desk.mails("Task"))) == (2, 200)
+
+
 def test_what_salesforce_refuses_is_said(salesforce: Running) -> None:
     desk = Desk(salesforce, "acme", "alice")
     salesforce.sim("users/alice", {"objects": {"EmailMessage": "r"}}, "acme")
@@ -305,6 +331,29 @@ def test_colleagues_and_others_are_added_once_and_taken_off(salesforce: Running)
         for _ in range(2):
             desk.activities.unlink(logged, first["Id"])
             assert [row["RelationId"] for row in desk.rows(kind, **{parent: logged.id})] == [second["Id"]]
+
+
+def test_colleagues_who_add_the_same_person_at_once_add_all_of_theirs(
+    salesforce: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked before either writes."""
+    desk = Desk(salesforce, "acme", "alice", absent=["EmailMessage", "EmailMessageRelation"])
+    first, common, *others = desk.ids("Contact", 4)
+    logged = desk.activities.log_email(mail(to(first)), KEY)
+    both, look = Barrier(2), relations._related
+
+    def looked(*asked: Any) -> Any:
+        found = look(*asked)
+        with suppress(BrokenBarrierError):  # who has to look again waits for nobody
+            both.wait(1.0)
+        return found
+
+    monkeypatch.setattr(relations, "_related", looked)
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(desk.client().add_relations, logged, [to(common), to(each)]) for each in others]
+    assert [each.result() for each in tries] == [(), ()]
+    there = [row["RelationId"] for row in desk.rows("TaskRelation", TaskId=logged.id)]
+    assert sorted(there) == sorted(row["Id"] for row in (first, common, *others))
 
 
 @pytest.mark.parametrize("form", list(KeyForm))

@@ -3,6 +3,7 @@ of it repeated."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ JANE = {"Id": "003000000000001AAA", "Email": "jane@x.example"}
 LOGGED = Logged("EmailMessage", "02s000000000001AAA")
 CODES = ("DUPLICATE_VALUE", "PROCESSING_HALTED", "NOT_FOUND", "INVALID_FIELD", "UNABLE_TO_LOCK_ROW", CANARY)
 NAMES = ("graphs", "graphId", "graphResponse", "isSuccessful", "compositeResponse", "body", "httpStatusCode", "records",
-         "referenceId", "id", "Id", "done", "Email", "message", "errorCode", "success")  # fmt: skip
+         "referenceId", "id", "Id", "done", "Email", "message", "errorCode", "success", "WhoId", "ActivityId",
+         "RelationId", "RelationType", "IsWhat", "CreatedDate", "LastModifiedDate")  # fmt: skip
 WORDS = st.sampled_from(["g0", "activity", "sender", "k0", "q0", "contacts", "related", JANE["Id"], CANARY, *CODES])
 SCALARS = st.none() | st.booleans() | st.integers(0, 600) | WORDS
 VALUES = st.recursive(
@@ -67,12 +69,17 @@ def opened() -> Iterator[list[bytes]]:
 FILE = FileToAttach("x", "text/plain", opened, 5)
 USES: dict[str, Callable[[SalesforceActivities], Any]] = {
     "people": lambda client: client.people(["jane@x.example"]),
+    "newcomers": lambda client: client.newcomers(datetime(2026, 3, 1, tzinfo=UTC)),
     "log": lambda client: client.log_email(mail(to(JANE)), KEY),
     "again": lambda client: client.log_emails([Keyed(mail(to(JANE)), KEY, is_repeat=True), Keyed(mail(), f"{KEY}2")]),
     "add": lambda client: client.add_relations(LOGGED, [to(JANE)]),
     "unlink": lambda client: client.unlink(LOGGED, JANE["Id"]),
     "delete": lambda client: client.delete(LOGGED, KEY),
     "delete a task": lambda client: client.delete(Logged("Task", "00T000000000001AAA"), KEY),
+    "take back": lambda client: client.take_back(LOGGED, KEY),
+    "take a task back": lambda client: client.take_back(Logged("Task", "00T000000000001AAA"), KEY),
+    "move": lambda client: client.move(LOGGED, KEY, [JANE["Id"]], ["003000000000002AAA"]),
+    "move a task": lambda client: client.move(Logged("Task", "00T000000000001AAA"), KEY, [], [JANE["Id"]]),
     "attach": lambda client: client.attach([LOGGED.id, JANE["Id"]], FILE, KEY, is_repeat=True),
     "post": lambda client: client.post_link(JANE["Id"], Link("https://x.example", "x"), KEY),
 }

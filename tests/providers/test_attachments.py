@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from providers.activities import FileToAttach
+from providers.activities import FileToAttach, KeyForm
 from providers.errors import NotFound, Rejected, Transient
-from tests.providers.desks import KEY, Desk, mail, to
+from providers.salesforce import attachments, enclosing
+from tests.providers.desks import FORMS, KEY, Desk, mail, to
 from tests.simulators.running import Running
 
 PIECE = bytes(range(256)) * 256
@@ -80,6 +81,16 @@ def test_a_file_is_there_once_however_often_it_is_sent(desk: Desk) -> None:
     assert len(desk.rows("ContentVersion")) == 2
 
 
+def test_a_file_is_known_among_very_many(salesforce: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one person, say, on whom all files stand where a mail takes none."""
+    monkeypatch.setattr(enclosing, "_MOST_ROWS", 3)
+    desk = Desk(salesforce, *FORMS[KeyForm.LOOKUP])
+    person = desk.ids("Contact", 1)[0]["Id"]
+    made = [desk.activities.attach([person], file(1), f"{KEY}{n}") for n in range(5)]
+    again = desk.activities.attach([person], file(1), f"{KEY}4", is_repeat=True)
+    assert (again.id, again.was_there) == (made[-1].id, True)
+
+
 def test_a_file_whose_answer_was_lost_is_there_once(desk: Desk) -> None:
     parent = filed(desk)
     desk.salesforce.sim("faults", {"path": "/services/data/v62.0/sobjects/ContentVersion", "cut_after": 5}, desk.org)
@@ -100,6 +111,16 @@ def test_a_file_that_breaks_off_at_half_leaves_nothing(acme: Desk, length: int |
     assert not lost.value.outcome_unknown
     assert nothing_there(acme)
     assert not acme.activities.attach([parent], file(6), f"{KEY}1").was_there
+
+
+def test_a_file_that_salesforce_takes_half_of_leaves_nothing(acme: Desk) -> None:
+    parent = filed(acme)
+    acme.salesforce.sim("uploads", {"cut_after": 32 * len(PIECE)}, "acme")
+    with pytest.raises(Transient) as lost:
+        acme.activities.attach([parent], file(64), f"{KEY}1")
+    assert lost.value.outcome_unknown
+    assert nothing_there(acme)
+    assert not acme.activities.attach([parent], file(64), f"{KEY}1", is_repeat=True).was_there
 
 
 @pytest.mark.parametrize("length", [5 * len(PIECE) - 1, 5 * len(PIECE) + 1])
@@ -137,6 +158,15 @@ def test_what_came_with_a_mail_goes_with_it(desk: Desk) -> None:
     desk.activities.attach([logged.id], file(1), f"{KEY}1")
     desk.activities.delete(logged, KEY)
     assert nothing_there(desk)
+
+
+def test_what_people_put_beside_a_mail_stays_when_it_goes(desk: Desk) -> None:
+    logged = desk.activities.log_email(mail(to(desk.ids("Contact", 1)[0])), KEY)
+    desk.activities.attach([logged.id], file(1), f"{KEY}1")
+    theirs = {"PathOnClient": "contract.pdf", "Description": "Signed", "FirstPublishLocationId": logged.id}
+    attachments.upload(desk.wire(), desk.me.session, theirs, file(1))
+    desk.activities.delete(logged, KEY)
+    assert [row["PathOnClient"] for row in desk.rows("ContentVersion")] == ["contract.pdf"]
 
 
 def test_memory_does_not_grow_with_the_file(acme: Desk) -> None:

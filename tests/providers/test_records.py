@@ -167,3 +167,20 @@ def test_without_the_web_scope_the_plain_link(salesforce: Running) -> None:
     assert "web" not in alice.tokens.current.scopes
     jane = one(alice.crm.find_people([JANE])[JANE])
     assert alice.crm.open_url(jane.record.id).reveal() == jane.record.url
+
+
+def test_a_snapshot_is_what_the_record_holds_now(salesforce: Running, alice: Someone, bob: Someone) -> None:
+    """Fields that nobody has, or this person may not see, are not in it; who changed it last, and when, is."""
+    made = alice.crm.create("Contact", {"LastName": "Snap", "Title": "CFO", "Department": "Sales"})
+    first = alice.crm.snapshot("Contact", made.id, ["Title", "Department", "Nothing__c"])
+    assert first.values == {"Title": "CFO", "Department": "Sales"}
+    bob.crm.update("Contact", made.id, {"Title": "CEO"})
+    then = alice.crm.snapshot("Contact", made.id[:15], ["Title"])
+    assert then.values == {"Title": "CEO"}
+    assert first.changed_at is not None
+    assert then.changed_at is not None
+    assert first.changed_at <= then.changed_at
+    assert first.changed_at.tzinfo is not None
+    assert first.changed_by != then.changed_by != ""
+    with pytest.raises(NotFound):
+        alice.crm.snapshot("Contact", f"{made.id[:11]}zzzz", ["Title"])
