@@ -1,6 +1,7 @@
 """Reads settings from the environment, each as NAME or, for a mounted secret, as NAME_FILE. Standard library only."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -65,6 +66,32 @@ def read_named(name: str) -> dict[str, str]:
     if any(not label.strip() or not value.strip() for label, _, value in pairs):
         raise ConfigurationError(f"{name} must be a comma-separated list of Label=address.")
     return {value.strip(): label.strip() for label, _, value in pairs}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MailServer:
+    """`is_tls`: from the first byte. `host` is "" where there is none."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    is_tls: bool
+
+
+def mail_server(url: str, name: str) -> MailServer:
+    """From `smtp://user:password@host:587` or `smtps://user:password@host:465`; "" for none. Raises
+    ConfigurationError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its text may quote the password
+        raise ConfigurationError(f"{name} is no address.") from None
+    if url and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+        raise ConfigurationError(f"{name} must look like smtp://user:password@host:587, or smtps://...:465.")
+    is_tls = parts.scheme == "smtps"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.hostname or "", port or (465 if is_tls else 587), user, password, is_tls)
 
 
 def database(url: str, name: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
-from config import request_ids
+from config import pace, request_ids
 from dashboard.problems import title_of
 from providers import errors as provider_errors
 from vault import dialects
@@ -138,6 +138,11 @@ def _database_away(error: Any) -> HttpResponse:
     )
 
 
+def too_slow(error: Any = None) -> HttpResponse:
+    detail = "The body did not arrive in time. Nothing was done; send it again."
+    return problem("too-slow", 408, detail, headers={"Connection": "close"})
+
+
 def _too_big(error: Any) -> HttpResponse:
     return problem("too-large", 413, "The body is larger than 1 MiB.")
 
@@ -196,6 +201,7 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     TokenTampered: _sealed_shut,
     exceptions.APIException: _drf,
     RequestDataTooBig: _too_big,
+    pace.TooSlow: too_slow,
     OperationalError: _database_away,
     InterfaceError: _database_away,
     Http404: _not_found,

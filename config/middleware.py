@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
@@ -38,6 +38,25 @@ POLICIES = (
 # Signing in for an add-in happens in a pop-up whose opener must survive the trip to Salesforce.
 _POPUP_PATHS = ("/addins/", "/connect/", "/o/")
 MAX_BODY_BYTES = 1_048_576
+#: Bodies that a view reads as they come, and counts: by path and media type.
+STREAMED = frozenset({("/api/v1/sync/emails/", "message/rfc822")})
+
+
+class Bodies:
+    """Nobody waits for a body but here, and no longer than it deserves (`config.pace`); what is streamed, its view
+    reads."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.META.get("CONTENT_LENGTH", "0") in ("", "0") or _is_streamed(request):
+            return self.get_response(request)
+        try:
+            _ = request.body
+        except UnreadablePostError:
+            return errors.too_slow()
+        return self.get_response(request)
 
 
 class Envelope:
@@ -65,7 +84,7 @@ class Envelope:
         host = request.get_host()  # raises DisallowedHost -> 400
         if request.headers.get("Content-Encoding", "identity") != "identity":
             return errors.problem("unsupported-encoding", 415, "Send the body uncompressed.")
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES and not _is_streamed(request):
             return errors.problem("too-large", 413, "The body is larger than 1 MiB.")
         if host != self.public.netloc and request.method == "GET" and settings.IS_LOOPBACK:
             return self.to_public_name(request)
@@ -80,6 +99,10 @@ class Envelope:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Views outside DRF answer the same problems as those inside."""
         return errors.problem_for(exception) if request.path.startswith("/api/") else None
+
+
+def _is_streamed(request: HttpRequest) -> bool:
+    return request.method == "POST" and (request.path, request.content_type) in STREAMED
 
 
 def policy_for(path: str) -> str:

@@ -54,7 +54,8 @@ class Stack:
 
     def start(self) -> None:
         folder, log = self.state.directory, self.state.log
-        self.supervisor.begin(*(each.program(folder, self.salesforce_port, log) for each in self.simulators))
+        programs = (each.program(folder, self.salesforce_port, log, self.public_url) for each in self.simulators)
+        self.supervisor.begin(*programs)
         self._start_servers()
         self._settle_keys()
         self._migrate()

@@ -66,6 +66,15 @@ MICROSOFT_CLIENT_SECRET = env.read("MICROSOFT_CLIENT_SECRET", "")
 OUTBOUND_CA_BUNDLE = env.read("OUTBOUND_CA_BUNDLE", "")
 OUTBOUND_PROXY = env.read("OUTBOUND_PROXY", "")
 
+# --- Mail of our own, to members and administrators: by STARTTLS at least, but on this machine -----------
+_mail_server = env.mail_server(env.read("EMAIL_URL", ""), "EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
+EMAIL_USE_SSL = _mail_server.is_tls
+EMAIL_USE_TLS = not EMAIL_USE_SSL and not is_loopback(EMAIL_HOST)
+EMAIL_TIMEOUT = 10  # seconds
+EMAIL_FROM = env.read("EMAIL_FROM", f"sidebar@{_public.hostname or 'localhost'}")
+
 # --- The demo mailbox at `/`: a folder of .eml files; off when unset --------------------------------
 DEMO_MAILBOX = env.read("DEMO_MAILBOX", "")
 
@@ -102,6 +111,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.Envelope",
+    "config.middleware.Bodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.PageSessions",
     "config.middleware.PageForms",

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 
+from organizations import postbox
 from organizations.loopback import is_loopback
 from organizations.registries import Finding, Level, doctor_checks
 
@@ -78,6 +79,21 @@ def queue() -> Iterator[Finding]:
     else:
         advice = "Start one: celery -A config worker --pool threads (docs/deploy.md)."
         yield Finding(Level.ERROR, "The queue answers, but no worker does.", advice)
+
+
+@doctor_checks.register("organizations.mail")
+def mail() -> Iterator[Finding]:
+    """Whether people can be told of trouble by mail; sends none."""
+    if not postbox.is_set_up():
+        yield Finding(Level.OK, "EMAIL_URL is not set: nobody is told by mail when a sync stands still.")
+        return
+    try:
+        postbox.greet()
+    except postbox.NotSent as error:
+        advice = "Are host, port, name and password right, and does it offer TLS with a certificate for that host?"
+        yield Finding(Level.ERROR, f"The mail server in EMAIL_URL is of no use ({error}).", advice)
+    else:
+        yield Finding(Level.OK, "The mail server in EMAIL_URL answers and lets us in.")
 
 
 @doctor_checks.register("organizations.databases")

@@ -1,7 +1,8 @@
 """What rooms above fill in `ready()`, so that commands crossing all rooms need no import upwards."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -89,6 +90,17 @@ class Eraser:
     names: Callable[[UUID], Iterable[object]] = lambda _: ()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the recipients of one tracked mail did with it, likely, all together. `last_at`: None where nobody did."""
+
+    opens: int
+    clicks: int
+    last_at: datetime | None
+
+
+#: (ids of tracked mails) -> what came of those that are here.
+seen_counters: Registry[Callable[[Collection[UUID]], Mapping[UUID, Seen]]] = Registry()
 #: (id of a connection) -> what is wrong with it, found out at the provider now; nothing where a room knows no such id.
 connection_examiners: Registry[Callable[[UUID], Iterable[Finding]]] = Registry()
 #: () -> a page of the manual that a room makes from the texts that its findings use (Markdown).

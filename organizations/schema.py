@@ -9,6 +9,7 @@ from drf_spectacular.extensions import (
     OpenApiSerializerExtension,
     OpenApiSerializerFieldExtension,
 )
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from oauth2_provider.settings import oauth2_settings
 from rest_framework import serializers
@@ -31,6 +32,14 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
         return {self.name: ["sidebar"]}
+
+
+class BodyRequired(AutoSchema):
+    """drf-spectacular takes a body that may be bytes for one that may be missing."""
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        return {**body, "required": True} if body else body
 
 
 class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]

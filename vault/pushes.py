@@ -15,10 +15,13 @@ from vault import clock, dialects
 from vault.models import Connection
 from vault.states import USABLE
 
-#: Seconds for which Google's keys are taken as they are, and between two fetches that unknown keys bring about.
-_KEPT, _PAUSE = 3_600.0, 60.0
+#: Seconds for which Google's keys are taken as they are, and at most while no newer ones can be had.
+_KEPT, _LONGEST = 3_600.0, 86_400.0
+#: Seconds between two fetches that unknown keys bring about, or the first of which has failed.
+_PAUSE = 60.0
 _lock = Lock()
 _keys: tuple[float, push.KeySetById] = (0.0, {})
+_failed_at = float("-inf")
 #: A digest of the address -> connections of that account.
 _whose: RamCache[bytes, tuple[UUID, ...]] = RamCache(maxsize=10_000, ttl=60)
 
@@ -39,13 +42,30 @@ def is_googles(token: str) -> bool:
 
 
 def _known(longest: float) -> push.KeySetById:
-    """Google's keys, fetched `longest` seconds ago at most."""
-    global _keys
-    with _lock:
-        at, keys = _keys
-        if not keys or time.monotonic() - at > longest:
-            _keys = (time.monotonic(), _fetched())
-        return _keys[1]
+    """Google's keys, fetched `longest` seconds ago at most; older ones while Google does not answer, or somebody else
+    is asking. Raises Transient where there are none."""
+    _, keys = _keys
+    if _lock.acquire(blocking=not keys):
+        try:
+            keys = _renewed(longest)
+        finally:
+            _lock.release()
+    return keys
+
+
+def _renewed(longest: float) -> push.KeySetById:
+    """Asks no more than once in `_PAUSE` while it fails: anybody may send us what has us look for a key."""
+    global _keys, _failed_at
+    now, (at, keys) = time.monotonic(), _keys
+    if keys and now - at <= longest:
+        return keys
+    if now - _failed_at > _PAUSE:
+        try:
+            _keys = (now, _fetched())
+            return _keys[1]
+        except Transient:
+            _failed_at = time.monotonic()
+    return keys if keys and now - at <= _LONGEST else _none()
 
 
 def _fetched() -> push.KeySetById:
@@ -69,6 +89,6 @@ def connections_of(provider: str, address: str) -> tuple[UUID, ...]:
 
 
 def forget() -> None:
-    global _keys
-    _keys = (0.0, {})
+    global _keys, _failed_at
+    _keys, _failed_at = (0.0, {}), float("-inf")
     _whose.clear()

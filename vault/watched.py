@@ -18,8 +18,11 @@ from providers.activities import (
     Keyed,
     Link,
     Logged,
+    Newcomers,
+    Note,
+    Removed,
 )
-from providers.base import Crm, Form, PersonMatch, Priority, Record, Secret
+from providers.base import Crm, Form, PersonMatch, Priority, Record, Secret, Snapshot
 from providers.errors import FreshTokenRefused, ProviderError
 from providers.mail import Changes, Folder, Heading, Listed, Mailbox, MimeStream, Subscription
 from vault import states
@@ -78,6 +81,9 @@ class Watched(_Watched[Crm]):
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None:
         self._watch(lambda: self._client.update(object_name, record_id, values))
 
+    def snapshot(self, object_name: str, record_id: str, fields: Sequence[str]) -> Snapshot:
+        return self._watch(lambda: self._client.snapshot(object_name, record_id, fields))
+
     def record_url(self, record_id: str) -> str:
         return self._client.record_url(record_id)  # no call, so it proves nothing
 
@@ -118,6 +124,9 @@ class WatchedMailbox(_Watched[Mailbox]):
         with ExitStack() as stack:
             yield self._watch(lambda: stack.enter_context(self._client.mime(message_id, most=most)))
 
+    def web_address(self, message_id: str) -> str:
+        return self._watch(lambda: self._client.web_address(message_id))
+
     def subscribe(self, streams: Sequence[str], address: str, secret: str) -> Sequence[Subscription]:
         return self._watch(lambda: self._client.subscribe(streams, address, secret))
 
@@ -137,6 +146,9 @@ class WatchedActivities(_Watched[Activities]):
     def people(self, addresses: Sequence[str]) -> FoundPeople:
         return self._watch(lambda: self._client.people(addresses))
 
+    def newcomers(self, since: datetime) -> Newcomers:
+        return self._watch(lambda: self._client.newcomers(since))
+
     def log_email(self, record: EmailRecord, key: str, *, is_repeat: bool = False) -> Logged:
         return self._watch(lambda: self._client.log_email(record, key, is_repeat=is_repeat))
 
@@ -146,11 +158,20 @@ class WatchedActivities(_Watched[Activities]):
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         return self._watch(lambda: self._client.add_relations(logged, people))
 
+    def note_seen(self, notes: Sequence[Note]) -> Sequence[str | ProviderError]:
+        return self._watch(lambda: self._client.note_seen(notes))
+
     def unlink(self, logged: Logged, person_id: str) -> None:
         self._watch(lambda: self._client.unlink(logged, person_id))
 
     def delete(self, logged: Logged, key: str) -> None:
         self._watch(lambda: self._client.delete(logged, key))
+
+    def take_back(self, logged: Logged, key: str, known: Sequence[datetime] = ()) -> Removed:
+        return self._watch(lambda: self._client.take_back(logged, key, known))
+
+    def move(self, logged: Logged, key: str, off: Sequence[str], onto: Sequence[str]) -> tuple[str, ...]:
+        return self._watch(lambda: self._client.move(logged, key, off, onto))
 
     def attach(self, parents: Sequence[str], file: FileToAttach, key: str, *, is_repeat: bool = False) -> Attached:
         return self._watch(lambda: self._client.attach(parents, file, key, is_repeat=is_repeat))

@@ -23,7 +23,8 @@ Facts = dict[str, Any]
 @dataclass(frozen=True)
 class Simulator:
     """`own`: the setting with which the operator says that he brings the real provider; `port`: the first of its
-    ports, counted from that of the simulated Salesforce; `settings`: what its facts say to the product."""
+    ports, counted from that of the simulated Salesforce; `settings`: what its facts say to the product; `more`:
+    arguments that follow from the product's address."""
 
     name: str
     label: str
@@ -31,12 +32,13 @@ class Simulator:
     own: str
     port: int
     settings: Callable[[Facts], dict[str, str]]
+    more: Callable[[str], list[str]] = lambda _: []
 
     @property
     def is_wanted(self) -> bool:
         return not env.is_set(self.own)
 
-    def program(self, directory: Path, first_port: int, log: Path) -> Program:
+    def program(self, directory: Path, first_port: int, log: Path, public_url: str = "") -> Program:
         """`directory`: the state directory; `first_port`: that of the simulated Salesforce, 0 for any free ones."""
         place = directory / self.name
         place.mkdir(parents=True, exist_ok=True)
@@ -46,6 +48,7 @@ class Simulator:
                 *(sys.executable, "-m", f"simulators.{self.name}", "--directory", str(place)),
                 *("--ca", str(directory / "simulated-ca")),
                 *("--ports-from", str(first_port + self.port if first_port else 0)),
+                *(self.more(public_url) if public_url else ()),
             ],
             log=log / f"{self.name}.log",
             before=lambda: (place / self.file).unlink(missing_ok=True),
@@ -79,7 +82,14 @@ def _google(facts: Facts) -> dict[str, str]:
         "GOOGLE_JWKS_URL": f"{url}/oauth2/v3/certs",
         "GOOGLE_CLIENT_ID": facts["client_id"],
         "GOOGLE_CLIENT_SECRET": facts["client_secret"],
+        "GOOGLE_PUBSUB_TOPIC": facts["topic"],
+        "GOOGLE_PUBSUB_ACCOUNT": facts["push_account"],
     }
+
+
+def _google_pushes(public_url: str) -> list[str]:
+    """What an administrator says when he makes the push subscription; by it the product knows whom a token is for."""
+    return ["--push-to", f"{public_url}/hooks/google/gmail/"]
 
 
 def _microsoft(facts: Facts) -> dict[str, str]:
@@ -92,7 +102,7 @@ def _microsoft(facts: Facts) -> dict[str, str]:
 
 
 SALESFORCE = Simulator("salesforce", "Salesforce", "orgs.json", "SALESFORCE_CLIENT_ID", 0, _salesforce)
-GOOGLE = Simulator("google", "Google", "google.json", "GOOGLE_CLIENT_ID", 20, _google)
+GOOGLE = Simulator("google", "Google", "google.json", "GOOGLE_CLIENT_ID", 20, _google, _google_pushes)
 MICROSOFT = Simulator("microsoft", "Microsoft", "microsoft.json", "MICROSOFT_CLIENT_ID", 40, _microsoft)
 
 

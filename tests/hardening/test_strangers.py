@@ -8,27 +8,54 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import psycopg
 import pytest
 import requests
 
 from tests.hardening import doors
 from tests.journeys.people import AddIn, origin_of
+from tests.running import Stack
 
 PEOPLE = ["jane.doe@northwind.example", "liam.oconnor@northwind.example", "sofia.rossi@rossi-vini.example"]
 PEOPLE += ["priya.raman@kestrel-labs.example", "zoe.vanderberg@northwind.example", "t.lukasiewicz@northwind.example"]
 PROBES = 1_000
 #: What is a person's own: to everybody else, whatever the role, it does not exist.
-OWN = ("connection_id", "device_id", "message_id")
+OWN = ("connection_id", "device_id", "message_id", "decision_id", "activity_id", "correction_id")
 MESSAGE_ID = "<strangers@acme.example>"
 LISTS = ("domains/", "invitations/", "members/", "connections/", "me/devices/")
 #: Random ids; the first two are of what is the person's own.
-PERSONAL = ("connection_id", "device_id", "member_id", "message_id")
+PERSONAL = ("connection_id", "device_id", "member_id", "message_id", "decision_id", "correction_id")
 
 
 BODIES: dict[str, dict[str, Any]] = {
     "id": {"values": {"Description": "x"}},
     "message_id": {"message_id": "<x@y.example>"},
+    **{kind: {} for kind in ("decision_id", "activity_id", "correction_id")},
 }
+RELINK = {"record_ids": ["003000000000001AAA"]}
+#: An email of Alice's that is saved, in a mailbox that nobody looks at, and what was taken back before.
+SAVED = """
+WITH whose AS (SELECT organization_id, member_id, id AS connection_id FROM vault_connection WHERE id = %(connection)s),
+box AS (INSERT INTO sync_syncedmailbox
+          (id, organization_id, member_id, connection_id, is_on, parked_for, parked_at_provider, failures)
+        SELECT %(mailbox)s, organization_id, member_id, connection_id, false, '', '', 0 FROM whose RETURNING id),
+entry AS (INSERT INTO sync_ledgerentry (id, organization_id, mailbox_id, key, message_mark, rule, object_name,
+                                        salesforce_id, remote_version)
+          SELECT %(entry)s, organization_id, box.id, %(activity)s, '', 'matched', 'Task', %(activity)s, ''
+          FROM whose, box),
+told AS (INSERT INTO sync_decision (id, organization_id, mailbox_id, message_id, thread_id, outcome, rule, "values",
+                                    domain, error_code, activity_id, record_ids, asked_ids, asked_why, notes)
+         SELECT %(decision)s, organization_id, box.id, 'strangers', '', 'synced', 'matched', '{}', '', '', %(activity)s,
+                '{}', '{}', '{}', '{}' FROM whose, box)
+INSERT INTO sync_correction (id, organization_id, asked_by_id, kind, scope, rule, is_for_all, person_ids, ended_at)
+SELECT %(correction)s, organization_id, member_id, 'undo', 'mail', '', false, '{}', now() FROM whose
+"""
+GONE = (
+    "DELETE FROM sync_decision WHERE mailbox_id = %(mailbox)s",
+    "DELETE FROM sync_ledgerentry WHERE mailbox_id = %(mailbox)s",
+    "DELETE FROM sync_syncedmailbox WHERE id = %(mailbox)s",
+    "DELETE FROM sync_correction WHERE id = %(correction)s",
+)
 
 
 class Operation(NamedTuple):
@@ -46,6 +73,7 @@ def operations(alice: AddIn) -> list[Operation]:
     described = alice.call("GET", "schema/").json()["paths"]
     found = list(_operations(described))
     kinds = {"connection_id", "device_id", "domain_id", "invitation_id", "member_id", "message_id", "id"}
+    kinds |= {"decision_id", "activity_id", "correction_id"}
     assert {operation.kind for operation in found} == kinds
     return found
 
@@ -54,12 +82,24 @@ def _operations(paths: dict[str, Any]) -> Iterator[Operation]:
     for path, methods in paths.items():
         names = re.findall(r"\{(\w+)\}", path)
         for method in methods:
-            if names and names[-1] != "object":
+            if names and names[-1] not in ("object", "rule"):
                 yield Operation(method.upper(), path.removeprefix("/api/v1/"), names[-1], names[-1])
 
 
 @pytest.fixture(scope="module")
-def ids(alice: AddIn, charlie: AddIn) -> dict[str, list[str]]:
+def saved(stack: Stack, alice: AddIn) -> Iterator[dict[str, str]]:
+    connection = alice.call("GET", "connections/").json()["connections"][0]["id"]
+    made = {name: str(uuid4()) for name in ("mailbox", "entry", "decision", "correction")}
+    made |= {"connection": connection, "activity": "00T" + made["entry"].replace("-", "")[:15]}
+    with psycopg.connect(stack.facts["database_url"], autocommit=True) as database:
+        database.execute(SAVED, made)
+        yield made
+        for statement in GONE:
+            database.execute(statement, made)
+
+
+@pytest.fixture(scope="module")
+def ids(alice: AddIn, charlie: AddIn, saved: dict[str, str]) -> dict[str, list[str]]:
     """Acme's own ids of every kind; records as "<object>/<id>". Charlie comes first, so that Globex exists."""
     assert charlie.call("GET", "me/").json()["organization"] != alice.call("GET", "me/").json()["organization"]
     for number in range(3):
@@ -74,7 +114,9 @@ def ids(alice: AddIn, charlie: AddIn) -> dict[str, list[str]]:
         "member_id": alice.call("GET", "members/").json(),
         "message_id": [_tracked_message(alice) for _ in range(3)],
     }
-    return {**{kind: [str(row["id"]) for row in rows] for kind, rows in listed.items()}, "id": sorted(_records(alice))}
+    mail = {f"{kind}_id": [saved[kind]] for kind in ("decision", "activity", "correction")}
+    found = {kind: [str(row["id"]) for row in rows] for kind, rows in listed.items()}
+    return {**found, **mail, "id": sorted(_records(alice))}
 
 
 def _tracked_message(alice: AddIn) -> dict[str, Any]:
@@ -102,6 +144,8 @@ def made_up(kind: str, real: str) -> str:
         return str(uuid4())
     if kind in ("domain_id", "invitation_id"):
         return str(random.randrange(10**8, 2 * 10**9))
+    if kind == "activity_id":
+        return f"00T{''.join(random.choices(string.ascii_letters + string.digits, k=15))}"
     object_, _, key = real.partition("/")
     return f"{object_}/{key[:3]}{''.join(random.choices(string.ascii_letters + string.digits, k=12))}"
 
@@ -112,7 +156,8 @@ def ask(caller: AddIn, operation: Operation, identifier: str) -> requests.Respon
     path = operation.path.replace("{object}", object_).replace("{" + operation.name + "}", key)
     if object_ and "{object}" not in operation.path and f"/{object_}/" not in operation.path:
         return None
-    body = BODIES.get(operation.kind, {"is_active": False})
+    is_relink = operation.path.endswith("/relink/")
+    body = RELINK if is_relink else BODIES.get(operation.kind, {"is_active": False})
     sent = {"json": body} if operation.method in ("PATCH", "PUT", "POST") else {}
     return caller.call(operation.method, path, fresh=True, headers={"Idempotency-Key": str(uuid4())}, **sent)
 

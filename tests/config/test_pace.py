@@ -1,0 +1,137 @@
+"""Bodies from senders that are slow, stand still, or are as fast as they should be."""
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from config import pace
+from config.pace import Body, Readers, TooSlow, paced
+
+GRACE = 0.4
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "GRACE", GRACE)
+
+
+class Sender:
+    """The two ends of a connection, on which nothing comes but what it `sends`: each after so many seconds."""
+
+    def __init__(self) -> None:
+        self.near, self._far = socket.socketpair()
+        self.stream = self.near.makefile("rb")
+        self.has_hung_up = threading.Event()
+
+    def sends(self, *pieces: tuple[float, bytes]) -> None:
+        def send() -> None:
+            for seconds, piece in pieces:
+                if self.has_hung_up.wait(seconds):
+                    return
+                self._far.sendall(piece)
+            self._far.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=send, daemon=True).start()
+
+    def end(self) -> None:
+        self.has_hung_up.set()
+        for each in (self._far, self.stream, self.near):
+            each.close()
+
+
+@pytest.fixture
+def sender() -> Iterator[Sender]:
+    made = Sender()
+    yield made
+    made.end()
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    began = time.monotonic()
+    with pytest.raises(TooSlow):
+        call()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("length", [300_000, None])
+def test_what_comes_at_once_comes_whole(sender: Sender, length: int | None) -> None:
+    content = bytes(range(250)) * 1_200
+    sender.sends(*((0.0, content[at : at + 7_001]) for at in range(0, len(content), 7_001)))
+    assert io.BufferedReader(Body(sender.stream, length), 64 * 1024).read() == content
+
+
+def test_what_follows_the_body_is_left_alone(sender: Sender) -> None:
+    sender.sends((0.0, b"first"), (5.0, b"the next request"))
+    assert io.BufferedReader(Body(sender.stream, 5)).read() == b"first"
+
+
+def test_a_byte_now_and_then_is_given_up_in_time(sender: Sender) -> None:
+    sender.sends(*[(0.05, b"a")] * 100)
+    body = Body(sender.stream, 100)
+    assert GRACE <= seconds_of(body.readall) < GRACE + 0.3
+
+
+def test_who_stands_still_is_given_up_in_time(sender: Sender) -> None:
+    assert GRACE <= seconds_of(Body(sender.stream, 100).readall) < GRACE + 0.3
+
+
+def test_a_slow_sender_is_let_go_once_as_much_again_has_come(sender: Sender) -> None:
+    readers = Readers(1)
+    sender.sends(*[(0.03, b"a")] * 200)
+    with pytest.raises(TooSlow):
+        Body(sender.stream, 200, readers).readall()
+    assert readers.run(lambda: b"free again").result(2) == b"free again"
+
+
+def test_what_is_large_may_take_longer_and_our_own_work_is_not_its_fault(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "RATE", 10_000)
+    sender.sends(*[(0.1, b"a" * 2_000)] * 8)  # twice the rate, twice the grace
+    body = Body(sender.stream, None)
+    first = bytearray(1_000)
+    assert body.readinto(first) == 1_000
+    time.sleep(2 * GRACE)
+    assert len(first + body.readall()) == 16_000
+
+
+def test_while_too_many_stand_still_others_are_given_up_and_not_waited_for(sender: Sender) -> None:
+    readers, blocked = Readers(1), threading.Event()
+    readers.run(lambda: b"" * blocked.wait(10))
+    sender.sends((0.0, b"quick"))
+    assert seconds_of(Body(sender.stream, 5, readers).readall) < GRACE + 0.3
+    blocked.set()
+
+
+def test_threads_are_used_again() -> None:
+    readers = Readers(1)
+    for n in range(50):
+        assert readers.run(lambda n=n: bytes([n])).result(5) == bytes([n])  # type: ignore[misc]
+
+
+def test_a_source_that_fails_is_heard_of() -> None:
+    class Broken:
+        def read(self, size: int) -> bytes:
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        Body(Broken(), 5).readall()
+
+
+def read_by(environ: dict[str, Any]) -> Any:
+    seen: dict[str, Any] = {}
+    paced(lambda environ, _: seen.update(environ) or [])(environ, None)
+    return seen["wsgi.input"]
+
+
+def test_a_program_reads_bodies_through_it_and_is_left_alone_where_there_is_none() -> None:
+    source = io.BytesIO(b"abcdef")
+    assert read_by({"wsgi.input": source, "CONTENT_LENGTH": "3"}).read() == b"abc"
+    assert read_by({"wsgi.input": io.BytesIO(b"abc"), "HTTP_TRANSFER_ENCODING": "chunked"}).read() == b"abc"
+    for none in ({}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0"}):
+        assert read_by({"wsgi.input": source, **none}) is source
