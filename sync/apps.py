@@ -6,7 +6,18 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import carriers, doctor, erasing, intervals, policies, purposes  # noqa: F401
+        from sync import (  # noqa: F401
+            backfill,
+            carriers,
+            doctor,
+            erasing,
+            intervals,
+            noted,
+            notices,
+            policies,
+            privacy,
+            purposes,
+        )
         from sync.carrier import MailCarrier
 
         carriers.use(MailCarrier)

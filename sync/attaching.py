@@ -8,10 +8,12 @@ from functools import partial
 
 from providers.activities import Activities, FileToAttach, Link
 from providers.errors import NotFound, PermissionMissing, ProviderError, Rejected
+from sync import retries
 from sync.enclosures import Enclosed
 from sync.ledger import Identity, Marks
 from sync.letters import AttachmentPart, CloudLink, Undecipherable
 from sync.mime import attachment
+from sync.retries import Answer
 
 log = logging.getLogger("sidebar.sync")
 
@@ -53,6 +55,8 @@ def _tried(call: Callable[[], object]) -> str:
     try:
         call()
     except _FINAL as error:
+        if retries.rule(error, "").answer is not Answer.GIVE_UP:
+            raise  # an API that is switched off, a right that is gone: it says nothing of this file
         return _code(error)
     except Undecipherable as error:
         return error.code
@@ -61,8 +65,7 @@ def _tried(call: Callable[[], object]) -> str:
 
 def _code(error: ProviderError) -> str:
     log.info("an attachment stays out: %s", type(error).__name__)
-    code = error.details[0].code if error.details else error.code
-    return code if code.replace("_", "").isalnum() else "refused"
+    return retries.code_of(error) or "refused"
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class PrivateRequest(Strict):
 
 class ChoiceRequest(Strict):
     decision_id = Id()
-    person_id = serializers.RegexField(r"^[A-Za-z0-9]{15,18}$", help_text="One of the decision's record_ids.")
+    person_id = serializers.RegexField(r"^[A-Za-z0-9]{15,18}$", help_text="One of the decision's asked_ids.")
 
 
 class AgainShape(serializers.Serializer[Any]):

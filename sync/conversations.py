@@ -45,26 +45,32 @@ def keep_private(member: Member, provider: str, thread_id: str, wanted: bool) ->
             _say(mailbox_id, thread_id, is_private=wanted)
     if not found:
         return None
-    return [] if wanted else _again(_own_decisions(member, thread_id, Rule.KEPT_PRIVATE).filter(mailbox__in=found))
+    return [] if wanted else _again(_of_thread(member, thread_id).filter(mailbox__in=found, rule=Rule.KEPT_PRIVATE))
 
 
 def choose(member: Member, decision_id: UUID, person_id: str) -> list[UUID] | None:
     """This one is meant, in the whole conversation. Only one of those whom the decision names can be chosen. Returns
     mailboxes that have work now, None where there is no such question."""
-    row = decisions.of_member(member).filter(pk=decision_id, rule=Rule.SEVERAL_PEOPLE).first()
-    if row is None or person_id not in row.record_ids:
+    row = decisions.of_member(member).filter(pk=decision_id).first()
+    if row is None or person_id not in row.asked_ids:
         return None
     with transaction.atomic():
-        _say(row.mailbox_id, row.thread_id, person_id=person_id, instead_of=row.record_ids)
-    return _again(_own_decisions(member, row.thread_id, Rule.SEVERAL_PEOPLE).filter(mailbox=row.mailbox_id))
+        _say(row.mailbox_id, row.thread_id, person_id=person_id, instead_of=row.asked_ids)
+    return _again(_of_thread(member, row.thread_id).filter(mailbox=row.mailbox_id).exclude(asked_ids=[]))
+
+
+def pin(mailbox_id: UUID, thread_id: str, person_ids: Collection[str], *, instead_of: Collection[str]) -> None:
+    """These are meant in this conversation from now on, wherever one of its addresses is theirs. In a transaction."""
+    for person_id in person_ids:
+        _say(mailbox_id, thread_id, person_id=person_id, instead_of=set(instead_of) - set(person_ids))
 
 
 def _own(member: Member) -> QuerySet[SyncedMailbox]:
     return SyncedMailbox.objects.filter(member=member, organization_id=member.organization_id)
 
 
-def _own_decisions(member: Member, thread_id: str, rule: Rule) -> QuerySet[Decision]:
-    return decisions.of_member(member).filter(thread_id=thread_id, rule=rule)
+def _of_thread(member: Member, thread_id: str) -> QuerySet[Decision]:
+    return decisions.of_member(member).filter(thread_id=thread_id)
 
 
 def _say(

@@ -4,25 +4,30 @@ codes and sentences; nobody reads here what a mail said (GET sync/decisions/).
 Written by `conclusions` only."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
 from organizations.models import Member
 from sync import conclusions, jobs
-from sync.models import Decision, Job, SyncedMailbox
-from sync.reasons import Outcome, Rule, Verdict, outcome_of
+from sync.models import Decision, Job, SyncedMailbox, Waiting
+from sync.reasons import Note, Outcome, Rule, Verdict, outcome_of, say_note, say_ranked, say_to_others, say_waited
 
 #: Rows of one page at most.
 MOST = 200
+#: Mail that its person or a rule of his keeps out: with whom it is, is nobody else's to know (F9).
+_KEPT_OUT = (Outcome.BLOCKED, Outcome.PRIVATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One decision. `sentence`: why, in words. `is_dead`: waits for its member to try again or to ignore it."""
+    """One decision. `sentence`: why, in words; `notes`: sentences of what else there was, and of what stayed out.
+    `asked_why`: sentences of what makes one of `asked_ids` likelier, for whom they are asked of. `is_dead`: waits for
+    its member to try again or to ignore it. `is_waiting`: is looked at again by itself when its person appears."""
 
     id: UUID
     mailbox_id: UUID
@@ -38,7 +43,11 @@ class Shown:
     error_code: str
     activity_id: str
     record_ids: tuple[str, ...]
+    asked_ids: tuple[str, ...]
+    asked_why: Mapping[str, tuple[str, ...]]
     is_dead: bool
+    is_waiting: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,15 @@ def of_organization(administrator: Member) -> QuerySet[Decision]:
 
 
 def page(
-    rows: QuerySet[Decision], *, outcomes: Collection[str] = (), after: Position | None = None, most: int = MOST
+    rows: QuerySet[Decision],
+    *,
+    outcomes: Collection[str] = (),
+    after: Position | None = None,
+    most: int = MOST,
+    reader: Member | None = None,
 ) -> tuple[list[Shown], Position | None]:
-    """The newest first; the position of the next page, None after the last."""
+    """The newest first; the position of the next page, None after the last. `reader`: who is not told of others with
+    whom it is what they keep out; None where the rows are his own."""
     if outcomes:
         rows = rows.filter(outcome__in=outcomes)
     if after is not None:
@@ -72,13 +87,33 @@ def page(
     most = min(most, MOST)
     found = list(rows.select_related("mailbox__connection").order_by("-decided_at", "-id")[: most + 1])
     following = Position(found[most - 1].decided_at, found[most - 1].pk) if len(found) > most else None
-    return shown(found[:most]), following
+    lines = shown(found[:most])
+    if reader is not None:
+        lines = [_to(reader, row, line) for row, line in zip(found, lines, strict=False)]
+    return lines, following
+
+
+def _to(reader: Member, row: Decision, line: Shown) -> Shown:
+    if row.mailbox.member_id == reader.pk:
+        return line
+    line = replace(line, asked_why={})  # "you" in it is not whoever reads here
+    if line.outcome not in _KEPT_OUT:
+        return line
+    return replace(line, domain="", sentence=say_to_others(line.rule, line.sentence), notes=())
 
 
 def shown(rows: Iterable[Decision]) -> list[Shown]:
     found = list(rows)
-    dead = _dead(found)
-    return [_shown(row, is_dead=(row.mailbox_id, row.message_id) in dead) for row in found]
+    dead, awaiting = _dead(found), _awaiting(found)
+    return [
+        _shown(row, is_dead=(row.mailbox_id, row.message_id) in dead, is_waiting=row.pk in awaiting) for row in found
+    ]
+
+
+def _awaiting(rows: Collection[Decision]) -> set[UUID]:
+    unmatched = [row.pk for row in rows if row.outcome == Outcome.UNMATCHED]
+    found = Waiting.objects.filter(decision__in=unmatched, until__gt=Now())
+    return set(found.values_list("decision", flat=True))
 
 
 def _dead(rows: Collection[Decision]) -> set[tuple[UUID, str]]:
@@ -89,10 +124,24 @@ def _dead(rows: Collection[Decision]) -> set[tuple[UUID, str]]:
     return set(found.values_list("mailbox_id", "message_id"))
 
 
-def _shown(row: Decision, *, is_dead: bool) -> Shown:
+def _shown(row: Decision, *, is_dead: bool, is_waiting: bool) -> Shown:
     whose = (row.pk, row.mailbox_id, row.mailbox.connection.provider, row.message_id, row.thread_id)
-    codes = (row.outcome, row.rule, sentence_of(row), row.domain, row.error_code, row.activity_id)
-    return Shown(*whose, row.arrived_at, row.decided_at, *codes, tuple(row.record_ids), is_dead)
+    sentence = sentence_of(row)
+    if row.outcome == Outcome.UNMATCHED and not is_waiting:
+        sentence = f"{sentence} {say_waited(row.rule, conclusions.WAITS.days)}"
+    codes = (row.outcome, row.rule, sentence, row.domain, row.error_code, row.activity_id)
+    return Shown(
+        *whose,
+        row.arrived_at,
+        row.decided_at,
+        *codes,
+        tuple(row.record_ids),
+        tuple(row.asked_ids),
+        why_asked(row),
+        is_dead,
+        is_waiting,
+        notes_of(row),
+    )
 
 
 def sentence_of(row: Decision) -> str:
@@ -101,6 +150,18 @@ def sentence_of(row: Decision) -> str:
         return Verdict(Rule(row.rule), row.values).sentence
     except ValueError:
         return f"It was decided: {row.outcome}."
+
+
+def notes_of(row: Decision) -> tuple[str, ...]:
+    """Those of an older release, which nobody can put in words any more, are passed over."""
+    known = {each.value for each in Note}
+    return tuple(say_note(Note(note), count) for note, count in sorted(row.notes.items()) if note in known)
+
+
+def why_asked(row: Decision) -> Mapping[str, tuple[str, ...]]:
+    """Of those who could be meant and have a reason that is known."""
+    said = {id_: say_ranked(codes) for id_, codes in row.asked_why.items()}
+    return {id_: sentences for id_, sentences in said.items() if sentences}
 
 
 def standing_of(member: Member, message_id: str) -> str:
@@ -132,17 +193,11 @@ def ignore(member: Member, ids: Collection[UUID]) -> int:
     """These dead letters of one's own are not asked about any more. Returns how many."""
     with transaction.atomic():
         failed = list(of_member(member).filter(pk__in=ids, outcome=Outcome.FAILED))
-        put_down = [row for row in failed if _put_down(row)]
-        for row in put_down:
+        ended = [row for row in failed if conclusions.put_down(row)]
+        for row in ended:
             row.outcome, row.rule, row.values = outcome_of(Rule.LEFT_ALONE), Rule.LEFT_ALONE, {}
-        conclusions.record(put_down)
-    return len(put_down)
-
-
-def _put_down(row: Decision) -> bool:
-    states = [Job.State.DEAD, Job.State.SET_ASIDE]
-    mine = Job.objects.filter(mailbox_id=row.mailbox_id, message_id=row.message_id, state__in=states)
-    return bool(mine.update(state=Job.State.DONE, crashes=0, tries=0))
+        conclusions.record(ended)
+    return len(ended)
 
 
 def mailboxes_of(member: Member) -> QuerySet[SyncedMailbox]:

@@ -1,14 +1,18 @@
-"""Sync's lines of `manage.py doctor`: what keeps a mail single in each Salesforce, as far as that was described. Asks
-nobody."""
+"""Sync's lines of `manage.py doctor`: what keeps a mail single in each Salesforce, as far as that was described, and
+whether providers tell us of new mail. Asks nobody."""
 
 from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
+from django.db.models import Count
+from django.db.models.functions import Now
+
 from organizations.registries import Finding, Level, connection_examiners, doctor_checks
 from providers.activities import Capabilities, KeyForm
-from sync.models import SyncedMailbox
-from vault import clients
+from sync import subscriptions
+from sync.models import Subscription, SyncedMailbox
+from vault import clients, dialects
 from vault.models import SALESFORCE, Connection
 from vault.states import USABLE
 
@@ -55,6 +59,43 @@ _SENTENCES = {
     ),
     "closed": (Level.ERROR, "Organizations whose Salesforce lets nobody file a mail"),
 }
+
+
+#: By provider. Sources: developers.google.com/workspace/gmail/api/guides/push ("my-project-identifier" must be the
+#: project that executes the watch request); learn.microsoft.com/graph/change-notifications-delivery-webhooks.
+_UNTOLD = {
+    "google": "GOOGLE_PUBSUB_TOPIC has to be a topic of the Google Cloud project whose app people connect with, and "
+    "gmail-api-push@system.gserviceaccount.com has to be allowed to publish to it. Where an organization has an app of "
+    "its own at Google there is nothing to mend. docs/sync.md (Being told) has each step.",
+    "microsoft": "Microsoft has to reach PUBLIC_URL/hooks/microsoft/graph/ from the internet, by https with a "
+    "certificate that everybody trusts, and has to be answered within ten seconds. docs/sync.md (Being told) has more.",
+}
+
+
+@doctor_checks.register("sync.push")
+def push() -> Iterator[Finding]:
+    """By provider, in numbers. Nothing where neither has a way to us: then nobody expects it."""
+    counted = subscriptions.untold().values_list("connection__provider").annotate(number=Count("pk")).order_by()
+    untold = dict(counted)
+    for provider, number in sorted(untold.items()):
+        yield Finding(
+            Level.WARNING, f"{_by_looks(provider)}: {number} mailbox{'es' if number > 1 else ''}.", _UNTOLD[provider]
+        )
+    live = Subscription.objects.filter(expires_at__gt=Now(), mailbox__is_on=True)
+    told = live.values("mailbox").distinct().count()
+    if told and not untold:
+        yield Finding(Level.OK, f"Mailboxes whose provider tells us of new mail at once: {told}.")
+
+
+def _by_looks(provider: str) -> str:
+    return f"New mail comes by regular looks only, as {dialects.label(provider)} does not tell us of it"
+
+
+@connection_examiners.register("sync.push")
+def examine_push(connection_id: UUID) -> Iterator[Finding]:
+    row = subscriptions.untold().filter(connection=connection_id).select_related("connection").first()
+    if row is not None:
+        yield Finding(Level.WARNING, f"{_by_looks(row.connection.provider)}.", _UNTOLD[row.connection.provider])
 
 
 @connection_examiners.register("sync.salesforce")

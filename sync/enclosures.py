@@ -9,6 +9,8 @@ from sync.reasons import Note
 
 #: Bytes. Logos and icons of a signature are smaller, a picture of a screen is larger.
 SMALL_IMAGE = 40_000
+#: Of one mail. Each is a reading of the whole message and some calls of Salesforce; people attach a few dozen at most.
+MOST_FILES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,13 @@ class Enclosed:
 def enclosed(letter: Letter, wanted: Enclosures) -> Enclosed:
     """Sort what a letter encloses. A part's size is reckoned, so whoever streams it counts again."""
     notes: Counter[Note] = Counter()
-    files = tuple(part for part in letter.attachments if _goes(part, wanted, notes))
-    if not wanted.with_links:
-        notes[Note.LINKS_OFF] += len(letter.links)
-        return Enclosed(files, (), (), {note: count for note, count in notes.items() if count})
-    links, posts = ((), letter.links) if wanted.posts_links else (letter.links, ())
-    return Enclosed(files, links, posts, dict(notes))
+    going = tuple(part for part in letter.attachments if _goes(part, wanted, notes))
+    files = going[:MOST_FILES]
+    notes[Note.TOO_MANY_FILES] += len(going) - len(files)
+    told = letter.links if wanted.with_links else ()
+    notes[Note.LINKS_OFF] += len(letter.links) - len(told)
+    links, posts = ((), told) if wanted.posts_links else (told, ())
+    return Enclosed(files, links, posts, {note: count for note, count in notes.items() if count})
 
 
 def _goes(part: AttachmentPart, wanted: Enclosures, notes: Counter[Note]) -> bool:

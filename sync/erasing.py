@@ -8,15 +8,20 @@ from django.db.models import Model, QuerySet
 from organizations.registries import Eraser, erasers
 from sync.models import (
     Conversation,
+    Correction,
+    CorrectionStep,
     Decision,
     Job,
     LedgerEntry,
     Listing,
+    NotedMail,
+    Notice,
     Pause,
     Pepper,
     Stream,
     Subscription,
     SyncedMailbox,
+    Tally,
     Waiting,
 )
 
@@ -31,9 +36,14 @@ def _kinds(organization_id: UUID) -> dict[str, QuerySet[Model]]:
         "awaited people": Waiting.objects.filter(**own),
         "decisions on mail": Decision.objects.filter(**own),
         "jobs": Job.objects.filter(**own),
+        "tracked mails to be noted": NotedMail.objects.filter(**own),
+        "steps of corrections": CorrectionStep.objects.filter(correction__organization_id=organization_id),
+        "corrections": Correction.objects.filter(**own),
         "ledger entries": LedgerEntry.objects.filter(**own),
         "conversations": Conversation.objects.filter(**through),
         "subscriptions": Subscription.objects.filter(**through),
+        "notices": Notice.objects.filter(**own),
+        "tallies": Tally.objects.filter(**through),
         "listings": Listing.objects.filter(**through),
         "cursors": Stream.objects.filter(**through),
         "synced mailboxes": SyncedMailbox.objects.filter(**own),
@@ -43,7 +53,8 @@ def _kinds(organization_id: UUID) -> dict[str, QuerySet[Model]]:
 
 
 def names(organization_id: UUID) -> Iterator[UUID]:
-    """Tasks name mailboxes."""
+    """Tasks name mailboxes, and members whose mail was opened."""
+    yield from NotedMail.objects.filter(organization_id=organization_id).values_list("member_id", flat=True).distinct()
     yield from SyncedMailbox.objects.filter(organization_id=organization_id).values_list("pk", flat=True)
 
 

@@ -1,23 +1,32 @@
 """A letter and the people it was matched with, as the record that Salesforce gets. Pure; for RAM only."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from providers.activities import Correspondent, EmailRecord, Link
 from providers.addresses import fold
 from sync.enclosures import Enclosed
 from sync.ledger import Identity
-from sync.letters import Letter
+from sync.letters import Letter, Problem
 from sync.matching import Match
 from sync.rules import Candidate
 
 
 def identity_of(letter: Letter, provider_id: str) -> Identity:
-    """What tells this mail from every other, in whoever's mailbox it lies."""
+    """What tells this mail from every other, in whoever's mailbox it lies: what its headers mean, not how they are put.
+    Exchange keeps no MIME and writes it anew when asked, names, encoded words and time zone its own way.
+
+    Source: learn.microsoft.com, "EWS, MIME, and the missing Internet message headers"."""
     said = dict(reversed(letter.headers))  # of several the first counts, as everywhere
-    named = (said.get(name, "") for name in ("from", "date", "subject"))
-    sender, date, subject = (" ".join(value.split()) for value in named)
-    return Identity(letter.message_id, sender, date, subject, provider_id)
+    sender = fold(letter.sender.addr) if letter.sender else " ".join(said.get("from", "").split())
+    return Identity(letter.message_id, sender, _date_of(letter, said.get("date", "")), letter.subject, provider_id)
+
+
+def _date_of(letter: Letter, given: str) -> str:
+    """`given` where it is no time: for that one the time of receipt stands, which is each copy's own."""
+    if not given or letter.sent_at is None or Problem.BAD_DATE in letter.problems:
+        return given
+    return letter.sent_at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def filed_as(

@@ -7,13 +7,14 @@ from django.db.models.functions import Now
 from providers.mail import Change, Folder
 from sync import places
 from sync.models import Decision, Job, SyncedMailbox
-from sync.reasons import BY_PLACE
+from sync.reasons import BY_PLACE, Rule
 
 
 def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mapping[str, Folder]) -> None:
     """Told of as they happened. The same one may come any number of times. `folders`: all of the mailbox, by id."""
     there = [change.message_id for change in changes if not change.is_gone]
     _add(mailbox, there, is_live=True)
+    _hold(mailbox, there)
     chosen = places.in_chosen(mailbox.member, changes, folders)
     Job.objects.filter(mailbox=mailbox, message_id__in=chosen, was_chosen=False).update(was_chosen=True)
     decided = Decision.objects.filter(mailbox=mailbox, message_id__in=there, rule__in=BY_PLACE)
@@ -23,9 +24,20 @@ def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mappin
     under_way.update(is_told_again=True)
 
 
+def _hold(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
+    """Until the caller commits nobody ends a look at these: whoever is at it is told again, or has ended. In the order
+    of `conclusions`, so that neither waits for the other."""
+    rows = Job.objects.filter(mailbox=mailbox, message_id__in=message_ids)
+    list(rows.select_for_update().order_by("pk").values_list("pk"))
+
+
 def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
-    """Of these nothing new is known: who was looked at stays so."""
+    """Of these nothing new is known: who was looked at stays so, unless a mailbox that begins earlier by now was what
+    decided."""
     _add(mailbox, message_ids, is_live=False)
+    early = Decision.objects.filter(mailbox=mailbox, message_id__in=message_ids, rule=Rule.BEFORE_START)
+    rows = Job.objects.filter(mailbox=mailbox, state=Job.State.DONE, message_id__in=early.values("message_id"))
+    rows.update(state=Job.State.DUE, is_live=False, next_at=Now(), created_at=Now())
 
 
 def _add(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_live: bool) -> None:

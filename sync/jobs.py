@@ -3,22 +3,23 @@
 A try is counted as a crash before it begins and counted back when it ends, so that a mail which kills its worker is
 known by the second time, set aside, and keeps nobody else from being looked at (sync.md 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from sync import conclusions, ledger, parking, retries
-from sync.conclusions import Conclusion, Task
-from sync.models import Decision, Job, SyncedMailbox
-from sync.reasons import Rule, outcome_of, verdict
+from sync.conclusions import About, Conclusion, Task
+from sync.models import Job, SyncedMailbox
+from sync.reasons import Rule, Verdict, verdict
 from sync.retries import Answer, Ruling
 
-#: Headings are fetched for so many at once (providers.mail).
-BATCH = 20
+#: People are asked about for so many mails at once.
+BATCH = 40
 LEASE = timedelta(seconds=60)
 #: Waits of a mail that has killed its worker twice, three times; after the last it is given up.
 SET_ASIDE = (timedelta(minutes=10), timedelta(hours=1))
@@ -36,26 +37,27 @@ def due(mailbox_id: UUID | None = None) -> QuerySet[Job]:
 
 
 def claim(mailbox_id: UUID, most: int = BATCH) -> list[Task]:
-    """Jobs that are ours now, each counted as begun. Live mail first; what has failed or crashed comes alone, so that
-    it takes no neighbour along."""
+    """Jobs that are ours now, each counted as begun. Live mail first; what has crashed, or failed more than once (a
+    provider's passing fault fails a whole batch), comes alone, so that it takes no neighbour along."""
     set_aside_poison(mailbox_id)
     with transaction.atomic():
         ordered = due(mailbox_id).order_by("-is_live", "next_at")
         rows = list(ordered.select_for_update(skip_locked=True)[:most])
         rows = _alone(rows)
-        lease = uuid4()
-        Job.objects.filter(pk__in=[row.pk for row in rows]).update(
+        mine = Job.objects.filter(pk__in=[row.pk for row in rows])
+        mine.update(
             state=Job.State.RUNNING,
-            lease_by=lease,
+            lease_by=RandomUUID(),
             lease_until=Now() + LEASE,
             crashes=F("crashes") + 1,
             is_told_again=False,
         )
-    return [_task(row, lease) for row in rows]
+        leases = {key: lease for key, lease in mine.values_list("pk", "lease_by") if lease}
+    return [_task(row, leases[row.pk]) for row in rows]
 
 
 def _alone(rows: list[Job]) -> list[Job]:
-    suspect = [row for row in rows if row.crashes or row.tries]
+    suspect = [row for row in rows if row.crashes or row.tries > 1]
     return suspect[:1] if suspect and suspect[0] is rows[0] else [row for row in rows if row not in suspect]
 
 
@@ -65,8 +67,10 @@ def _task(row: Job, lease: UUID) -> Task:
 
 
 def prolong(tasks: Sequence[Task]) -> None:
-    for lease in {task.lease for task in tasks}:
-        Job.objects.filter(lease_by=lease, state=Job.State.RUNNING).update(lease_until=Now() + LEASE)
+    """These, and whatever they are writing."""
+    if tasks:
+        _mine(*tasks).update(lease_until=Now() + LEASE)
+        ledger.prolong([task.lease for task in tasks])
 
 
 def _mine(*tasks: Task) -> QuerySet[Job]:
@@ -86,32 +90,48 @@ def begin(task: Task) -> bool:
 
 def put_back(tasks: Sequence[Task], *, were_begun: bool = True) -> None:
     """Untouched: the worker has other things to do, or their provider has."""
-    for task in tasks:
-        ledger.release(task.lease)
+    ledger.release(*(task.lease for task in tasks))
     crashes = F("crashes") - 1 if were_begun else F("crashes")
     _mine(*tasks).update(state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes)
 
 
-def fail(mailbox: SyncedMailbox, tasks: Sequence[Task], ruling: Ruling) -> bool:
-    """After a failure of all of `tasks` at once. Whether the mailbox has to wait now."""
+def fail(
+    mailbox: SyncedMailbox,
+    tasks: Sequence[Task],
+    ruling: Ruling,
+    at_last: Conclusion | None = None,
+    *,
+    about: Callable[[Task], About],
+) -> bool:
+    """After a failure of all of `tasks` at once. Whether the mailbox has to wait now. `at_last`: how it ends where it
+    is tried no more, and all but a part of it was done."""
     is_elsewhere = parking.note_failure(mailbox, ruling)
     for task in tasks:
-        if ruling.answer is Answer.GIVE_UP and len(tasks) == 1:
-            conclusions.give_up(task, _refused(ruling))
-        elif _is_over(task, ruling, counts=not is_elsewhere):
-            conclusions.give_up(task, _gave_up(task, ruling))
+        is_refused = ruling.answer is Answer.GIVE_UP and len(tasks) == 1
+        if is_refused or _is_over(task, ruling, counts=not is_elsewhere):
+            _end(task, at_last, _failed(about(task), ruling, _refused(ruling) if is_refused else _gave_up(task)))
         else:
             _try_again(task, ruling, counts=not is_elsewhere)
     return is_elsewhere
 
 
-def _refused(ruling: Ruling) -> Conclusion:
-    code = ruling.error_code or "no_code"
-    return Conclusion(verdict(Rule.REFUSED, provider=ruling.provider.capitalize(), code=code), error_code=code)
+def _end(task: Task, at_last: Conclusion | None, failed: Conclusion) -> None:
+    if at_last is None:
+        conclusions.give_up(task, failed)
+    else:
+        conclusions.conclude([(task, at_last)])
 
 
-def _gave_up(task: Task, ruling: Ruling) -> Conclusion:
-    return Conclusion(verdict(Rule.GAVE_UP, tries=str(task.tries + 1)), error_code=ruling.error_code)
+def _failed(about: About, ruling: Ruling, why: Verdict) -> Conclusion:
+    return Conclusion(why, about.thread_id, about.arrived_at, about.domain, ruling.error_code)
+
+
+def _refused(ruling: Ruling) -> Verdict:
+    return verdict(Rule.REFUSED, provider=ruling.provider.capitalize(), code=ruling.error_code or "no_code")
+
+
+def _gave_up(task: Task) -> Verdict:
+    return verdict(Rule.GAVE_UP, tries=str(task.tries + 1))
 
 
 def _is_over(task: Task, ruling: Ruling, *, counts: bool) -> bool:
@@ -143,13 +163,14 @@ def set_aside_poison(mailbox_id: UUID) -> list[UUID]:
             .filter(_LEFT_BEHIND, mailbox_id=mailbox_id, crashes__gte=POISON)
             .order_by("pk")
         )
+        there = conclusions.set_aside(rows, verdict(Rule.SET_ASIDE))
         for row in rows:
-            _set_aside(row)
-        conclusions.record([_poisonous(row) for row in rows])
+            _set_aside(row, is_there=row.message_id in there)
     return [row.pk for row in rows]
 
 
-def _set_aside(row: Job) -> None:
+def _set_aside(row: Job, *, is_there: bool) -> None:
+    """Of what is in Salesforce by an earlier look nobody has to be asked in the end."""
     times = row.crashes - POISON
     is_over = times >= len(SET_ASIDE)
     wait = timedelta(0) if is_over else SET_ASIDE[times]
@@ -159,17 +180,8 @@ def _set_aside(row: Job) -> None:
         lease_by=None,
         lease_until=None,
     )
-
-
-def _poisonous(row: Job) -> Decision:
-    return Decision(
-        organization_id=row.organization_id,
-        mailbox_id=row.mailbox_id,
-        message_id=row.message_id,
-        outcome=outcome_of(Rule.SET_ASIDE),
-        rule=Rule.SET_ASIDE,
-        decided_at=Now(),
-    )
+    if is_over and is_there:
+        conclusions.put_down(row)
 
 
 def again(mailbox_id: UUID, message_ids: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -35,8 +35,8 @@ class InOtherHands(Transient):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Identity:
-    """What tells one mail from another, as its headers have it, undecoded. `message_id`: "" where none is usable;
-    then the provider's own id stands in for it, and colleagues' copies are told apart."""
+    """What tells one mail from another, the same in every copy of it (filing.identity_of). `message_id`: "" where none
+    is usable; then the provider's own id stands in for it, and colleagues' copies are told apart."""
 
     message_id: str
     sender: str
@@ -111,8 +111,9 @@ def _made(organization_id: UUID) -> Pepper:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`is_mine`: claimed for the lease that asked, to be written now. Else it is there already (`salesforce_id`), or a
-    person has taken it back (`is_undone`) and it is not written again."""
+    """`is_mine`: claimed for the lease that asked, to be written now; `is_repeat`: it was claimed before, and may have
+    been written. Else it is there already (`salesforce_id`), or a person has taken it back (`is_undone`) and it is not
+    written again."""
 
     id: UUID
     key: str
@@ -122,6 +123,7 @@ class Entry:
     is_undone: bool = False
     mailbox_id: UUID | None = None  # whose copy was written
     rule: str = ""
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Written:
 _CLAIM = """
 INSERT INTO sync_ledgerentry (id, organization_id, mailbox_id, key, message_mark, thread_mark, object_name, rule,
                               salesforce_id, remote_version, claimed_by, claimed_until)
-VALUES (gen_random_uuid(), %(organization)s, %(mailbox)s, %(key)s, %(message)s, %(thread)s, %(object)s, '',
+VALUES (%(id)s, %(organization)s, %(mailbox)s, %(key)s, %(message)s, %(thread)s, %(object)s, '',
         '', '', %(lease)s, now() + %(claim)s)
 ON CONFLICT (organization_id, key)
 DO UPDATE SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
@@ -161,13 +163,14 @@ def claim(
 ) -> Entry:
     """The entry of `key`, for `lease` (a job's) to write where nobody has. Commits by itself, before Salesforce is
     asked. Raises InOtherHands."""
-    values: dict[str, Any] = {"organization": organization_id, "mailbox": mailbox_id, "key": key}
+    fresh = uuid4()
+    values: dict[str, Any] = {"id": fresh, "organization": organization_id, "mailbox": mailbox_id, "key": key}
     values |= {"message": message_mark, "thread": thread_mark, "object": object_name, "lease": lease, "claim": CLAIM}
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         mine = cursor.fetchone()
     if mine:
-        return Entry(mine[0], key, is_mine=True, object_name=object_name)
+        return Entry(mine[0], key, is_mine=True, object_name=object_name, is_repeat=mine[0] != fresh)
     row = LedgerEntry.objects.get(organization_id=organization_id, key=key)
     if not row.salesforce_id and row.undone_at is None:
         raise InOtherHands
@@ -188,9 +191,14 @@ def settle(written: Written) -> None:
     )
 
 
-def release(lease: UUID) -> None:
+def prolong(leases: Iterable[UUID]) -> None:
+    """Whoever holds these is still writing."""
+    LedgerEntry.objects.filter(claimed_by__in=list(leases), salesforce_id="").update(claimed_until=Now() + CLAIM)
+
+
+def release(*leases: UUID) -> None:
     """Whoever was to write gives up for now; the next need not wait."""
-    LedgerEntry.objects.filter(claimed_by=lease, salesforce_id="").update(claimed_by=None, claimed_until=None)
+    LedgerEntry.objects.filter(claimed_by__in=leases, salesforce_id="").update(claimed_by=None, claimed_until=None)
 
 
 def forget_peppers() -> None:

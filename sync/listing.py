@@ -1,7 +1,9 @@
-"""Carries listings out: a window of time after the other, from the newest back. A page token is no cursor: a window
-that was cut short is listed again, and what it had brought is known by then."""
+"""Carries listings out: a window of time after the other, from the newest back, and a shorter one where a day has more
+than one turn should list. A page token is no cursor: a window that was cut short is listed again, and what it had
+brought is known by then."""
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from providers.errors import ProviderError
-from providers.mail import Mailbox
+from providers.mail import Listed, Mailbox
 from sync import access, holds, intake, jobs, parking, pull
 from sync.models import Listing, SyncedMailbox
 from vault.errors import VaultError
@@ -18,8 +20,10 @@ from vault.errors import VaultError
 log = logging.getLogger("sidebar.sync")
 
 PURPOSE = "sync.listing"
-WINDOW = timedelta(days=1)
+WINDOW, SHORTEST = timedelta(days=1), timedelta(minutes=1)
 PAGE = 100
+#: Messages of one window, about; one with more than twice as many is given up for a shorter one.
+IN_A_WINDOW = 1_000
 #: So many jobs that wait are enough: listing goes on when they are fewer.
 ENOUGH = 5_000
 
@@ -57,18 +61,42 @@ def open_ones() -> QuerySet[Listing]:
 
 def _window(row: SyncedMailbox, listing: Listing, client: Mailbox, token: UUID) -> bool:
     """False where somebody else has it by now."""
-    until = listing.reached
-    since = max(listing.since, until - WINDOW)
-    found, page, is_first = 0, "", True
+    span = _usual(listing)
+    while True:
+        since, found = max(listing.since, listing.reached - span), 0
+        for listed in pages(client, since, listing.reached):
+            with transaction.atomic():
+                intake.take_in_listed(row, listed.message_ids)
+            found += len(listed.message_ids)
+            if not holds.prolong(row.pk, "listing", token):
+                return False
+            if not listed.next_page:
+                _reached(listing, since, found)
+                return True
+            if found > 2 * IN_A_WINDOW and span > SHORTEST:
+                break
+        span = _whole((listing.reached - since) / 4)
+
+
+def pages(client: Mailbox, since: datetime, until: datetime) -> Iterator[Listed]:
+    """All pages of a span of time, at least one."""
+    page, is_first = "", True
     while is_first or page:
         listed = client.listed(since, until, page=page, most=PAGE)
-        with transaction.atomic():
-            intake.take_in_listed(row, listed.message_ids)
-        found, page, is_first = found + len(listed.message_ids), listed.next_page, False
-        if not holds.prolong(row.pk, "listing", token):
-            return False
-    _reached(listing, since, found)
-    return True
+        page, is_first = listed.next_page, False
+        yield listed
+
+
+def _usual(listing: Listing) -> timedelta:
+    """As long as has IN_A_WINDOW messages, going by those that were listed so far."""
+    if listing.found <= IN_A_WINDOW:
+        return WINDOW
+    return min(WINDOW, _whole((listing.until - listing.reached) * (IN_A_WINDOW / listing.found)))
+
+
+def _whole(span: timedelta) -> timedelta:
+    """Providers count in seconds."""
+    return max(SHORTEST, timedelta(seconds=int(span.total_seconds())))
 
 
 def _reached(listing: Listing, since: datetime, found: int) -> None:

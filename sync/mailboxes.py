@@ -52,10 +52,10 @@ def switch_on(connection_id: UUID) -> SyncedMailbox:
         if not is_new and not mailbox.is_on:
             Stream.objects.filter(mailbox=mailbox).delete()
             Listing.objects.filter(mailbox=mailbox, ended_at=None).update(ended_at=Now(), is_cancelled=True)
-            again = {"is_on": True, "starts_at": Now(), "folders_at": None, "poll_at": Now()}
+            again = {"is_on": True, "starts_at": Now(), "folders_at": None, "poll_at": Now(), "subscribe_at": Now()}
             SyncedMailbox.objects.filter(pk=mailbox.pk).update(**again, **whose, parked_until=None, parked_for="")
     return SyncedMailbox.objects.get(pk=mailbox.pk)
 
 
 def switch_off(connection_id: UUID) -> None:
-    SyncedMailbox.objects.filter(connection_id=connection_id).update(is_on=False)
+    SyncedMailbox.objects.filter(connection_id=connection_id).update(is_on=False, subscribe_at=Now())

@@ -62,6 +62,16 @@ class Match:
     notes: Mapping[Note, int]
 
     @property
+    def asked_ids(self) -> tuple[str, ...]:
+        """Of people who could be meant, the likeliest first."""
+        return tuple(ranking.person.id for question in self.questions for ranking in question.rankings)
+
+    @property
+    def asked_why(self) -> Mapping[str, tuple[Ranked, ...]]:
+        """Why of these people one is likelier than another, by id; whoever has no reason is not in it."""
+        return {each.person.id: each.why for question in self.questions for each in question.rankings if each.why}
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """For people, whole sentences."""
         return tuple(say_note(note, count) for note, count in sorted(self.notes.items()))

@@ -62,6 +62,12 @@ class SyncedMailbox(Row):
     failures = models.PositiveSmallIntegerField(default=0)  # passing faults in a row, whatever was being done
     subscribe_at = models.DateTimeField(db_default=Now())  # when to see to it that its provider tells us of changes
     resynced_at = models.DateTimeField(null=True)  # when the last listing for an expired cursor began
+    #: When to compare with the provider's own list again, and up to where that was done (silence.py).
+    count_at = models.DateTimeField(db_default=Now())
+    counted_until = models.DateTimeField(null=True)
+    #: When to ask Salesforce again who has appeared there, and up to where that was done (appearing.py).
+    ask_at = models.DateTimeField(db_default=Now())
+    asked_until = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar = [
@@ -79,11 +85,46 @@ class Stream(Row):
     cursor = models.TextField()
     seq = models.BigIntegerField(default=0)
     read_at = models.DateTimeField(db_default=Now())  # when the page that the cursor came with was asked for
-    expired_at = models.DateTimeField(null=True)  # the provider takes the cursor no more: to be listed again
-    told = models.BigIntegerField(default=0)  # changes that the provider has told of, each time it did
+    missed_since = models.DateTimeField(null=True)  # an expired cursor's last page: from there on to be listed again
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "name"], name="stream_once")]
+
+
+class Tally(models.Model):
+    """What a provider told of a mailbox in one day (UTC), and what it had when it was asked for a list."""
+
+    mailbox = models.ForeignKey(SyncedMailbox, on_delete=models.CASCADE, related_name="tallies")
+    day = models.DateField()
+    told = models.PositiveIntegerField(default=0)  # changes, each time it told of them
+    listed = models.PositiveIntegerField(default=0)  # messages that it has of what was compared
+    missed = models.PositiveIntegerField(default=0)  # of these in chosen folders, and it had told of none
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "day"], name="tally_once")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Notice(Row):
+    """Somebody is to be told by mail that a mailbox is in trouble, or was: once a day as long as it is."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    mailbox = models.ForeignKey(SyncedMailbox, on_delete=models.CASCADE, related_name="+")
+    recipient = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
+    trouble = models.CharField(max_length=_CODE)  # standing.Trouble
+    seen_at = models.DateTimeField(db_default=Now())  # when it was last found to be so
+    is_due = models.BooleanField(default=True)
+    sent_at = models.DateTimeField(null=True)
+    times = models.PositiveIntegerField(default=0)  # it was told; makes each mail's Message-ID its own
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["mailbox", "recipient", "trouble"], name="notice_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["recipient"], condition=Q(is_due=True), name="sync_notice_due")]
 
 
 class Listing(Row):
@@ -167,7 +208,10 @@ class Decision(Row):
     domain = models.CharField(max_length=253, blank=True)  # the counterpart's, for whoever looks through dead letters
     error_code = models.CharField(max_length=80, blank=True)  # Salesforce's or the mail provider's own
     activity_id = models.CharField(max_length=18, blank=True)  # of the record in Salesforce
-    record_ids = ArrayField(models.CharField(max_length=18), default=list)  # it is related to, or candidates
+    record_ids = ArrayField(models.CharField(max_length=18), default=list)  # it is related to
+    asked_ids = ArrayField(models.CharField(max_length=18), default=list)  # who could be meant; somebody has to say
+    asked_why: Any = models.JSONField(default=dict)  # one of asked_ids -> reasons.Ranked; whoever has none is not in it
+    notes = models.JSONField(default=dict)  # reasons.Note -> how many
     decided_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -176,6 +220,7 @@ class Decision(Row):
             models.Index(fields=["mailbox", "-decided_at"]),
             models.Index(fields=["organization", "outcome", "-decided_at"]),
             models.Index(fields=["mailbox", "thread_id"]),
+            models.Index(fields=["organization", "activity_id"], condition=~Q(activity_id=""), name="sync_decision_of"),
         ]
 
 
@@ -224,13 +269,99 @@ class LedgerEntry(Row):
     claimed_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     written_at = models.DateTimeField(null=True)
-    undone_at = models.DateTimeField(null=True)  # taken back by a person; not written again
+    undone_at = models.DateTimeField(null=True)  # taken back by a person, or about to be; not written again
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "key"], name="ledger_once")]
         indexes: ClassVar = [
             models.Index(fields=["organization", "message_mark"]),
             models.Index(fields=["organization", "thread_mark"]),
+            models.Index(fields=["organization", "salesforce_id"]),
+            models.Index(fields=["claimed_by"], condition=Q(claimed_by__isnull=False), name="sync_ledger_claimed"),
+        ]
+
+
+class NotedMail(Row):
+    """A tracked mail whose opens and clicks are noted on its activity. Counts, digests and ids."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")  # who has sent it
+    mail_id = models.UUIDField(unique=True)  # tracking's
+    message_mark = models.BinaryField(max_length=32)  # as LedgerEntry has it
+    beside_id = models.CharField(max_length=18, blank=True)  # of the record that says it beside the activity
+    opens = models.PositiveIntegerField(default=0)  # as they were noted
+    clicks = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(null=True)  # something came, and by then it is to be noted
+    noted_at = models.DateTimeField(null=True)
+    lease_by = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)  # in a row, counted before each
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="sync_note_due"),
+            models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="sync_note_held"),
+            models.Index(fields=["organization", "message_mark"], name="sync_note_mark"),
+            models.Index(fields=["organization", "message_mark"], condition=~Q(beside_id=""), name="sync_note_beside"),
+            models.Index(fields=["created_at"], name="sync_note_age"),
+        ]
+
+
+class Correction(Row):
+    """What somebody wants taken out of Salesforce again, or saved with other people. Its steps are written with it."""
+
+    class Kind(models.TextChoices):
+        UNDO = "undo", "Take out of Salesforce"
+        RELINK = "relink", "Save with others"
+
+    class Scope(models.TextChoices):
+        MAIL = "mail", "An email"
+        THREAD = "thread", "A conversation"
+        RULE = "rule", "What a rule has saved"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    asked_by = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    scope = models.CharField(max_length=20, choices=Scope.choices)
+    rule = models.CharField(max_length=_CODE, blank=True)
+    is_for_all = models.BooleanField(default=False)  # an administrator's: in each writer's name, colleagues' copies too
+    person_ids = ArrayField(models.CharField(max_length=18), default=list)  # with whom it is saved instead
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-created_at"]),
+            models.Index(fields=["created_at"], condition=Q(ended_at=None), name="sync_correction_open"),
+        ]
+
+
+class CorrectionStep(Row):
+    """One record of a correction. `result` "": still to be done; else a corrections.Result."""
+
+    class Action(models.TextChoices):
+        DELETE = "delete", "Delete"
+        LEAVE = "leave", "Take the person who asks off it"
+        MOVE = "move", "Stand with others"
+
+    correction = models.ForeignKey(Correction, on_delete=models.CASCADE, related_name="steps")
+    entry = models.ForeignKey(LedgerEntry, on_delete=models.CASCADE, related_name="+")
+    action = models.CharField(max_length=20, choices=Action.choices)
+    former_ids = ArrayField(models.CharField(max_length=18), default=list)  # people it stood with
+    result = models.CharField(max_length=20, blank=True)
+    error_code = models.CharField(max_length=80, blank=True)
+    next_at = models.DateTimeField(db_default=Now())
+    tries = models.PositiveSmallIntegerField(default=0)  # counted before each one begins
+    lease_by = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["correction", "entry"], name="step_once")]
+        indexes: ClassVar = [
+            models.Index(fields=["correction", "next_at"], condition=Q(result=""), name="sync_step_open"),
+            models.Index(fields=["entry"]),
         ]
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
-from providers.errors import PermissionMissing, ProviderError
+from providers.errors import ProviderError
 from sync import retries
 from sync.models import Pause, SyncedMailbox
 from sync.retries import Answer, Ruling
@@ -86,13 +86,14 @@ def unpark_mended() -> list[UUID]:
 
 
 def _is_mended(row: SyncedMailbox) -> bool:
-    """Salesforce refusing a right is found out by trying: its wait runs out by itself."""
+    """Salesforce refusing a right is found out by trying: its wait runs out by itself. Another account of his mends
+    nothing here (access.mailbox_of)."""
     feature = "" if row.parked_at_provider == retries.SALESFORCE else "email"
     try:
-        clients.connection_of(row.member, row.parked_at_provider, feature)
-    except (ProviderError, VaultError, PermissionMissing):
+        found = clients.connection_of(row.member, row.parked_at_provider, feature)
+    except (ProviderError, VaultError):
         return False
-    return True
+    return row.parked_at_provider == retries.SALESFORCE or found.id == row.connection_id
 
 
 def forget_old_pauses() -> None:

@@ -1,6 +1,6 @@
 """Which folders of a member's mailbox are followed. Folders' names stay in RAM, and briefly."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from organizations.models import Member
@@ -10,13 +10,22 @@ from sync import folders as choice
 from sync import policies
 
 _known: RamCache[UUID, Mapping[str, Folder]] = RamCache(maxsize=2_000, ttl=300)
+#: Told as messages' folders and listed as none (a star's colour at Gmail).
+_strange: RamCache[tuple[UUID, str], bool] = RamCache(maxsize=20_000, ttl=300)
 
 
-def of(mailbox_id: UUID, client: Mailbox, *, fresh: bool = False) -> Mapping[str, Folder]:
-    """All folders of a mailbox, by id. Asks the provider where nobody of this process has in the last five minutes."""
+def of(mailbox_id: UUID, client: Mailbox, *, naming: Iterable[str] = (), fresh: bool = False) -> Mapping[str, Folder]:
+    """All folders of a mailbox, by id. Asks the provider where nobody of this process has in the last five minutes, or
+    where one of `naming` is of nobody's knowing: it may be new, and mail in it is told of only once."""
     if fresh:
         return _known.load(mailbox_id, lambda: _asked(client))
-    return _known.get_or_load(mailbox_id, lambda: _asked(client))
+    known = _known.get_or_load(mailbox_id, lambda: _asked(client))
+    new = {each for each in naming if each not in known and not _strange.get((mailbox_id, each))}
+    if new:
+        known = _known.load(mailbox_id, lambda: _asked(client))
+        for each in new - known.keys():
+            _strange.load((mailbox_id, each), lambda: True)
+    return known
 
 
 def _asked(client: Mailbox) -> Mapping[str, Folder]:
@@ -43,3 +52,4 @@ def _chosen(member: Member) -> Collection[str]:
 
 def forget() -> None:
     _known.clear()
+    _strange.clear()

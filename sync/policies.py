@@ -165,6 +165,16 @@ DRIVE_TARGET = policy.declare(
         help="Where a link to a file in the cloud goes. The file itself is never fetched.",
     )
 )
+NOTES_SEEN = policy.declare(
+    Toggle(
+        key="track.in_salesforce",
+        kind=Merge.CAP,
+        type=Type.BOOL,
+        default=False,
+        label="Note opens and clicks in Salesforce",
+        help="On the activity of a saved email: how often people likely opened it or followed its links.",
+    )
+)
 
 #: (key) -> the value in force: the member's, or the organization's as a whole.
 _ValueOf = Callable[[str], Any]
@@ -181,6 +191,11 @@ def rules_for(member: Member, own_addresses: Iterable[str]) -> Rulebook:
 def prefers_task(member: Member) -> bool:
     """Whether his organization wants tasks even where its Salesforce keeps emails."""
     return bool(policy.organization_value_of(RECORD_TYPE.key, member.organization_id) == "task")
+
+
+def notes_seen(member: Member) -> bool:
+    """Whether what recipients do with his tracked mail is noted on its activity."""
+    return bool(policy.value_of(NOTES_SEEN.key, member))
 
 
 def enclosures_for(member: Member) -> Enclosures:

@@ -3,7 +3,7 @@
 The one place for such sentences. They name no address, subject, folder or person: they are kept and shown to others."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -26,6 +26,8 @@ class Rule(StrEnum):
     MATCHED = "matched"
     ASKED_FOR = "asked_for"
     COLLEAGUE_WAS_FIRST = "colleague_was_first"
+    SAVED_BEFORE = "saved_before"
+    RELINKED = "relinked"
 
     BLOCKED_DOMAIN = "blocked_domain"
 
@@ -56,8 +58,6 @@ class Rule(StrEnum):
     OWNED_BY_OTHERS = "owned_by_others"
 
     SEVERAL_PEOPLE = "several_people"
-    MUST_RECONNECT = "must_reconnect"
-    LIMIT_REACHED = "limit_reached"
 
     UNDECIPHERABLE = "undecipherable"
     TOO_LARGE = "too_large"
@@ -71,8 +71,10 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
     Rule.ASKED_FOR: (Outcome.SYNCED, "Saved because somebody asked for it in the sidebar."),
     Rule.COLLEAGUE_WAS_FIRST: (
         Outcome.SYNCED,
-        "A colleague has this email too, and it was in Salesforce already: the same activity now names both.",
+        "A colleague has this email too, and it was in Salesforce already: one activity stands for both.",
     ),
+    Rule.SAVED_BEFORE: (Outcome.SYNCED, "It was in Salesforce already, and is not saved a second time."),
+    Rule.RELINKED: (Outcome.SYNCED, "Saved with the people whom somebody has chosen for it since."),
     Rule.BLOCKED_DOMAIN: (Outcome.BLOCKED, "One of its addresses is at {domain}, which is blocked."),
     Rule.KEPT_PRIVATE: (Outcome.PRIVATE, "This conversation is kept private."),
     Rule.MARKED_PRIVATE: (Outcome.PRIVATE, "Whoever sent it marked it as personal, private or confidential."),
@@ -104,14 +106,23 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
         Outcome.PARKED,
         "Several people in Salesforce have the same address. Somebody has to say which one is meant.",
     ),
-    Rule.MUST_RECONNECT: (Outcome.PARKED, "It waits until {provider} is connected again."),
-    Rule.LIMIT_REACHED: (Outcome.PARKED, "It waits until {provider} takes calls again."),
     Rule.UNDECIPHERABLE: (Outcome.FAILED, "The email cannot be read ({code})."),
     Rule.TOO_LARGE: (Outcome.FAILED, "The email is larger than what is read."),
     Rule.REFUSED: (Outcome.FAILED, "{provider} refused it ({code})."),
     Rule.SET_ASIDE: (Outcome.FAILED, "Working on it failed badly twice. It was set aside so that others go on."),
     Rule.GAVE_UP: (Outcome.FAILED, "It was tried {tries} times without success."),
 }
+
+
+#: What to say of mail that has waited in vain; "": by any other rule.
+_WAITED: Mapping[str, str] = {
+    Rule.NOBODY_FOUND: "Nobody appeared within {days} days, so it is not looked at by itself any more.",
+    "": "It has waited for {days} days, and is not looked at by itself any more.",
+}
+
+
+#: As others than its own person read it: what somebody has blocked for himself is nobody else's to know (F9).
+_TO_OTHERS: Mapping[str, str] = {Rule.BLOCKED_DOMAIN: "One of its addresses is at a domain that is blocked."}
 
 
 #: A message that moves is decided anew where its place was what decided.
@@ -135,8 +146,11 @@ class Note(StrEnum):
     NOT_VISIBLE = "not_visible"
     FILES_OFF = "files_off"
     FILE_TOO_LARGE = "file_too_large"
+    TOO_MANY_FILES = "too_many_files"
+    FILES_MISSING = "files_missing"
     SMALL_IMAGE = "small_image"
     LINKS_OFF = "links_off"
+    HANDED_OVER = "handed_over"
 
 
 _NOTES: Mapping[Note, str] = {
@@ -154,7 +168,10 @@ _NOTES: Mapping[Note, str] = {
     Note.NOT_VISIBLE: "Kinds of people that this member may not see in Salesforce: {count}.",
     Note.FILES_OFF: "Attachments left out because they are switched off: {count}.",
     Note.FILE_TOO_LARGE: "Attachments left out because they are too large: {count}.",
+    Note.TOO_MANY_FILES: "Attachments left out because there are too many in one email: {count}.",
+    Note.FILES_MISSING: "Not all of its attachments could be saved with it.",
     Note.SMALL_IMAGE: "Small images of the text itself, such as logos, left out: {count}.",
+    Note.HANDED_OVER: "Attachments left out because the email is too large to be saved with them from here: {count}.",
     Note.LINKS_OFF: "Links to files left out, with the text: {count}.",
 }
 
@@ -200,6 +217,16 @@ class Verdict:
         return filled(_TABLE[self.rule][1], self.values)
 
 
+def say_to_others(rule: str, sentence: str) -> str:
+    """What others read instead of a rule's `sentence`."""
+    return _TO_OTHERS.get(rule, sentence)
+
+
+def say_waited(rule: str, days: int) -> str:
+    """Beside the sentence of a rule whose outcome is UNMATCHED, when it waits no longer."""
+    return filled(_WAITED.get(rule, _WAITED[""]), {"days": str(days)})
+
+
 def verdict(rule: Rule, **values: str) -> Verdict:
     return Verdict(rule, values)
 
@@ -222,5 +249,6 @@ def say_note(note: Note, count: int) -> str:
     return filled(_NOTES[note], {"count": str(count)})
 
 
-def say_ranked(why: Ranked) -> str:
-    return _RANKED[why]
+def say_ranked(codes: Iterable[str]) -> tuple[str, ...]:
+    """Codes of an older release, which nobody can put in words any more, are passed over."""
+    return tuple(_RANKED[Ranked(code)] for code in codes if code in set(Ranked))

@@ -5,16 +5,23 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from sync.models import Decision, Job, Listing, Waiting
+from sync.models import Correction, Decision, Job, Listing, NotedMail, Notice, Tally, Waiting
+from vault import clock
 
 #: A message of which we are told again after so long is looked at once more; its key makes that no second record.
 KEPT = timedelta(days=90)
+#: Longer than a trouble that comes back within a day, of which nobody is told twice.
+NOTICED = timedelta(days=2)
 BATCH = 1_000
 
 
 def forget_old() -> None:
     Waiting.objects.filter(until__lt=Now()).delete()
+    NotedMail.objects.filter(created_at__lt=Now() - KEPT).delete()
     Listing.objects.filter(ended_at__lt=Now() - KEPT).delete()
+    Correction.objects.filter(ended_at__lt=Now() - KEPT).delete()
+    Tally.objects.filter(day__lt=(clock.now() - KEPT).date()).delete()
+    Notice.objects.filter(seen_at__lt=Now() - NOTICED).delete()
     while _forget_some():
         pass
 

@@ -16,9 +16,12 @@ from providers.errors import (
     Rejected,
     Transient,
 )
+from sync.ledger import InOtherHands
 from vault.errors import ConnectRequired, KeyGone, OwnTrouble, VaultError
 
 SALESFORCE = "salesforce"
+#: Of providers.salesforce and providers.google: all of a backlog would be refused, and none of it is wrong.
+API_DISABLED = "api_disabled"
 BASE, CAP, TRIES = 2.0, 900.0, 8
 #: Looked at again after so long where only a person can mend it; mended earlier, it is heard of (parking.py).
 UNTIL_MENDED = 900.0
@@ -48,12 +51,14 @@ class Ruling:
 def rule(error: Exception, mail_provider: str) -> Ruling:
     """`mail_provider`: of the mailbox, for errors that name nobody."""
     provider = getattr(error, "provider", "") or mail_provider
-    code = _code_of(error)
+    code = code_of(error)
     if isinstance(error, RateLimited):
         answer = Answer.PAUSE if provider == SALESFORCE else Answer.PARK
         return Ruling(answer, "throttled", wait=max(error.retry_after, 1.0), provider=provider, error_code=code)
     if isinstance(error, NeedsReconnect | ConnectRequired):
         return Ruling(Answer.PARK, "needs_reconnect", wait=UNTIL_MENDED, provider=provider, error_code=code)
+    if isinstance(error, PermissionMissing) and error.code == API_DISABLED:
+        return Ruling(Answer.PARK, API_DISABLED, wait=UNTIL_MENDED, provider=provider, error_code=code)
     if isinstance(error, PermissionMissing) and provider != SALESFORCE:
         return Ruling(Answer.PARK, "scope_missing", wait=UNTIL_MENDED, provider=provider, error_code=code)
     if isinstance(error, PermissionMissing | Rejected | NotFound | HostNotAllowed):
@@ -66,6 +71,8 @@ def _passing(error: Exception, provider: str, code: str) -> Ruling:
         wait = getattr(error, "retry_after", 60.0)
         cause = "ending" if isinstance(error, KeyGone) else "own_trouble"
         return Ruling(Answer.PARK, cause, wait=wait, provider=provider, error_code=code)
+    if isinstance(error, InOtherHands):  # nobody is away: a colleague's copy is being written
+        return Ruling(Answer.RETRY, "in_other_hands", wait=error.retry_after, counts=True, provider=provider)
     if isinstance(error, Transient):
         return Ruling(Answer.RETRY, "unreachable", wait=error.retry_after, counts=True, provider=provider)
     if isinstance(error, CursorExpired | ProviderError):
@@ -73,7 +80,7 @@ def _passing(error: Exception, provider: str, code: str) -> Ruling:
     return Ruling(Answer.RETRY, "our_fault", counts=True, provider="", error_code=type(error).__name__)
 
 
-def _code_of(error: Exception) -> str:
+def code_of(error: Exception) -> str:
     """The provider's own code where it looks like one: a text might quote what it was sent."""
     details = getattr(error, "details", ())
     code = details[0].code if details else getattr(error, "code", "")

@@ -16,5 +16,15 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=30),
         "options": _NO_LATER,
     },
+    "sync-note-seen": {
+        "task": "sync.tasks.note_seen",
+        "schedule": timedelta(seconds=60),
+        "options": {"expires": 55},
+    },
+    "sync-tell-of-trouble": {
+        "task": "sync.tasks.tell_of_trouble",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 240},
+    },
     "sync-forget-old": {"task": "sync.tasks.forget_old", "schedule": timedelta(hours=6)},
 }

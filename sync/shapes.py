@@ -45,8 +45,22 @@ class DecisionShape(serializers.Serializer[Any]):
     domain = serializers.CharField(help_text="The counterpart's, without an address.")
     error_code = serializers.CharField(help_text="The provider's own.")
     activity_id = serializers.CharField(help_text="Of the activity in Salesforce, where it is there.")
-    record_ids = serializers.ListField(child=serializers.CharField(), help_text="Who it is saved with, or could be.")
+    record_ids = serializers.ListField(child=serializers.CharField(), help_text="Who it is saved with.")
+    asked_ids = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Who could be meant by an address that several people have, the likeliest first.",
+    )
+    asked_why = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="What makes one of them likelier, in sentences by his id; empty for anybody but whoever is asked.",
+    )
     is_dead = serializers.BooleanField(help_text="Nothing happens any more until somebody retries or ignores it.")
+    is_waiting = serializers.BooleanField(
+        help_text="It is looked at again by itself when its person appears in Salesforce."
+    )
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What else there was, and what stayed out, in sentences."
+    )
 
 
 class DecisionsShape(serializers.Serializer[Any]):
@@ -72,6 +86,18 @@ class AskedRequest(Strict):
     )
 
 
+class HandedQuery(Strict):
+    """Where a message that is handed over lies, as far as the mail client knows, and who is meant."""
+
+    provider = serializers.ChoiceField(choices=PROVIDERS, required=False)
+    thread_id = serializers.RegexField(
+        r"^[!-~]{1,512}$", required=False, help_text="The mail provider's own id of the conversation."
+    )
+    record_ids = serializers.RegexField(
+        r"^[a-zA-Z0-9]{15,18}(?:,[a-zA-Z0-9]{15,18}){0,49}$", required=False, help_text="With commas between them."
+    )
+
+
 class AskedShape(serializers.Serializer[Any]):
     saved = serializers.BooleanField()
     outcome = serializers.ChoiceField(choices=[each.value for each in Outcome])
@@ -81,3 +107,8 @@ class AskedShape(serializers.Serializer[Any]):
     record_ids = serializers.ListField(
         child=serializers.CharField(), help_text="Who it is saved with; or, where nothing was, who could be meant."
     )
+    asked_why = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Where nothing was saved: what makes one who could be meant likelier, in sentences by his id.",
+    )
+    notes = serializers.ListField(child=serializers.CharField(), help_text="What of it stayed out, in sentences.")

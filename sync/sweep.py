@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from sync import holds, jobs, listing, mailboxes, subscriptions
-from sync.models import Subscription, SyncedMailbox
+from sync import appearing, holds, jobs, listing, silence, subscriptions
+from sync.models import Subscription, SyncedMailbox, Waiting
 
 #: A worker that was woken up has begun by then, or the message was lost.
 PATIENCE = timedelta(seconds=25)
@@ -25,6 +25,12 @@ def to_poll() -> list[UUID]:
     return _marked(rows, poll_at=Now() + 2 * PATIENCE, poll_wanted_at=None)
 
 
+def is_wanted(mailbox_id: UUID) -> bool:
+    """Whether somebody has said since its last poll began that it has changed, and nobody is at it: who was told met
+    whoever was reading then."""
+    return _unheld("polling").filter(pk=mailbox_id, poll_wanted_at__isnull=False).exists()
+
+
 def to_work() -> list[UUID]:
     """Mailboxes that have jobs which are due, those of a killed worker among them."""
     is_due = Exists(jobs.due().filter(mailbox=OuterRef("pk")))
@@ -33,8 +39,9 @@ def to_work() -> list[UUID]:
 
 
 def to_work_of(mailbox_id: UUID) -> list[UUID]:
-    """The same for one, which has just got jobs; nothing where a worker is on its way already."""
-    rows = holds.free().filter(Q(hinted_at=None) | Q(hinted_at__lt=Now() - PATIENCE), pk=mailbox_id)
+    """The same for one, which has just got jobs; nothing where a worker is on its way already, or at it: that one asks
+    again when it is done."""
+    rows = _unheld("working").filter(Q(hinted_at=None) | Q(hinted_at__lt=Now() - PATIENCE), pk=mailbox_id)
     return _marked(rows, hinted_at=Now()) if jobs.due(mailbox_id).exists() else []
 
 
@@ -45,11 +52,23 @@ def to_list() -> list[UUID]:
 
 def to_subscribe() -> list[UUID]:
     """Where a subscription is to be made or renewed, or to be ended because sync was switched off."""
-    providers = [each for each in mailboxes.PROVIDERS if subscriptions.address_for(each)]
-    due = Q(subscribe_at__lte=Now(), connection__provider__in=providers)
     is_left = Exists(Subscription.objects.filter(mailbox=OuterRef("pk")))
     ends = SyncedMailbox.objects.filter(is_left, is_on=False, member__is_active=True)
-    return _marked(holds.free().filter(due) | ends, subscribe_at=Now() + timedelta(minutes=10))
+    due = (holds.free().filter(connection__provider__in=subscriptions.reaching()) | ends).filter(
+        subscribe_at__lte=Now()
+    )
+    return _marked(due, subscribe_at=Now() + timedelta(minutes=10))
+
+
+def to_compare() -> list[UUID]:
+    """Where it is time to see whether the provider has told us of everything."""
+    return _marked(_unheld("polling").filter(count_at__lte=Now()), count_at=Now() + silence.EVERY)
+
+
+def to_ask() -> list[UUID]:
+    """Where mail waits for somebody to appear in Salesforce, and it is time to ask who has."""
+    is_awaited = Exists(Waiting.objects.filter(decision__mailbox=OuterRef("pk"), until__gt=Now()))
+    return _marked(holds.free().filter(is_awaited, ask_at__lte=Now()), ask_at=Now() + appearing.EVERY)
 
 
 def _unheld(what: str) -> QuerySet[SyncedMailbox]:

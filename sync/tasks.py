@@ -10,7 +10,23 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from sync import carriers, listing, mailboxes, parking, pull, retention, subscriptions, sweep
+from sync import (
+    appearing,
+    carriers,
+    correcting,
+    corrections,
+    listing,
+    mailboxes,
+    noted,
+    notices,
+    noting,
+    parking,
+    pull,
+    retention,
+    silence,
+    subscriptions,
+    sweep,
+)
 from sync import work as working
 
 #: Seconds after which a wake-up call is of no use: the sweep has made another.
@@ -26,16 +42,23 @@ def wake(task: Any, ids: Iterable[UUID]) -> None:
 
 @shared_task(ignore_result=True)
 def poll(mailbox_id: str) -> None:
-    has_more = pull.pull(UUID(mailbox_id))
-    wake(work, sweep.to_work_of(UUID(mailbox_id)))
+    """What it finds is carried out at once, unless there is more: a single mail waits in the queue once, not twice."""
+    has_more = pull.pull(UUID(mailbox_id)) or sweep.is_wanted(UUID(mailbox_id))
+    found = sweep.to_work_of(UUID(mailbox_id))
     if has_more:
+        wake(work, found)
         wake(poll, [UUID(mailbox_id)])
+    else:
+        for each in found:
+            work(str(each))
 
 
 @shared_task(ignore_result=True)
 def work(mailbox_id: str) -> None:
+    """Asks at the end whatever it has left: who brings jobs for a mailbox that is worked at leaves them to that."""
     make = carriers.current()
-    if make is not None and working.work(UUID(mailbox_id), make):
+    if make is not None:
+        working.work(UUID(mailbox_id), make)
         wake(work, sweep.to_work_of(UUID(mailbox_id)))
 
 
@@ -49,7 +72,27 @@ def list_more(mailbox_id: str) -> None:
 
 @shared_task(ignore_result=True)
 def look_after_subscription(mailbox_id: str) -> None:
-    subscriptions.look_after(UUID(mailbox_id))
+    if subscriptions.look_after(UUID(mailbox_id)):
+        wake(poll, [UUID(mailbox_id)])
+
+
+@shared_task(ignore_result=True)
+def compare(mailbox_id: str) -> None:
+    has_more = silence.compare(UUID(mailbox_id))
+    wake(work, sweep.to_work_of(UUID(mailbox_id)))
+    if has_more:
+        wake(compare, [UUID(mailbox_id)])
+
+
+@shared_task(ignore_result=True)
+def ask_who_appeared(mailbox_id: str) -> None:
+    wake(work, appearing.ask(UUID(mailbox_id)))
+
+
+@shared_task(ignore_result=True)
+def correct(correction_id: str) -> None:
+    if correcting.proceed(UUID(correction_id)):
+        wake(correct, [UUID(correction_id)])
 
 
 @shared_task(ignore_result=True)
@@ -60,11 +103,32 @@ def look_around() -> None:
     wake(work, sweep.to_work())
     wake(list_more, sweep.to_list())
     wake(look_after_subscription, sweep.to_subscribe())
+    wake(correct, corrections.to_go_on())
+    wake(compare, sweep.to_compare())
+    wake(ask_who_appeared, sweep.to_ask())
+
+
+@shared_task(ignore_result=True)
+def note_seen() -> None:
+    noted.look_for_undone()
+    wake(note_seen_of, noted.due())
+
+
+@shared_task(ignore_result=True)
+def note_seen_of(member_id: str) -> None:
+    if noting.note(UUID(member_id)):
+        wake(note_seen_of, [UUID(member_id)])
 
 
 @shared_task(ignore_result=True)
 def follow_settings() -> None:
     mailboxes.follow_settings()
+
+
+@shared_task(ignore_result=True)
+def tell_of_trouble() -> None:
+    notices.note()
+    notices.send()
 
 
 @shared_task(ignore_result=True)

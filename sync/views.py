@@ -23,7 +23,8 @@ class DecisionsView(APIView):
     @extend_schema(
         operation_id="sync_decisions",
         summary="What became of each message, and why",
-        description="Newest first; ask on with `before=<next_before>` until that is null.",
+        description="Newest first; ask on with `before=<next_before>` until that is null. With whom it is what others "
+        "keep out, administrators are not told.",
         parameters=[DecisionsQuery],
         responses={200: DecisionsShape, **problems(400, 403, 404)},
     )
@@ -36,7 +37,9 @@ class DecisionsView(APIView):
         if "message_id" in wanted:
             rows = rows.filter(message_id=wanted["message_id"])
         outcomes = [wanted["outcome"]] if "outcome" in wanted else []
-        found, following = decisions.page(rows, outcomes=outcomes, after=after, most=wanted["limit"])
+        found, following = decisions.page(
+            rows, outcomes=outcomes, after=after, most=wanted["limit"], reader=member_of(request)
+        )
         return Response(DecisionsShape({"decisions": found, "next_before": following.id if following else None}).data)
 
 

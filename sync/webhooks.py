@@ -83,9 +83,11 @@ def graph(request: HttpRequest) -> HttpResponse:
     question = request.GET.get("validationToken")
     if question is not None:
         return _answered(question)
+    notices = [(named, each) for each in _notices(request.body) if (named := _named(each))]
+    whose = subscriptions.told_by({named for named, _ in notices})
     polled: set[UUID] = set()
-    for notice in _notices(request.body):
-        polled |= _heard(notice, polled)
+    for (subscription, secret), notice in notices:
+        polled |= _heard(notice, subscription, whose.get((subscription, secret)), polled)
     return _acknowledged(202)
 
 
@@ -108,13 +110,20 @@ def _notices(body: bytes) -> list[dict[str, Any]]:
     return [each for each in found[:_MOST] if isinstance(each, dict)]
 
 
-def _heard(notice: dict[str, Any], polled: set[UUID]) -> set[UUID]:
-    """The mailbox that is polled for it; none a second time for one request."""
+def _named(notice: dict[str, Any]) -> tuple[str, str] | None:
+    """Its subscription and secret; None where it is to be dropped unread."""
     subscription, secret = notice.get("subscriptionId"), notice.get("clientState")
     if not (isinstance(subscription, str) and isinstance(secret, str) and _is_plain(subscription, 512)):
         dropped["graph: unreadable"] += 1
-        return set()
-    mailbox_id = subscriptions.told_by(subscription, secret)
+        return None
+    if notice.get("encryptedContent") is not None:
+        dropped["graph: content that nobody asked for"] += 1  # we give out no key: whoever signed it cannot be known
+        return None
+    return subscription, secret
+
+
+def _heard(notice: dict[str, Any], subscription: str, mailbox_id: UUID | None, polled: set[UUID]) -> set[UUID]:
+    """The mailbox that is polled for it; none a second time for one request."""
     if mailbox_id is None:
         dropped["graph: not ours"] += 1
         return set()

@@ -1,24 +1,27 @@
-"""Writes one message into Salesforce as one member: who is known there, whose entry in the ledger it is, the activity.
+"""Writes messages into Salesforce as one member: who is known there, whose entry in the ledger it is, the activity,
+its files.
 
 Used by whatever wants a message saved: the engine's carrier, and a person who asks for it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
 from organizations.models import Member
-from providers.activities import Activities, EmailRecord, FoundPeople, Logged
+from providers.activities import Activities, EmailRecord, FoundPeople, Keyed, Logged
 from providers.base import Priority
-from sync import ledger, policies, threads
+from providers.errors import ProviderError
+from sync import corrections, ledger, policies, threads
 from sync.attaching import Attaching, Open
 from sync.enclosures import Enclosed, enclosed
 from sync.filing import filed_as, identity_of
 from sync.ledger import Entry, Identity, Marks, Written
 from sync.letters import Letter
 from sync.matching import Match
-from sync.reasons import Rule
+from sync.models import SyncedMailbox
+from sync.reasons import Note, Rule
 from sync.rules import Candidate
 from vault import clients
 
@@ -34,24 +37,38 @@ UNSEEN = "unseen"
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a message is from. `open` gives all of it from the beginning, each time. `lease`: whoever holds the
-    ledger's entry meanwhile. `is_repeat`: this was tried before, and may have arrived."""
+    ledger's entry meanwhile."""
 
     message_id: str  # the mail provider's
     received_at: datetime
     open: Open
     mailbox_id: UUID | None
     lease: UUID
-    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Draft:
+    """A message that is to be written, its entry claimed; or, where it is there already, to be joined."""
+
+    source: Source
+    mail: Identity
+    entry: Entry
+    record: EmailRecord
+    along: Enclosed
+    person_ids: tuple[str, ...]
+    rule: Rule  # why it is there
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `error_code`: of an
-    attachment that was refused, while the mail itself is there."""
+    """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `parents`: records that
+    its files go onto (`Writing.attach`), () where none wait. `error_code`: of an attachment that was refused, while the
+    mail itself is there."""
 
     rule: Rule
     activity_id: str = ""
     written: tuple[Written, ...] = ()
+    parents: tuple[str, ...] = ()
     error_code: str = ""
 
 
@@ -80,39 +97,76 @@ class Writing:
         return FoundPeople(people, crowded, parts[0].hidden if parts else ())
 
     def file(self, source: Source, letter: Letter, candidate: Candidate, matched: Match, rule: Rule) -> Filed:
-        """`rule`: why, where it is written now. Raises ledger.InOtherHands, and what `providers.activities` does."""
+        """One message, whole. Raises ledger.InOtherHands, and what `providers.activities` does."""
+        draft = self.draft(source, letter, candidate, matched, rule)
+        if isinstance(draft, Filed):
+            return draft
+        (filed,) = self.write([draft])
+        if isinstance(filed, Exception):
+            raise filed
+        return self.attach(draft, filed) if filed.parents else filed
+
+    def draft(self, source: Source, letter: Letter, candidate: Candidate, matched: Match, rule: Rule) -> Draft | Filed:
+        """Claims the message; Filed where there is nothing to write: what is ours is written already, and nobody has
+        said since who is meant. Asks Salesforce nothing. Raises ledger.InOtherHands."""
         mail = identity_of(letter, source.message_id)
         entry = self._claimed(source, letter, mail)
         if entry.is_undone:
             return Filed(Rule.TAKEN_BACK)
-        wanted = policies.enclosures_for(self._member)
-        along = enclosed(letter, wanted)
+        if not entry.is_mine:
+            is_own = entry.mailbox_id is not None and entry.mailbox_id == source.mailbox_id
+            rule = Rule(entry.rule) if is_own else self._of_others(entry)
+            is_as_it_was = is_own and not matched.notes.get(Note.CHOSEN)
+            if is_as_it_was or not _seen(entry):
+                return Filed(rule, _seen(entry))
+        along = enclosed(letter, policies.enclosures_for(self._member))
         record = filed_as(letter, candidate, matched, along, source.received_at)
-        if entry.is_mine:
-            logged = self._activities.log_email(record, entry.key, is_repeat=source.is_repeat)
-            people = tuple(target.person.id for target in matched.targets)
-            parents = (logged.id, *logged.others, *people) if logged.id else ()
-            refused = self._attach(source, mail, parents, along, wanted.most_bytes)
-            written = Written(entry.id, logged.id or UNSEEN, rule, "", logged.object)
-            return Filed(rule, logged.id, (written,), refused)
-        seen = "" if entry.salesforce_id == UNSEEN else entry.salesforce_id
-        if entry.mailbox_id is not None and entry.mailbox_id == source.mailbox_id:
-            return Filed(Rule(entry.rule), seen)  # our own writing, looked at once more
-        return self._joined(entry, record) if seen else Filed(Rule.COLLEAGUE_WAS_FIRST)
+        if not entry.is_mine:
+            record = _without(record, corrections.moved_off(entry.id))
+        return Draft(source, mail, entry, record, along, tuple(each.person.id for each in matched.targets), rule)
 
-    def _attach(self, source: Source, mail: Identity, parents: tuple[str, ...], files: Enclosed, most: int) -> str:
-        """Onto the first of `parents` that takes files: some organizations let none be added to a message. Before the
-        entry is settled: whoever dies in between begins again, and keys keep the second copy away."""
-        if not parents or not (files.files or files.posts):
-            return ""
-        going = Attaching(self._activities, parents, mail, self.marks, source.open, most, source.is_repeat)
-        return going.all_of(files)
+    def write(self, drafts: Sequence[Draft]) -> list[Filed | ProviderError]:
+        """In their order, in as few calls as may be. Raises where nothing is known about any."""
+        mine = [draft for draft in drafts if draft.entry.is_mine]
+        logged = iter(self._logged(mine))
+        return [next(logged) if draft.entry.is_mine else self._joined(draft) for draft in drafts]
 
-    def _joined(self, entry: Entry, record: EmailRecord) -> Filed:
-        """Whoever of this mail is not on a colleague's activity yet comes to stand there."""
-        there = Logged(entry.object_name, entry.salesforce_id, was_there=True)
-        self._activities.add_relations(there, record.correspondents)
-        return Filed(Rule.COLLEAGUE_WAS_FIRST, there.id)
+    def _logged(self, drafts: Sequence[Draft]) -> list[Filed | ProviderError]:
+        if not drafts:
+            return []
+        keyed = [Keyed(draft.record, draft.entry.key, draft.entry.is_repeat) for draft in drafts]
+        outcomes = self._activities.log_emails(keyed)
+        return [
+            outcome if isinstance(outcome, ProviderError) else _filed(draft, outcome)
+            for draft, outcome in zip(drafts, outcomes, strict=True)
+        ]
+
+    def _joined(self, draft: Draft) -> Filed | ProviderError:
+        """Whoever of this mail is not on its activity yet comes to stand there."""
+        there = Logged(draft.entry.object_name, draft.entry.salesforce_id, was_there=True)
+        try:
+            self._activities.add_relations(there, draft.record.correspondents)
+        except ProviderError as error:
+            return error
+        return Filed(draft.rule, there.id)
+
+    def attach(self, draft: Draft, filed: Filed) -> Filed:
+        """Its files, onto the first of `filed.parents` that takes them: some organizations let none be added to a
+        message. Before the entry is settled: whoever dies in between begins again, and keys keep the second copy away.
+        Raises what may pass."""
+        most, is_repeat = policies.enclosures_for(self._member).most_bytes, draft.entry.is_repeat
+        going = Attaching(
+            self._activities, filed.parents, draft.mail, self.marks, draft.source.open, most, is_repeat
+        )  # fmt: skip
+        return replace(filed, error_code=going.all_of(draft.along), parents=())
+
+    def _of_others(self, entry: Entry) -> Rule:
+        """Whose copy from no synced mailbox was written is not known: it may be this member's own. His other mailbox is
+        no colleague's."""
+        if entry.mailbox_id is None:
+            return Rule.SAVED_BEFORE
+        is_his = SyncedMailbox.objects.filter(pk=entry.mailbox_id, member=self._member).exists()
+        return Rule(entry.rule) if is_his else Rule.COLLEAGUE_WAS_FIRST
 
     def _claimed(self, source: Source, letter: Letter, mail: Identity) -> Entry:
         return ledger.claim(
@@ -124,3 +178,20 @@ class Writing:
             message_mark=self.marks.of_message(mail),
             thread_mark=threads.mark_of(letter, self.marks),
         )
+
+
+def _without(record: EmailRecord, off: Collection[str]) -> EmailRecord:
+    """A copy that joins brings back nobody whom somebody has taken off the activity since."""
+    people = (replace(each, person_id="") if each.person_id[:15] in off else each for each in record.correspondents)
+    return replace(record, correspondents=tuple(people))
+
+
+def _seen(entry: Entry) -> str:
+    return "" if entry.salesforce_id == UNSEEN else entry.salesforce_id
+
+
+def _filed(draft: Draft, logged: Logged) -> Filed:
+    written = Written(draft.entry.id, logged.id or UNSEEN, draft.rule, "", logged.object)
+    has_files = logged.id and (draft.along.files or draft.along.posts)
+    parents = (logged.id, *logged.others, *draft.person_ids) if has_files else ()
+    return Filed(draft.rule, logged.id, (written,), parents)

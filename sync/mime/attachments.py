@@ -30,16 +30,19 @@ class Attachments:
         size = _size(part.body, part.fields)
         if media_type in _SIGNATURES or _is_another_version(part):
             return
-        kind, _ = disposition(part.fields.first("content-disposition"))
+        kind, parameters = disposition(part.fields.first("content-disposition"))
         content_id = _content_id(part.fields)
         is_inline = bool(content_id) and kind != "attachment"
-        name = safe_name(_given_name(part), media_type)
+        name = safe_name(_name_in(parameters, part), media_type)
         self.found.append(AttachmentPart(part.path, name, media_type, size, is_inline, content_id))
 
 
 def _given_name(part: Part) -> str:
+    return _name_in(disposition(part.fields.first("content-disposition"))[1], part)
+
+
+def _name_in(parameters: dict[str, str], part: Part) -> str:
     """RFC 2183's `filename`; `name` of Content-Type is older."""
-    _, parameters = disposition(part.fields.first("content-disposition"))
     return parameters.get("filename") or part.content.parameters.get("name", "")
 
 

@@ -28,6 +28,14 @@ _KNOWN = {name: codec for name, codec in aliases.items() if codec not in _NO_CHA
 _KNOWN |= {codec: codec for codec in _KNOWN.values()} | {"cp874": "cp874", "cp1252": "cp1252"} | _MEANT
 _NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: Their order of bytes is told by a mark at the beginning, if at all: (the width, what it is without one).
+_MARKED = {"utf_16": (2, "utf_16_le"), "utf_32": (4, "utf_32_le")}
+_BYTES_MARKS = {
+    codecs.BOM_UTF16_LE: "utf_16_le", codecs.BOM_UTF16_BE: "utf_16_be",
+    codecs.BOM_UTF32_LE: "utf_32_le", codecs.BOM_UTF32_BE: "utf_32_be",
+}  # fmt: skip
+#: Bytes that UTF-7 may hold back, looking for the end of a run: it begins anew with each piece. People's are a line's.
+_LONGEST_RUN = 64 * 1024
 #: Nothing was said, or a charset that 8-bit bytes belie.
 _UNSTATED = frozenset({
     "unknown", "x_unknown", "unknown_8bit", "8bit", "default_charset", "default", "ascii", "us_ascii",
@@ -52,6 +60,10 @@ def decoder(charset: str) -> Decoder:
     codec = "" if name in _UNSTATED else _KNOWN.get(name, "")
     if not codec:
         return _Guess()
+    if codec in _MARKED:
+        return _Marked(*_MARKED[codec])
+    if codec == "utf_7":
+        return _Runs()
     return codecs.getincrementaldecoder("utf-8-sig" if codec == "utf_8" else codec)("replace")
 
 
@@ -62,6 +74,40 @@ def decoded(data: bytes, charset: str = "") -> str:
 def printable(text: str) -> str:
     """Without control characters but tab, LF and CR; lone surrogates (UTF-7 makes them) become U+FFFD."""
     return _SURROGATE.sub("\ufffd", _NOT_PRINTED.sub("", text))
+
+
+class _Marked:
+    """UTF-16 or UTF-32: Python's own want the mark. Without one most are little-endian (WHATWG Encoding, 14.2.3)."""
+
+    def __init__(self, width: int, without: str) -> None:
+        self._width, self._without = width, without
+        self._held = b""
+        self._reads: codecs.IncrementalDecoder | None = None
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        if self._reads is None:
+            data, self._held = self._held + data, b""
+            if len(data) < self._width and not final:
+                self._held = data
+                return ""
+            order = _BYTES_MARKS.get(data[: self._width])
+            data = data[self._width :] if order else data
+            self._reads = codecs.getincrementaldecoder(order or self._without)("replace")
+        return self._reads.decode(data, final)
+
+
+class _Runs:
+    """UTF-7. A run of its base64 that goes on and on is cut, or each piece would have all of it decoded again."""
+
+    def __init__(self) -> None:
+        self._reads = codecs.getincrementaldecoder("utf_7")("replace")
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        text = self._reads.decode(data, final)
+        if len(self._reads.getstate()[0]) > _LONGEST_RUN:
+            text += self._reads.decode(b"", True)
+            self._reads.reset()
+        return text
 
 
 class _Guess:

@@ -10,7 +10,8 @@ from sync.mime.bounds import LONGEST_LINK, LONGEST_NAME, MOST_LINKS
 from sync.mime.plain import as_text
 from sync.mime.words import one_line
 
-_ANCHOR = re.compile(rf'<a href="([^"]{{1,{3 * LONGEST_LINK}}})"[^>]*+>')
+#: As nh3 writes them: any attributes in any order, values in double quotes.
+_ANCHOR = re.compile(rf'<a (?:[a-z]++="[^"]*+" )*?href="([^"]{{1,{3 * LONGEST_LINK}}})"[^>]*+>')
 _BARE = re.compile(rf"https://[^\s<>\"'\]\)]{{4,{LONGEST_LINK}}}+")
 _WHOLE_ANCHOR = re.compile(r"<a [^>]*+>[^<]*+(?:<(?!/a>)[^<]*+)*+</a>")
 _LONGEST_ANCHOR = 2_000

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from sync.mime.bounds import LONGEST_BOUNDARY
@@ -57,12 +58,10 @@ def disposition(value: bytes) -> tuple[str, dict[str, str]]:
 def _raw_parameters(value: bytes) -> dict[str, bytes]:
     """As they stand; the first of a name counts."""
     found: dict[str, bytes] = {}
-    for match in _PARAMETER.finditer(value[:_LONGEST]):
+    for match in islice(_PARAMETER.finditer(value[:_LONGEST]), _MOST_PARAMETERS):
         name, quoted, plain = match.groups()
         content = _ESCAPED.sub(rb"\1", quoted) if quoted is not None else plain.strip(b" \t")
         found.setdefault(name.lower().decode("latin-1"), content)
-        if len(found) == _MOST_PARAMETERS:
-            break
     return found
 
 

@@ -9,11 +9,13 @@ from providers.addresses import parse_addresses
 from sync.letters import Address, Problem
 from sync.mime.bounds import LONGEST_ID, LONGEST_SUBJECT, MOST_ADDRESSES, MOST_REFERENCES
 from sync.mime.fields import Fields
+from sync.mime.source import GAP
 from sync.mime.words import normal, unfolded, with_words
 
 _ID = re.compile(rb"<[!-;=?-~]{1,%d}>" % (LONGEST_ID - 2))
 _BARE_ID = re.compile(rb"[!-;=?-~]{1,120}@[!-;=?-~]{1,120}")
 _LONGEST_DATE = 100
+_PEOPLE = frozenset({"from", "to", "cc", "bcc", "reply-to"})
 _FIRST_MAIL = datetime(1982, 1, 1, tzinfo=UTC)
 #: Clocks of senders are wrong; those wrong by more than a day say nothing.
 _AHEAD = timedelta(days=1)
@@ -107,4 +109,7 @@ def repeated(fields: Fields) -> bool:
 
 
 def raw_heading(headings: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, unfolded(value)) for name, value in headings)
+    """Of a list of people whose middle was left out, the halves at the gap become nobody's address: `<>` is none."""
+    return tuple(
+        (name, unfolded(value.replace(GAP, b" <> ") if name in _PEOPLE else value)) for name, value in headings
+    )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from providers.errors import CursorExpired
+from providers.errors import CursorExpired, NotFound
 from providers.mail import Change, Changes, Folder, FolderKind, Heading, Listed, MimeStream, Subscription
 from sync import ledger
-from sync.conclusions import Conclusion, Task
-from sync.ledger import Identity, Written
+from sync.conclusions import NOTHING_KNOWN, About, Conclusion, Task
+from sync.ledger import Entry, Identity, Written
 from sync.models import SyncedMailbox
 from sync.reasons import Rule, verdict
 
@@ -122,6 +122,11 @@ class Box:
         self._called("renew")
         return Subscription(subscription_id, datetime.now(UTC) + timedelta(days=3))
 
+    def web_address(self, message_id: str) -> str:
+        if message_id not in self.mails:
+            raise NotFound("gone", provider=self.provider)
+        return f"https://mail.example/{message_id}"
+
     def unsubscribe(self, subscription_id: str) -> None:
         self._called("unsubscribe")
 
@@ -155,16 +160,21 @@ class Killed(BaseException):
 
 @dataclass
 class Clerk:
-    """sync.work.Carrier."""
+    """sync.carriers.Carrier."""
 
     desk: Desk
     row: SyncedMailbox
     found: Mapping[str, Heading | None] = field(default_factory=dict)
+    entries: dict[UUID, Entry] = field(default_factory=dict)
 
     def look(self, tasks: Sequence[Task]) -> Mapping[UUID, Conclusion]:
         self.found = self.desk.box.headings([task.message_id for task in tasks])
         decided = ((task.id, self._by_heading(self.found[task.message_id])) for task in tasks)
         return {task_id: conclusion for task_id, conclusion in decided if conclusion is not None}
+
+    def about(self, task: Task) -> About:
+        found = self.found.get(task.message_id)
+        return About(found.thread_id, found.received_at) if found else NOTHING_KNOWN
 
     def _by_heading(self, heading: Heading | None) -> Conclusion | None:
         if heading is None:
@@ -176,7 +186,7 @@ class Clerk:
             return Conclusion(verdict(Rule.NOBODY_FOUND), waiting=[mark])
         return None
 
-    def carry_out(self, task: Task) -> Conclusion:
+    def read(self, task: Task) -> Conclusion | None:
         if task.message_id in self.desk.deadly:
             raise Killed
         if errors := self.desk.errors.get(task.message_id):
@@ -186,6 +196,22 @@ class Clerk:
         key = marks.key(mail, "EmailMessage")
         whose = (task.organization_id, task.mailbox_id, key, "EmailMessage", task.lease)
         entry = ledger.claim(*whose, message_mark=marks.of_message(mail))
-        written = [Written(entry.id, self.desk.write(task.message_id, key), Rule.MATCHED)] if entry.is_mine else []
-        record = written[0].salesforce_id if written else entry.salesforce_id
+        self.entries[task.id] = entry
+        return None if entry.is_mine else self._concluded(entry.salesforce_id)
+
+    def write(self, tasks: Sequence[Task]) -> Mapping[UUID, Conclusion | Exception]:
+        return {task.id: self._written(task, self.entries[task.id]) for task in tasks}
+
+    def _written(self, task: Task, entry: Entry) -> Conclusion:
+        record = self.desk.write(task.message_id, entry.key)
+        return self._concluded(record, Written(entry.id, record, Rule.MATCHED))
+
+    @staticmethod
+    def _concluded(record: str, *written: Written) -> Conclusion:
         return Conclusion(verdict(Rule.MATCHED), activity_id=record, written=written, arrived_at=datetime.now(UTC))
+
+    def attach(self, task: Task) -> Conclusion:
+        raise AssertionError("no files here")
+
+    def without_files(self, task: Task) -> Conclusion:
+        raise AssertionError("no files here")

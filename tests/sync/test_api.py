@@ -52,6 +52,19 @@ def test_each_message_has_its_reason(decided: Office) -> None:
     assert "Canary" not in str(found)
 
 
+def test_why_one_who_could_be_meant_is_likelier_is_told_to_whom_is_asked(decided: Office) -> None:
+    """Reasons of an older release are passed over. "You" in it is no administrator."""
+    first, second, third = (f"00300000000000{number}AAA" for number in (1, 2, 3))
+    why = {first: ["yours", "same_account"], second: ["richest"], third: ["richest", "same_account"]}
+    asked = {"outcome": "parked", "rule": "several_people", "asked_ids": [first, third, second], "asked_why": why}
+    Decision.objects.filter(mailbox=decided.bob.mailbox).update(**asked)
+    (own,) = listed(decided.bob.member)
+    same_account = "Somebody else in this email belongs to the same account."
+    assert own["asked_why"] == {first: ["You own this record.", same_account], third: [same_account]}
+    (bobs,) = [each for each in listed(decided.alice.member, whose="everybody") if each["id"] == own["id"]]
+    assert (bobs["asked_ids"], bobs["asked_why"]) == ([first, third, second], {})
+
+
 def test_it_comes_in_pages(decided: Office) -> None:
     client, seen, before = client_of(decided.alice.member), list[str](), None
     for _ in range(3):

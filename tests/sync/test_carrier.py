@@ -1,23 +1,26 @@
 """What goes into Salesforce for one message: with whom, with how much of it, and once; whatever else was said of it."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
 
 from organizations import policy
-from providers.activities import Correspondent, EmailRecord, FoundPeople, FoundPerson, Logged, PersonKind
-from providers.errors import Transient
+from providers.activities import Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
+from providers.errors import Detail, NotFound, PermissionMissing, ProviderError, Rejected, Transient
 from providers.mail import Heading, MimeStream
-from sync import conversations, decisions, work
+from sync import batch, conversations, decisions, jobs, work
 from sync.carrier import MailCarrier
-from sync.models import Decision, LedgerEntry
+from sync.models import Correction, CorrectionStep, Decision, LedgerEntry, SyncedMailbox
+from sync.retries import TRIES
 from tests.sync.boxes import INBOX, Box, Mail
 from tests.sync.conftest import Office, Post
 from vault import clients
@@ -69,24 +72,41 @@ class Crm:
     joined: list[tuple[str, tuple[Correspondent, ...]]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     lost: int = 0  # answers that will not come, although it is written
+    refused: dict[str, ProviderError] = field(default_factory=dict)  # by subject
+    no_files: ProviderError | None = None  # why none can be attached
+    owners: dict[str, str] = field(default_factory=dict)  # a contact's id -> whose it is
 
     def people(self, addresses: Sequence[str]) -> FoundPeople:
         self.calls["people"] += 1
         known = {
             JANE: (FoundPerson("003000000000001AAA", PersonKind.CONTACT, JANE),),
-            TWO: tuple(FoundPerson(f"00300000000000{n}AAA", PersonKind.CONTACT, TWO) for n in (2, 3)),
+            TWO: tuple(
+                FoundPerson(each, PersonKind.CONTACT, TWO, self.owners.get(each, ""))
+                for each in (f"00300000000000{n}AAA" for n in (2, 3))
+            ),
         }
         return FoundPeople({each: known[each] for each in addresses if each in known})
 
-    def log_email(self, record: EmailRecord, key: str, *, is_repeat: bool = False) -> Logged:
-        self.calls["log_email"] += 1
-        self.repeats.append(is_repeat)
-        was_there = key in self.logged
-        self.logged.setdefault(key, record)
+    def log_emails(self, mails: Sequence[Keyed]) -> Sequence[Logged | ProviderError]:
+        self.calls["log_emails"] += 1
+        logged = [self._log(mail) for mail in mails]
         if self.lost:
             self.lost -= 1
             raise Transient("broke off", provider="salesforce", outcome_unknown=True, retry_after=0.0)
-        return Logged("EmailMessage", f"02s{list(self.logged).index(key):012d}AAA", was_there=was_there)
+        return logged
+
+    def _log(self, mail: Keyed) -> Logged | ProviderError:
+        self.repeats.append(mail.is_repeat)
+        if mail.record.subject in self.refused:
+            return self.refused[mail.record.subject]
+        was_there = mail.key in self.logged
+        self.logged.setdefault(mail.key, mail.record)
+        return Logged("EmailMessage", f"02s{list(self.logged).index(mail.key):012d}AAA", was_there=was_there)
+
+    def attach(self, *_: Any, **__: Any) -> None:
+        self.calls["attach"] += 1
+        if self.no_files:
+            raise self.no_files
 
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         self.joined.append((logged.id, tuple(people)))
@@ -117,7 +137,7 @@ def moved_in(office: Office, post: Post) -> Letters:
 def test_one_question_and_one_writing_for_a_mail(office: Office, box: Letters, crm: Crm) -> None:
     box.post("one")
     office.alice.run()
-    assert crm.calls == {"people": 1, "log_email": 1}
+    assert crm.calls == {"people": 1, "log_emails": 1}
     (record,) = crm.logged.values()
     assert (record.subject, record.text.strip(), record.is_incoming) == ("Offer", "The text of it.", True)
     assert {each.address: each.person_id for each in record.correspondents} == {
@@ -135,7 +155,7 @@ def test_many_are_asked_about_at_once(office: Office, box: Letters, crm: Crm) ->
     for number in range(15):
         box.post(f"many-{number}", sender=JANE if number % 5 == 0 else f"stranger{number}@x.example")
     office.alice.run()
-    assert crm.calls["log_email"] == 3
+    assert len(crm.logged) == 3
     assert crm.calls["people"] <= 2
 
 
@@ -145,6 +165,76 @@ def test_only_headers_where_the_text_must_not_go(office: Office, box: Letters, c
     office.alice.run()
     (record,) = crm.logged.values()
     assert (record.subject, record.text, record.html) == ("Offer", "", "")
+
+
+WITH_FILE = (
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nThe text of it.\r\n"
+    b"--b\r\nContent-Type: application/pdf; name=offer.pdf\r\nContent-Disposition: attachment\r\n\r\n%PDF\r\n--b--\r\n"
+)
+
+
+@pytest.fixture
+def with_file(office: Office, box: Letters) -> str:
+    """A mail with an attachment, where those go along."""
+    policy.set_organization_value("test", office.alice.member.organization_id, "attach.enabled", True)
+    message_id = box.post("file")
+    box.raw[message_id] = box.raw[message_id].partition(b"Content-Type")[0] + WITH_FILE
+    return message_id
+
+
+def tried(post: Post, times: int) -> None:
+    for _ in range(times):
+        post.wait()
+        post.pull()
+        post.work()
+
+
+@pytest.mark.parametrize("fault", [Transient("away", provider="salesforce"), Transient("away", provider="google")])
+def test_a_file_that_never_arrives_keeps_no_mail_out(
+    office: Office, box: Letters, crm: Crm, with_file: str, fault: Transient
+) -> None:
+    """It stops nobody else's mail, and is there without it at last."""
+    crm.no_files = fault
+    tried(office.alice, 4)
+    assert office.alice.again().parked_until is None
+    other = box.post("other")
+    office.alice.run()
+    row = Decision.objects.get(message_id=with_file)
+    assert (row.outcome, row.error_code, row.notes) == ("synced", "gave_up", {**row.notes, "files_missing": 1})
+    assert LedgerEntry.objects.filter(salesforce_id=row.activity_id).exists()
+    assert office.alice.decisions()[other] == "matched"
+    assert crm.calls["attach"] == TRIES
+    assert len(crm.logged) == 2
+
+
+def test_a_file_that_arrives_at_last_is_no_failure(office: Office, crm: Crm, with_file: str) -> None:
+    crm.no_files = Transient("away", provider="salesforce")
+    tried(office.alice, 3)
+    crm.no_files = None
+    office.alice.run()
+    row = Decision.objects.get(message_id=with_file)
+    assert (row.rule, row.error_code) == ("matched", "")
+    assert "files_missing" not in row.notes
+
+
+def test_a_file_waits_where_no_file_could_go(office: Office, crm: Crm, with_file: str) -> None:
+    crm.no_files = PermissionMissing("off", provider="salesforce", code="api_disabled")
+    tried(office.alice, 2)
+    assert office.alice.again().parked_for == "api_disabled"
+    assert not Decision.objects.exists()
+    crm.no_files = None
+    office.alice.run()
+    row = Decision.objects.get(message_id=with_file)
+    assert (row.rule, row.error_code) == ("matched", "")
+
+
+def test_what_comes_in_the_second_of_switching_on_is_no_older_mail(office: Office, box: Letters, crm: Crm) -> None:
+    message_id = box.post("first second")
+    began = datetime.now(UTC)
+    SyncedMailbox.objects.update(starts_at=began.replace(microsecond=900_000))
+    box.mails[message_id].arrived_at = began.replace(microsecond=0)
+    office.alice.run()
+    assert office.alice.decisions() == {message_id: "matched"}
 
 
 def test_a_private_conversation_stays_out_until_it_is_none(office: Office, box: Letters, crm: Crm) -> None:
@@ -162,12 +252,47 @@ def test_of_two_people_the_one_who_was_chosen(office: Office, box: Letters, crm:
     message_id = box.post("which", sender=TWO)
     office.alice.run()
     row = Decision.objects.get()
-    assert (row.rule, sorted(row.record_ids)) == ("several_people", ["003000000000002AAA", "003000000000003AAA"])
+    assert (row.rule, sorted(row.asked_ids)) == ("several_people", ["003000000000002AAA", "003000000000003AAA"])
     assert not crm.logged
     conversations.choose(office.alice.member, row.pk, "003000000000003AAA")
     office.alice.run()
     assert office.alice.decisions() == {message_id: "matched"}
     assert Decision.objects.get().record_ids == ["003000000000003AAA"]
+
+
+@pytest.mark.parametrize(("more", "rule"), [("", "several_people"), (f"Cc: {JANE}\r\n", "matched")])
+def test_why_one_of_two_is_likelier_stands_with_the_question(
+    office: Office, box: Letters, crm: Crm, more: str, rule: str
+) -> None:
+    """By ids and codes alone. Once it is answered nothing of it stays."""
+    first, second = "003000000000002AAA", "003000000000003AAA"
+    crm.owners[second] = office.alice.member.salesforce_user_id
+    box.post("which", sender=TWO, more=more)
+    office.alice.run()
+    row = Decision.objects.get()
+    assert (row.rule, row.asked_ids, row.asked_why) == (rule, [second, first], {second: ["yours"]})
+    conversations.choose(office.alice.member, row.pk, first)
+    office.alice.run()
+    row.refresh_from_db()
+    assert (row.rule, row.asked_ids, row.asked_why) == ("matched", [], {})
+
+
+def test_a_question_beside_somebody_who_is_known_is_asked_all_the_same(office: Office, box: Letters, crm: Crm) -> None:
+    box.post("both", more=f"Cc: {TWO}\r\n")
+    office.alice.run()
+    row = Decision.objects.get()
+    assert (row.rule, row.record_ids) == ("matched", ["003000000000001AAA"])
+    assert sorted(row.asked_ids) == ["003000000000002AAA", "003000000000003AAA"]
+    assert "Addresses that several people in Salesforce have: 1." in decisions.notes_of(row)
+    conversations.choose(office.alice.member, row.pk, "003000000000002AAA")
+    office.alice.run()
+    row.refresh_from_db()
+    assert (row.rule, row.asked_ids) == ("matched", [])
+    assert row.record_ids == ["003000000000001AAA", "003000000000002AAA"]
+    assert len(crm.logged) == 1
+    (joined,) = crm.joined
+    assert joined[0] == row.activity_id
+    assert {each.person_id for each in joined[1]} >= {"003000000000002AAA"}
 
 
 def test_a_lost_answer_writes_no_second_one(office: Office, box: Letters, crm: Crm) -> None:
@@ -190,13 +315,31 @@ def test_a_colleagues_copy_joins(office: Office, box: Letters, crm: Crm) -> None
     assert Decision.objects.get(mailbox=office.bob.mailbox).rule == "colleague_was_first"
 
 
+def test_a_colleagues_copy_brings_nobody_back_who_was_taken_off(office: Office, box: Letters, crm: Crm) -> None:
+    """Somebody has said meanwhile that it is another person's mail."""
+    other = moved_in(office, office.bob)
+    for each in (box, other):
+        each.post("both")
+    office.alice.run()
+    (entry,) = LedgerEntry.objects.all()
+    wrong, right = Decision.objects.get().record_ids, ["003000000000002AAA"]
+    begun = Correction.objects.create(organization=entry.organization, kind="relink", scope="mail", person_ids=right)
+    CorrectionStep.objects.create(
+        correction=begun, entry=entry, action="move", former_ids=wrong, result="moved", ended_at=Now()
+    )
+    office.bob.run()
+    ((_, joined),) = crm.joined
+    assert {each.address for each in joined} >= {JANE}
+    assert not any(each.person_id for each in joined)
+
+
 def test_a_second_look_at_ones_own_says_the_same(office: Office, box: Letters, crm: Crm) -> None:
     message_id = box.post("twice")
     office.alice.run()
     decisions.try_again(office.alice.member, [Decision.objects.get().pk])
     office.alice.run()
     assert office.alice.decisions() == {message_id: "matched"}
-    assert (crm.calls["log_email"], crm.joined) == (1, [])
+    assert (crm.calls["log_emails"], crm.joined) == (1, [])
 
 
 def test_a_forged_message_id_keeps_no_other_mail_out(office: Office, box: Letters, crm: Crm) -> None:
@@ -215,7 +358,7 @@ def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, 
     decisions.try_again(office.alice.member, [row.pk])
     office.alice.run()
     assert office.alice.decisions() == {message_id: "taken_back"}
-    assert crm.calls["log_email"] == 1
+    assert crm.calls["log_emails"] == 1
 
 
 def test_replies_only_asks_what_was_saved_before(office: Office, box: Letters, crm: Crm) -> None:
@@ -229,12 +372,142 @@ def test_replies_only_asks_what_was_saved_before(office: Office, box: Letters, c
     assert (found[reply], found[other]) == ("matched", "not_a_reply")
 
 
-def test_one_turn_carries_no_more_than_it_may(office: Office, box: Letters, crm: Crm) -> None:
+def test_many_are_written_together_and_a_refused_one_is_refused_alone(office: Office, box: Letters, crm: Crm) -> None:
+    ids = [box.post(f"together-{number}", subject=f"Number {number}") for number in range(30)]
+    crm.refused["Number 3"] = Rejected("no", provider="salesforce", details=(Detail("FIELD_CUSTOM_VALIDATION", ""),))
+    office.alice.run()
+    found = office.alice.decisions()
+    assert Counter(found.values()) == {"matched": 29, "refused": 1}
+    assert found[ids[3]] == "refused"
+    assert len(crm.logged) == 29
+    assert crm.calls["log_emails"] <= 3
+    assert crm.calls["people"] <= 3
+
+
+def test_the_same_mail_twice_in_one_mailbox_is_one_record(office: Office, box: Letters, crm: Crm) -> None:
+    """Both are claimed in one batch: one of them waits for the other."""
+    ids = [box.post("twin", thread="t-twin") for _ in range(2)]
+    while office.alice.pull():
+        pass
+    office.alice.run()
+    assert set(office.alice.decisions()) == set(ids)
+    assert set(office.alice.decisions().values()) == {"matched"}
+    assert len(crm.logged) == len(crm.repeats) == 1
+
+
+def test_colleagues_copies_being_written_park_no_mailbox(office: Office, box: Letters, crm: Crm) -> None:
+    other = moved_in(office, office.bob)
+    for number in range(5):
+        for each in (box, other):
+            each.post(f"both-{number}")
+    while office.alice.pull() or office.bob.pull():
+        pass
+    tasks = jobs.claim(office.alice.mailbox.pk)
+    carrier = MailCarrier(office.alice.mailbox, box)
+    carrier.look(tasks)
+    assert [carrier.read(task) for task in tasks] == [None] * 5
+    office.bob.work()
+    row = office.bob.again()
+    assert (row.parked_until, row.failures) == (None, 0)
+    office.bob.run()
+    assert len(crm.logged) == 5
+
+
+def test_made_private_between_the_look_and_the_writing(
+    office: Office, box: Letters, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = box.post("late", thread="t-late")
+    mime = box.mime
+
+    def meanwhile(message_id: str, *, most: int) -> object:
+        conversations.keep_private(office.alice.member, "google", "t-late", True)
+        return mime(message_id, most=most)
+
+    monkeypatch.setattr(box, "mime", meanwhile)
+    office.alice.run()
+    assert office.alice.decisions() == {message_id: "kept_private"}
+    assert not crm.logged
+    assert not LedgerEntry.objects.exclude(claimed_by=None).exists()
+
+
+def test_whoever_takes_over_from_one_who_died_knows_that_it_may_be_there(
+    office: Office, box: Letters, crm: Crm
+) -> None:
+    """A colleague's copy, whose own job was never tried."""
+    other = moved_in(office, office.bob)
+    for each in (box, other):
+        each.post("both")
+    crm.lost = 1
+    while office.alice.pull():
+        pass
+    office.alice.work()
+    office.bob.run()
+    assert (len(crm.logged), crm.repeats) == (1, [False, True])
+
+
+def test_what_is_deleted_before_it_is_read_is_gone_and_no_failure(
+    office: Office, box: Letters, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(message_id: str, *, most: int) -> object:
+        raise NotFound("no such message", provider="google")
+
+    monkeypatch.setattr(box, "mime", gone)
+    one = box.post("deleted")
+    office.alice.run()
+    assert (office.alice.decisions(), len(crm.logged)) == ({one: "gone"}, 0)
+
+
+def test_a_look_that_takes_longer_than_a_turn_keeps_nobody_from_being_read(
+    office: Office, box: Letters, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "SLICE", 0.05)
+    look = box.headings
+
+    def slow(message_ids: Sequence[str]) -> object:
+        time.sleep(0.1)
+        return look(message_ids)
+
+    monkeypatch.setattr(box, "headings", slow)
+    for number in range(5):
+        box.post(f"slow-{number}")
+    while office.alice.pull():
+        pass
+    office.alice.work()
+    assert len(crm.logged) == 5
+
+
+def test_one_turn_carries_no_more_than_it_may(
+    office: Office, box: Letters, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A batch is cut off after its seconds; what is left goes on at the next turn, and nothing twice."""
+    monkeypatch.setattr(work, "SLICE", 0.15)
+    monkeypatch.setattr(batch, "READING", 0.0)
+    mime = box.mime
+
+    def slow(message_id: str, *, most: int) -> object:
+        time.sleep(0.05)
+        return mime(message_id, most=most)
+
+    monkeypatch.setattr(box, "mime", slow)
     for number in range(8):
         box.post(f"turn-{number}")
     while office.alice.pull():
         pass
-    work.work(office.alice.mailbox.pk, MailCarrier)
+    office.alice.work()
+    assert 0 < len(crm.logged) < 8
     office.alice.run()
-    assert len(crm.logged) == crm.calls["log_email"] == 8
+    assert (len(crm.logged), crm.repeats) == (8, [False] * 8)
+
+
+@pytest.mark.parametrize("error", [Rejected("no", provider="salesforce", code="validation"), Transient("away")])
+def test_a_dead_letter_is_known_again_by_its_time_and_its_counterparts_domain(
+    office: Office, box: Letters, crm: Crm, error: ProviderError
+) -> None:
+    message_id = box.post("refused", thread="t-refused")
+    crm.refused["Offer"] = error
+    for _ in range(TRIES):
+        office.alice.run()
+        office.alice.wait()
+    row = Decision.objects.get(message_id=message_id)
+    assert (row.outcome, row.domain, row.thread_id) == ("failed", "customer.example", "t-refused")
+    assert row.arrived_at == box.mails[message_id].arrived_at

@@ -19,14 +19,14 @@ THREAD = "thread-1"
 C1, C2 = "003000000000001AAA", "003000000000002AAA"
 
 
-def told(post: Post, said: Verdict, *, thread: str = THREAD, record_ids: tuple[str, ...] = ()) -> Decision:
+def told(post: Post, said: Verdict, *, thread: str = THREAD, asked_ids: tuple[str, ...] = ()) -> Decision:
     """A message of this mailbox and what became of it."""
     post.pull()
     post.box.arrive(1)
     post.pull()
     post.wait()
     (task,) = jobs.claim(post.mailbox.pk)
-    conclude([(task, Conclusion(said, thread_id=thread, record_ids=record_ids))])
+    conclude([(task, Conclusion(said, thread_id=thread, asked_ids=asked_ids))])
     return Decision.objects.get(mailbox=post.mailbox, message_id=task.message_id)
 
 
@@ -76,8 +76,8 @@ def test_ids_that_are_none(office: Office, thread: str) -> None:
 
 def test_who_is_meant(office: Office) -> None:
     alice = office.alice
-    asked = told(alice, verdict(Rule.SEVERAL_PEOPLE), record_ids=(C1, C2))
-    again, other = told(alice, verdict(Rule.SEVERAL_PEOPLE), record_ids=(C1, C2)), told(alice, verdict(Rule.DRAFT))
+    asked = told(alice, verdict(Rule.SEVERAL_PEOPLE), asked_ids=(C1, C2))
+    again, other = told(alice, verdict(Rule.SEVERAL_PEOPLE), asked_ids=(C1, C2)), told(alice, verdict(Rule.DRAFT))
     assert call(alice.member, "decisions/choose", decision_id=str(asked.pk), person_id=C1) == (
         200,
         {"is_looked_at_again": True},
@@ -93,8 +93,8 @@ def test_who_is_meant(office: Office) -> None:
 
 def test_only_who_was_asked_about_can_be_meant(office: Office) -> None:
     alice, bob, charlie = office.alice, office.bob, office.charlie
-    asked = told(alice, verdict(Rule.SEVERAL_PEOPLE), record_ids=(C1, C2))
-    settled = told(alice, verdict(Rule.MATCHED), record_ids=(C1,))
+    asked = told(alice, verdict(Rule.SEVERAL_PEOPLE), asked_ids=(C1, C2))
+    settled = told(alice, verdict(Rule.MATCHED))
     tries: list[tuple[Member, Decision, str]] = [
         (alice.member, asked, "003000000000009AAA"),
         (alice.member, settled, C1),

@@ -2,7 +2,7 @@
 Afterwards each message has one decision, and each that matches one record (FT1-FT4, FT41)."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from providers.errors import Rejected
 from sync import conclusions, jobs
 from sync.conclusions import Conclusion, Task
 from sync.models import Decision, Job, LedgerEntry, Listing, Stream
@@ -85,6 +86,7 @@ def test_a_mail_that_kills_its_worker_twice_is_set_aside_and_its_neighbours_go_o
         pass
     for _ in range(30):
         Job.objects.filter(state=Job.State.RUNNING).update(lease_until="2020-01-01T00:00Z")
+        LedgerEntry.objects.exclude(claimed_until=None).update(claimed_until="2020-01-01T00:00Z")
         alice.mailbox.__class__.objects.update(working_until=None)
         deaths += die(alice)
     assert deaths == 2
@@ -103,6 +105,50 @@ def test_a_mail_that_kills_its_worker_twice_is_set_aside_and_its_neighbours_go_o
     jobs.again(alice.mailbox.pk, [deadly])
     alice.run()
     assert alice.decisions()[deadly] == "matched"
+
+
+def _kills_again(post: Post, message_id: str) -> None:
+    """Looked at once more, it kills its worker until it is tried no more."""
+    post.desk.deadly = {message_id}
+    jobs.again(post.mailbox.pk, [message_id])
+    for _ in range(12):
+        post.wait()
+        die(post)
+
+
+def test_a_mail_that_kills_its_worker_is_known_again_by_what_an_earlier_look_has_found(alice: Post) -> None:
+    alice.pull()
+    (deadly,) = alice.box.arrive(1)
+    alice.desk.errors[deadly] = deque([Rejected("no", provider="salesforce", code="validation")])
+    alice.run()
+    earlier = Decision.objects.get(message_id=deadly)
+    Decision.objects.update(domain="customer.example")
+    assert earlier.rule == "refused"
+    _kills_again(alice, deadly)
+    row = Decision.objects.get(message_id=deadly)
+    assert (row.rule, row.error_code, Job.objects.get().state) == ("set_aside", "", Job.State.DEAD)
+    assert (row.thread_id, row.arrived_at, row.domain) == (earlier.thread_id, earlier.arrived_at, "customer.example")
+    assert row.thread_id
+    assert row.arrived_at
+
+
+@pytest.mark.parametrize("fate", ["it kills its worker", "it is refused"])
+def test_what_is_in_salesforce_stays_known_as_such_whatever_a_later_look_comes_to(alice: Post, fate: str) -> None:
+    """Its person can do nothing more about it, so nothing is left to him."""
+    alice.pull()
+    (saved,) = alice.box.arrive(1)
+    alice.run()
+    earlier = Decision.objects.get(message_id=saved)
+    assert earlier.outcome == "synced"
+    if fate == "it is refused":
+        alice.desk.errors[saved] = deque([Rejected("no", provider="salesforce", code="validation")])
+        jobs.again(alice.mailbox.pk, [saved])
+        alice.run()
+    else:
+        _kills_again(alice, saved)
+    row, job = Decision.objects.get(message_id=saved), Job.objects.get(message_id=saved)
+    assert (row.outcome, row.activity_id, row.decided_at) == ("synced", earlier.activity_id, earlier.decided_at)
+    assert (job.state, job.crashes, job.tries) == (Job.State.DONE, 0, 0)
 
 
 def test_of_many_workers_one_has_a_job(alice: Post) -> None:

@@ -6,9 +6,11 @@ import pytest
 from django.db.models.functions import Now
 
 from providers.errors import Detail, Rejected
-from sync import decisions, waiting
+from sync import decisions, retention, waiting
 from sync.models import Decision, Job, Waiting
+from sync.reasons import Rule, verdict
 from tests.sync.conftest import Office, Post
+from tests.sync.test_api import client_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -107,6 +109,35 @@ def test_a_rule_of_an_older_release_is_shown_all_the_same(decided: Office) -> No
     assert {each.sentence for each in shown if each.outcome == "failed"} == {"It was decided: failed."}
 
 
+def test_what_has_waited_in_vain_says_so_and_waits_anew_when_it_is_looked_at(alice: Post) -> None:
+    alice.run()
+    alice.box.arrive(1, matches=False)
+    alice.run()
+
+    def shown() -> tuple[bool, str]:
+        ((line,), _) = decisions.page(decisions.of_member(alice.member))
+        return line.is_waiting, line.sentence
+
+    why = "Nobody in Salesforce has one of its addresses."
+    in_vain = "Nobody appeared within 30 days, so it is not looked at by itself any more."
+    assert shown() == (True, why)
+    Waiting.objects.update(until=Now())
+    assert shown() == (False, f"{why} {in_vain}")
+    retention.forget_old()
+    assert shown() == (False, f"{why} {in_vain}")
+    Decision.objects.update(rule="leads_off")
+    assert shown()[1].endswith("switched off. It has waited for 30 days, and is not looked at by itself any more.")
+    assert decisions.try_again(alice.member, [Decision.objects.get().pk])
+    alice.run()
+    assert shown() == (True, why)
+
+
+def test_what_was_decided_otherwise_has_not_waited(decided: Office) -> None:
+    lines, _ = decisions.page(decisions.of_member(decided.bob.member))
+    assert {line.outcome for line in lines if line.is_waiting} == {"unmatched"}
+    assert not any("by itself" in line.sentence for line in lines)
+
+
 def test_mail_that_waits_for_somebody_is_looked_at_when_he_appears(decided: Office) -> None:
     alice, charlie = decided.alice, decided.charlie
     assert Waiting.objects.filter(organization=alice.member.organization).count() == 4
@@ -119,3 +150,25 @@ def test_mail_that_waits_for_somebody_is_looked_at_when_he_appears(decided: Offi
     alice.run()
     assert decisions.counts(alice.member) == {"synced": 4, "failed": 1}
     assert not Waiting.objects.filter(decision__mailbox=alice.mailbox).exists()
+
+
+def test_what_somebody_keeps_out_names_nobody_to_his_administrator(office: Office) -> None:
+    """A list of one's own is nobody else's to read (F9)."""
+    said = {
+        "a": verdict(Rule.BLOCKED_DOMAIN, domain="rival.example"),
+        "b": verdict(Rule.SIGN_IN_CODE),
+        "c": verdict(Rule.NOBODY_FOUND),
+    }
+    for post in (office.alice, office.bob):
+        whose = {"organization": post.member.organization, "mailbox": post.mailbox, "decided_at": Now()}
+        for name, each in said.items():
+            about = {"outcome": each.outcome, "rule": each.rule, "values": dict(each.values)}
+            Decision.objects.create(**whose, **about, message_id=name, domain="rival.example")
+    client = client_of(office.alice.member)
+    found = client.get("/api/v1/sync/decisions/", {"whose": "everybody"}).json()["decisions"]
+    mine = {each["message_id"]: each for each in found if each["mailbox_id"] == str(office.alice.mailbox.pk)}
+    others = {each["message_id"]: each for each in found if each["mailbox_id"] == str(office.bob.mailbox.pk)}
+    assert "rival.example" in mine["a"]["sentence"]
+    assert {each["domain"] for each in mine.values()} == {"rival.example"}
+    assert others["a"]["sentence"] == "One of its addresses is at a domain that is blocked."
+    assert [others[name]["domain"] for name in "abc"] == ["", "", "rival.example"]

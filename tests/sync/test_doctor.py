@@ -1,11 +1,19 @@
-"""Sync's lines of `manage.py doctor`: which organizations have something to set up in Salesforce."""
+"""Sync's lines of `manage.py doctor`: which organizations have something to set up in Salesforce, and which providers
+do not tell us of mail."""
+
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
+from pytest_django import Settings
 
 from organizations.registries import Level, connection_examiners, doctor_checks
+from providers.errors import Rejected
 from providers.salesforce import layout
 from providers.salesforce.access import FieldAccess, ObjectAccess, ObjectRights
-from tests.sync.conftest import Post, connect
+from sync import standing, subscriptions
+from sync.models import SyncedMailbox
+from tests.sync.conftest import Office, Post, connect
 from vault import access
 from vault.models import SALESFORCE, Connection
 
@@ -67,3 +75,75 @@ def test_one_connection_tells_what_is_amiss(alice: Post) -> None:
     told = [finding.message for finding in examine(row.pk)]
     assert any("Sync_Key__c" in message for message in told)
     assert list(examine(alice.mailbox.connection_id)) == []
+
+
+# -- being told ----------------------------------------------------------------------------------------------------
+
+
+def told(check: str = "sync.push") -> list[tuple[Level, str, str]]:
+    return [(each.level, each.message, each.advice) for each in dict(doctor_checks)[check]()]
+
+
+def examined(post: Post) -> list[str]:
+    return [each.message for each in dict(connection_examiners)["sync.push"](post.mailbox.connection_id)]
+
+
+def sentence_of(post: Post) -> tuple[str, str, str]:
+    (found,) = standing.of(standing.mine(post.member))
+    return found.tone, found.words, found.sentence
+
+
+@pytest.fixture
+def refused(office: Office, settings: Settings) -> Office:
+    """Alice's provider could tell us of changes, and refuses to; Bob's does. Both began long ago."""
+    settings.GOOGLE_PUBSUB_ACCOUNT, settings.GOOGLE_PUBSUB_TOPIC = (
+        "pusher@other.example",
+        "projects/another/topics/gmail",
+    )
+    office.alice.box.errors.append(Rejected("another project's", provider="google"))
+    for each in (office.alice, office.bob):
+        subscriptions.look_after(each.mailbox.pk)
+        each.run()
+    began(hours=2)
+    return office
+
+
+def began(**ago: int) -> None:
+    SyncedMailbox.objects.update(starts_at=Now() - timedelta(**ago))
+
+
+def test_a_provider_that_does_not_tell_us_is_named_with_what_to_do(refused: Office) -> None:
+    SyncedMailbox.objects.filter(pk=refused.charlie.mailbox.pk).update(is_on=False)
+    ((level, message, advice),) = told()
+    assert (level, message) == (
+        Level.WARNING,
+        "New mail comes by regular looks only, as Google does not tell us of it: 1 mailbox.",
+    )
+    assert "GOOGLE_PUBSUB_TOPIC has to be a topic of the Google Cloud project" in advice
+    assert "does not tell us" in examined(refused.alice)[0]
+    assert examined(refused.bob) == []
+
+
+def test_its_mailbox_says_so_and_is_up_to_date_all_the_same(refused: Office) -> None:
+    tone, words, sentence = sentence_of(refused.alice)
+    assert (tone, words) == ("good", "Up to date")
+    assert sentence.startswith(
+        "Google does not tell us of new mail at once: it comes by regular looks only, every 5 minutes."
+    )
+    assert sentence_of(refused.bob) == ("good", "Up to date", "")
+
+
+def test_nobody_is_worried_before_it_was_tried_or_where_no_provider_has_a_way_to_us(
+    refused: Office, settings: Settings
+) -> None:
+    began(minutes=50)
+    assert [level for level, *_ in told()] == [Level.OK]
+    assert sentence_of(refused.alice)[2] == ""
+    began(hours=2)
+    settings.GOOGLE_PUBSUB_TOPIC, settings.GOOGLE_PUBSUB_ACCOUNT = "", ""
+    assert (sentence_of(refused.alice)[2], examined(refused.alice)) == ("", [])
+
+
+def test_what_waits_for_another_reason_is_not_said_to_be_refused(refused: Office) -> None:
+    SyncedMailbox.objects.update(parked_until=Now() + timedelta(hours=1), parked_for="unreachable")
+    assert [level for level, *_ in told()] == [Level.OK]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sync.enclosures import SMALL_IMAGE, Enclosures, enclosed
+from sync.enclosures import MOST_FILES, SMALL_IMAGE, Enclosures, enclosed
 from sync.reasons import Note
 from tests.sync.mails import LINK, letter, part
 
@@ -30,6 +30,13 @@ def test_what_goes_and_what_stays() -> None:
 def test_a_picture_of_a_screen_is_no_logo() -> None:
     shown = letter(attachments=(part("shot.png", size=SMALL_IMAGE + 1, media_type="image/png", is_inline=True),))
     assert len(enclosed(shown, replace(ALL, most_bytes=10**6)).files) == 1
+
+
+def test_of_very_many_the_first_go() -> None:
+    """Each is a reading of the whole message."""
+    many = enclosed(letter(attachments=tuple(part(f"{number}.pdf") for number in range(MOST_FILES + 7))), ALL)
+    assert [each.name for each in many.files[-2:]] == [f"{MOST_FILES - 2}.pdf", f"{MOST_FILES - 1}.pdf"]
+    assert many.notes == {Note.TOO_MANY_FILES: 7}
 
 
 def test_switched_off() -> None:

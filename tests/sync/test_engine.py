@@ -1,7 +1,13 @@
 """From a change to a decision: pages, replays, failures, waits. Every message is decided once, whatever comes."""
 
+import threading
+import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -17,11 +23,11 @@ from providers.errors import (
     Transient,
 )
 from providers.mail import Heading
-from sync import conclusions, intake, jobs, parking, pull, retries, sweep
-from sync.conclusions import Conclusion
+from sync import batch, conclusions, intake, jobs, parking, pull, retries, sweep
+from sync.conclusions import Conclusion, Task
 from sync.models import Decision, Job, LedgerEntry, Pause, Stream
 from sync.reasons import Rule, verdict
-from tests.sync.boxes import INBOX
+from tests.sync.boxes import INBOX, Clerk
 from tests.sync.conftest import Office, Post
 from vault import clients, clock
 
@@ -44,6 +50,56 @@ def test_what_moves_while_it_is_looked_at_is_looked_at_again(alice: Post) -> Non
     assert alice.decisions() == {moving: "other_folder"}
     alice.run()
     assert alice.decisions() == {moving: "matched"}
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_look_that_ends_just_while_a_move_is_told_does_not_miss_it(alice: Post, place: int) -> None:
+    """`place`: which of the statements on jobs it comes before."""
+    alice.pull()
+    (moving,) = alice.box.arrive(1)
+    alice.box.mails[moving].folders = ("ELSEWHERE",)
+    alice.pull()
+    (task,) = jobs.claim(alice.mailbox.pk)
+    alice.box.mails[moving].folders = (INBOX,)
+    alice.box.tell(moving)
+    other = threading.Thread(target=_concluded_elsewhere, args=(task,))
+    seen = 0
+
+    def between(execute: Any, sql: str, *about: Any) -> Any:
+        nonlocal seen
+        if sql.startswith('UPDATE "sync_job"') or (sql.startswith("SELECT") and 'FROM "sync_job"' in sql):
+            if seen == place:
+                other.start()
+                other.join(0.5)
+            seen += 1
+        return execute(sql, *about)
+
+    with connection.execute_wrapper(between):
+        alice.pull()
+    assert seen > place
+    other.join()
+    alice.run()
+    assert alice.decisions() == {moving: "matched"}
+
+
+def _concluded_elsewhere(task: Task) -> None:
+    conclusions.conclude([(task, Conclusion(verdict(Rule.OTHER_FOLDER)))])
+    connection.close()
+
+
+def test_mail_in_a_folder_that_was_made_just_now_lies_in_a_known_one(alice: Post) -> None:
+    """Folders are remembered for five minutes; what is told as one and is none is not asked about each time."""
+    alice.run()
+    alice.box.names = ("", "Made just now")
+    for folder in ("Made just now", "STAR", "STAR"):
+        (one,) = alice.box.arrive()
+        alice.box.mails[one].folders = (folder,)
+        alice.box.log.clear()
+        Stream.objects.update(cursor="0")
+        alice.box.tell(one)
+        alice.pull()
+        assert Job.objects.get(message_id=one).was_chosen == (folder != "STAR")
+    assert alice.box.calls["folders"] == 3
 
 
 def test_each_message_ends_with_one_decision_and_each_that_matches_with_one_record(alice: Post) -> None:
@@ -105,6 +161,36 @@ def test_a_message_that_is_moved_is_decided_anew_where_its_place_decided(alice: 
     alice.run()
     assert alice.decisions() == {one: "matched"}
     assert Job.objects.get().was_chosen
+
+
+class WithFiles(Clerk):
+    """Every mail of its has files."""
+
+    def write(self, tasks: Sequence[Task]) -> Mapping[UUID, Conclusion | Exception]:
+        return {}
+
+    def attach(self, task: Task) -> Conclusion:
+        return self._written(task, self.entries[task.id])
+
+    def without_files(self, task: Task) -> Conclusion:
+        raise AssertionError("all of them go")
+
+
+def test_files_of_many_mails_take_turns(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever's files have to wait is tried again without having failed."""
+    monkeypatch.setattr(batch, "ATTACHING", 0.0)
+    alice.pull()
+    ids = alice.box.arrive(3)
+    while alice.pull():
+        pass
+    tasks = jobs.claim(alice.mailbox.pk)
+    assert batch.carry_out(alice.again(), tasks, lambda: WithFiles(alice.desk, alice.again()), time.monotonic() + 9.0)
+    assert sorted(alice.desk.writes.values()) == [1]
+    due = Job.objects.filter(state="due")
+    assert list(due.values_list("tries", "crashes", "lease_by")) == [(0, 0, None)] * 2
+    assert not LedgerEntry.objects.filter(salesforce_id="").exclude(claimed_by=None).exists()
+    alice.run()
+    assert alice.desk.writes == dict.fromkeys(ids, 1)
 
 
 def test_what_is_gone_makes_no_job(alice: Post) -> None:
@@ -197,7 +283,9 @@ def test_a_grant_that_ended_parks_the_mailbox_until_it_is_given_again(
     assert alice.again().parked_for == "needs_reconnect"
     monkeypatch.setattr(clients, "connection_of", _refused)
     assert parking.unpark_mended() == []
-    monkeypatch.setattr(clients, "connection_of", lambda *_: None)
+    monkeypatch.setattr(clients, "connection_of", lambda *_: SimpleNamespace(id=uuid4()))  # another account of his
+    assert parking.unpark_mended() == []
+    monkeypatch.setattr(clients, "connection_of", lambda *_: alice.mailbox.connection)
     assert parking.unpark_mended() == [alice.mailbox.pk]
     alice.pull()
     alice.work()
@@ -232,6 +320,21 @@ def test_a_scope_that_was_not_granted_parks_the_mailbox(alice: Post) -> None:
     alice.box.errors.append(PermissionMissing("no", provider="google", code="scope_missing"))
     alice.pull()
     assert alice.again().parked_for == "scope_missing"
+
+
+def test_an_api_that_is_switched_off_makes_no_dead_letters(alice: Post) -> None:
+    alice.pull()
+    ids = alice.box.arrive(3)
+    alice.pull()
+    details = (Detail("API_DISABLED_FOR_ORG", ""),)
+    off = PermissionMissing("no", provider="salesforce", code="api_disabled", details=details)
+    alice.desk.errors[ids[0]] = deque([off])
+    alice.work()
+    row = alice.again()
+    assert (row.parked_for, row.parked_at_provider) == ("api_disabled", "salesforce")
+    assert ids[0] not in alice.decisions()
+    alice.run()
+    assert alice.decisions() == dict.fromkeys(ids, "matched")
 
 
 def test_no_address_is_ever_stored() -> None:

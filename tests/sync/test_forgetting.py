@@ -1,14 +1,30 @@
 """What goes, and when: old decisions, an organization that is destroyed. The ledger stays until then."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.db.models import F
 from django.db.models.functions import Now
 
 from organizations.registries import erasers
-from sync import backfill, erasing, retention
-from sync.models import Conversation, Decision, Job, LedgerEntry, Pause, Stream, Subscription, SyncedMailbox, Waiting
+from sync import backfill, erasing, retention, undoing
+from sync.models import (
+    Conversation,
+    Correction,
+    Decision,
+    Job,
+    LedgerEntry,
+    NotedMail,
+    Notice,
+    Pause,
+    Stream,
+    Subscription,
+    SyncedMailbox,
+    Tally,
+    Waiting,
+)
 from tests.sync.conftest import Office, Post
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -26,6 +42,11 @@ def fill(post: Post) -> None:
     )
     Conversation.objects.create(mailbox=post.mailbox, thread_id="t", is_private=True)
     Pause.objects.create(organization=post.member.organization, until=Now(), cause="throttled")
+    whose = {"organization": post.member.organization, "mailbox": post.mailbox, "recipient": post.member}
+    Notice.objects.create(**whose, trouble="silence")
+    noted = {"organization": post.member.organization, "member": post.member, "message_mark": b"m"}
+    NotedMail.objects.create(**noted, mail_id=uuid4())
+    assert undoing.undo_mail(post.member, Decision.objects.filter(mailbox=post.mailbox, outcome="synced")[0].pk)
 
 
 def test_an_organization_leaves_nothing_here_and_another_loses_nothing(office: Office) -> None:
@@ -101,3 +122,31 @@ def test_waiting_ends_after_its_time(alice: Post) -> None:
     retention.forget_old()
     assert not Waiting.objects.exists()
     assert Stream.objects.count() == 1
+
+
+def test_tallies_and_notices_go_with_their_time(alice: Post) -> None:
+    alice.run()
+    alice.box.arrive()
+    alice.run()
+    whose = {"organization": alice.member.organization, "mailbox": alice.mailbox, "recipient": alice.member}
+    Notice.objects.create(**whose, trouble="silence")
+    retention.forget_old()
+    assert (Tally.objects.count(), Notice.objects.count()) == (1, 1)
+    Tally.objects.update(day=F("day") - timedelta(days=91))
+    Notice.objects.update(seen_at=Now() - timedelta(days=3))
+    retention.forget_old()
+    assert (Tally.objects.count(), Notice.objects.count()) == (0, 0)
+
+
+def test_a_correction_goes_with_its_steps_and_what_it_did_to_the_ledger_stays(alice: Post) -> None:
+    alice.run()
+    alice.box.arrive(2)
+    alice.run()
+    for row in Decision.objects.all():
+        undoing.undo_mail(alice.member, row.pk)
+    (old, _) = Correction.objects.order_by("created_at")
+    Correction.objects.filter(pk=old.pk).update(ended_at=Now() - timedelta(days=91))
+    retention.forget_old()
+    assert not Correction.objects.filter(pk=old.pk).exists()
+    assert Correction.objects.count() == 1
+    assert LedgerEntry.objects.exclude(undone_at=None).count() == 2

@@ -137,6 +137,8 @@ def test_a_question_beside_a_match() -> None:
         ("c3", (Ranked.SAME_ACCOUNT,)),
         ("c2", ()),
     ]
+    assert result.asked_ids == (same_account.id, people[1].id)
+    assert result.asked_why == {same_account.id: (Ranked.SAME_ACCOUNT,)}
 
 
 def test_somebody_has_said_who_is_meant() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sync.conclusions import Conclusion
 from sync.reasons import Note, Outcome, Ranked, Rule, Verdict, fields_of, outcome_of, say_note, say_ranked, verdict
 
 
@@ -20,12 +21,18 @@ def test_every_outcome_has_a_rule() -> None:
 
 @pytest.mark.parametrize("note", Note)
 def test_every_note_counts(note: Note) -> None:
-    assert say_note(note, 3).endswith("3.")
+    """But for one: how many files are missing after the last try nobody knows."""
+    assert say_note(note, 3).endswith("with it." if note is Note.FILES_MISSING else " 3.")
 
 
 @pytest.mark.parametrize("why", Ranked)
 def test_every_ranking_is_put_in_words(why: Ranked) -> None:
-    assert say_ranked(why).endswith(".")
+    (sentence,) = say_ranked([why.value])
+    assert sentence.endswith(".")
+
+
+def test_reasons_of_an_older_release_are_passed_over() -> None:
+    assert say_ranked(["richest", "yours", ""]) == ("You own this record.",)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +51,11 @@ def test_a_sentence_gets_its_values_and_no_other() -> None:
     assert verdict(Rule.REFUSED, provider="Salesforce", code="FIELD_CUSTOM_VALIDATION_EXCEPTION").sentence == (
         "Salesforce refused it (FIELD_CUSTOM_VALIDATION_EXCEPTION)."
     )
+
+
+def test_nobody_has_a_reason_who_is_not_asked_about() -> None:
+    first, second = "003000000000001AAA", "003000000000002AAA"
+    why = {first: (Ranked.YOURS,)}
+    assert Conclusion(verdict(Rule.SEVERAL_PEOPLE), asked_ids=(second, first), asked_why=why).asked_why == why
+    with pytest.raises(ValueError, match="whom it does not ask about"):
+        Conclusion(verdict(Rule.SEVERAL_PEOPLE), asked_ids=(second,), asked_why=why)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from organizations import policy
-from sync import carriers, intervals, mailboxes, sweep, tasks, work
+from sync import carriers, holds, intervals, mailboxes, pull, sweep, tasks, work
 from sync.models import Job, Subscription, SyncedMailbox
 from tests.sync.conftest import Office, Post
 from vault.models import Connection, State
@@ -25,6 +25,19 @@ def test_a_mailbox_whose_time_has_come_is_chosen_once(office: Office) -> None:
     office.alice.pull()
     SyncedMailbox.objects.update(poll_at=F("poll_at") - timedelta(hours=3))
     assert set(sweep.to_poll()) == everybody
+
+
+def test_a_poll_that_goes_on_by_itself_is_begun_beside_itself_only_where_that_was_lost(
+    alice: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a mailbox that is long behind stands in the queue once more every 30 seconds."""
+    alice.pull()
+    monkeypatch.setattr(pull, "SLICE", 0.0)
+    alice.box.arrive(7)
+    assert alice.pull()
+    assert alice.mailbox.pk not in sweep.to_poll()
+    SyncedMailbox.objects.update(poll_at=F("poll_at") - pull.LOST)
+    assert alice.mailbox.pk in sweep.to_poll()
 
 
 def test_a_hint_that_the_queue_has_lost_is_made_good(alice: Post) -> None:
@@ -105,10 +118,77 @@ def test_a_full_mailbox_keeps_no_others_single_mail_waiting(
             task, mailbox_id = queue.waiting.pop(0)
             task(str(mailbox_id))  # type: ignore[operator]
             turns += mailbox_id == full.mailbox.pk
-        assert turns <= 4
+        assert turns <= 2
         assert full.open_jobs() > 100
     finally:
         carriers.use(None)
+
+
+def test_a_single_mail_queues_once(office: Office, queue: Queue) -> None:
+    """From the hint to the decision in one task: a second one would wait behind everybody's again."""
+    post = office.alice
+    post.run()
+    carriers.use(post.desk)
+    try:
+        one = post.box.arrive()[0]
+        tasks.poll(str(post.mailbox.pk))
+    finally:
+        carriers.use(None)
+    assert one in post.decisions()
+    assert queue.waiting == []
+
+
+def test_jobs_that_come_while_somebody_works_are_left_to_him_and_not_lost(office: Office, queue: Queue) -> None:
+    """Nobody waits for the sweep: a hint to a worker who finds the mailbox held would keep the holder from asking."""
+    post = office.alice
+    post.run()
+    carriers.use(post.desk)
+    try:
+        token = holds.take(post.mailbox.pk, "working")
+        assert token is not None
+        one = post.box.arrive()[0]
+        tasks.poll(str(post.mailbox.pk))
+        tasks.work(str(post.mailbox.pk))
+        assert (queue.waiting, post.decisions().get(one)) == ([], None)
+        holds.let_go(post.mailbox.pk, "working", token)
+        assert sweep.to_work_of(post.mailbox.pk) == [post.mailbox.pk]
+    finally:
+        carriers.use(None)
+
+
+def test_a_hint_that_comes_while_somebody_reads_is_left_to_him(
+    office: Office, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, read = office.alice, pull.pull
+    post.run()
+
+    def told_meanwhile(mailbox_id: UUID) -> bool:
+        monkeypatch.setattr(pull, "pull", read)
+        has_more = read(mailbox_id)
+        token = holds.take(mailbox_id, "polling")
+        assert token is not None
+        assert pull.want(mailbox_id)
+        tasks.poll(str(mailbox_id))  # of whoever was told
+        assert queue.waiting == []
+        holds.let_go(mailbox_id, "polling", token)
+        return has_more
+
+    monkeypatch.setattr(pull, "pull", told_meanwhile)
+    tasks.poll(str(post.mailbox.pk))
+    assert queue.waiting == [(tasks.poll, post.mailbox.pk)]
+
+
+def test_whoever_has_worked_asks_once_more(office: Office, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it saw nothing more: a job may have come between its last look and its end."""
+    post = office.alice
+    post.run()
+    monkeypatch.setattr(work, "work", lambda *_: bool(post.box.arrive() and post.pull()))
+    carriers.use(post.desk)
+    try:
+        tasks.work(str(post.mailbox.pk))
+    finally:
+        carriers.use(None)
+    assert queue.waiting == [(tasks.work, post.mailbox.pk)]
 
 
 def _slow(office: Office) -> object:

@@ -11,7 +11,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -19,7 +21,7 @@ from pytest_django import Settings
 
 from providers.errors import NotFound, Transient
 from providers.google import push
-from sync import subscriptions, tasks, webhooks
+from sync import mailboxes, subscriptions, sweep, tasks, webhooks
 from sync.models import Stream, Subscription, SyncedMailbox
 from tests.sync.conftest import Office
 from vault import pushes
@@ -149,11 +151,33 @@ def test_unknown_keys_have_googles_fetched_again_but_seldom(
     assert fetched["fetch"] == 2
 
 
-def test_while_googles_keys_are_away_a_push_shall_come_again(mailbox: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> push.KeySetById:
+@pytest.fixture
+def away(fetched: Counter[str], monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Google's keys cannot be had; how often somebody tried."""
+
+    def fail() -> push.KeySetById:
+        fetched["failed"] += 1
         raise Transient("away", provider="google")
 
-    monkeypatch.setattr(pushes, "_fetched", away)
+    monkeypatch.setattr(pushes, "_fetched", fail)
+    return fetched
+
+
+def test_while_googles_keys_are_away_a_push_shall_come_again(mailbox: UUID, away: Counter[str]) -> None:
+    assert {tell(news(), token()) for _ in range(5)} == {503}
+    assert away["failed"] == 1  # nor does anybody else wait for them each time
+
+
+def test_keys_that_were_had_serve_on_while_google_is_away(
+    mailbox: UUID, fetched: Counter[str], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tell(news(), token()) == 204
+    away = request.getfixturevalue("away")
+    monkeypatch.setattr(pushes, "_KEPT", -1.0)
+    assert {tell(news(), token()) for _ in range(5)} == {204}
+    assert tell(news(), token(STRANGE, {"kid": "three"})) == 401
+    assert away["failed"] == 1
+    monkeypatch.setattr(pushes, "_LONGEST", -1.0)
     assert tell(news(), token()) == 503
 
 
@@ -172,6 +196,8 @@ SAYING_NOTHING = [
     news(["alice@acme.example"]),
     news(history="abc"),
     news(history=-1),
+    news(history=""),
+    news("a" * 400 + "@acme.example"),
     news(history=2**70),
     news(history="٣"),
 ]
@@ -181,6 +207,13 @@ def test_what_says_nothing_is_acknowledged_and_changes_nothing(mailbox: UUID, wo
     before = list(Stream.objects.values_list("cursor", "seq"))
     assert [tell(body, token()) for body in SAYING_NOTHING] == [204] * len(SAYING_NOTHING)
     assert (woken, list(Stream.objects.values_list("cursor", "seq"))) == ([], before)
+
+
+def test_a_history_older_than_ours_moves_no_cursor(mailbox: UUID, woken: list[tuple[str, UUID]]) -> None:
+    """BI-C2: whatever number a notice names, it is a hint; the cursor comes from Gmail's own pages."""
+    before = list(Stream.objects.values_list("cursor", "seq"))
+    assert [tell(news(history=number), token()) for number in (0, 1, 10**19)] == [204] * 3
+    assert (woken, list(Stream.objects.values_list("cursor", "seq"))) == ([("poll", mailbox)], before)
 
 
 def test_others_than_post_and_big_bodies_are_refused(mailbox: UUID) -> None:
@@ -222,6 +255,7 @@ def notify(*notices: object) -> int:
 
 @pytest.fixture
 def subscribed(mailbox: UUID) -> dict[str, str]:
+    Connection.objects.filter(pk=SyncedMailbox.objects.get(pk=mailbox).connection_id).update(provider="microsoft")
     now = timezone.now()
     Subscription.objects.create(
         mailbox_id=mailbox,
@@ -265,6 +299,50 @@ def test_notices_of_others_are_acknowledged_dropped_and_counted(
         assert Client().post(GRAPH, body, content_type="application/json").status_code == 202
 
 
+def test_a_thousand_forged_notices_cost_one_look(
+    office: Office, subscribed: dict[str, str], mailbox: UUID, woken: list[tuple[str, UUID]]
+) -> None:
+    """Nor do they meet what Google tells of, whose subscriptions all bear the topic's name."""
+    theirs = Subscription.objects.get(mailbox=mailbox)
+    theirs.pk, theirs.mailbox_id, theirs.provider_id = None, office.bob.mailbox.pk, "projects/ours/topics/gmail"
+    theirs.save(force_insert=True)
+    forged = [{**subscribed, "subscriptionId": f"sub-{n}", "clientState": "no"} for n in range(998)]
+    topic = {**subscribed, "subscriptionId": "projects/ours/topics/gmail"}
+    with CaptureQueriesContext(connection) as asked:
+        assert notify(*forged, topic, subscribed) == 202
+    assert woken == [("poll", mailbox)]
+    assert len(asked) <= 4
+
+
+def test_content_that_nobody_asked_for_is_dropped_unread(
+    subscribed: dict[str, str], woken: list[tuple[str, UUID]]
+) -> None:
+    """BI-C8: no subscription of ours asks for resource data, so no signature over it can be a right one."""
+    webhooks.dropped.clear()
+    signed = hmac.digest(b"a key of somebody's", b"an encrypted message", "sha256")
+    good = {
+        "data": base64.b64encode(b"an encrypted message").decode(),
+        "dataKey": base64.b64encode(b"k" * 256).decode(),
+        "dataSignature": base64.b64encode(signed).decode(),
+        "encryptionCertificateId": "one",
+        "encryptionCertificateThumbprint": "00" * 20,
+    }
+    forged = {**good, "dataSignature": base64.b64encode(bytes(32)).decode()}
+    wrong: list[object] = [good, forged, {}, {"data": "%%%"}, "text", 0, [good], {**good, "data": "x" * 100_000}]
+    body = {"value": [{**subscribed, "encryptedContent": each} for each in wrong], "validationTokens": ["a.b.c", 1]}
+    answer = Client().post(GRAPH, json.dumps(body).encode(), content_type="application/json")
+    assert (answer.status_code, woken) == (202, [])
+    assert webhooks.dropped == {"graph: content that nobody asked for": len(wrong)}
+
+
+def test_a_notice_without_content_counts_whatever_stands_beside_it(
+    subscribed: dict[str, str], mailbox: UUID, woken: list[tuple[str, UUID]]
+) -> None:
+    plain = {**subscribed, "encryptedContent": None, "resourceData": {"id": "1", "subject": "Canary"}}
+    assert notify({**subscribed, "encryptedContent": "no"}, plain) == 202
+    assert woken == [("poll", mailbox)]
+
+
 def test_lifecycle_notices_have_somebody_look_once(
     subscribed: dict[str, str], mailbox: UUID, woken: list[tuple[str, UUID]]
 ) -> None:
@@ -285,7 +363,9 @@ def test_who_is_switched_off_is_not_polled(
 # -- subscriptions -------------------------------------------------------------------------------------------------
 
 
-def test_a_mailbox_is_subscribed_renewed_at_half_and_made_anew_where_it_is_gone(office: Office, mailbox: UUID) -> None:
+def test_a_mailbox_is_subscribed_renewed_at_half_and_made_anew_where_it_is_gone(
+    office: Office, mailbox: UUID, woken: list[tuple[str, UUID]]
+) -> None:
     box = office.alice.box
     subscriptions.look_after(mailbox)
     row = Subscription.objects.get(mailbox=mailbox)
@@ -300,14 +380,32 @@ def test_a_mailbox_is_subscribed_renewed_at_half_and_made_anew_where_it_is_gone(
     Subscription.objects.update(renew_at=timezone.now())
     SyncedMailbox.objects.update(poll_wanted_at=None)
     box.errors.append(NotFound("gone", provider="google"))
-    subscriptions.look_after(mailbox)
+    tasks.look_after_subscription(str(mailbox))
     assert box.calls["subscribe"] == 2
+    assert woken == [("poll", mailbox)]  # else the next notice would find that somebody wants a poll already
     assert SyncedMailbox.objects.get(pk=mailbox).poll_wanted_at is not None
 
 
-def test_switched_off_it_is_ended(office: Office, mailbox: UUID) -> None:
+def test_switched_off_it_is_ended_and_switched_on_it_is_made_again(office: Office, mailbox: UUID) -> None:
     subscriptions.look_after(mailbox)
-    SyncedMailbox.objects.filter(pk=mailbox).update(is_on=False)
+    assert mailbox not in sweep.to_subscribe()
+    connection_id = office.alice.mailbox.connection_id
+    mailboxes.switch_off(connection_id)
+    assert mailbox in sweep.to_subscribe()
+    subscriptions.look_after(mailbox)
+    assert (office.alice.box.calls["unsubscribe"], Subscription.objects.count()) == (1, 0)
+    mailboxes.switch_on(connection_id)
+    assert mailbox in sweep.to_subscribe()
+
+
+def test_what_cannot_be_ended_is_tried_seldom_and_not_for_ever(office: Office, mailbox: UUID) -> None:
+    subscriptions.look_after(mailbox)
+    mailboxes.switch_off(office.alice.mailbox.connection_id)
+    office.alice.box.errors.append(Transient("away", provider="google"))
+    subscriptions.look_after(mailbox)
+    assert Subscription.objects.count() == 1
+    assert mailbox not in sweep.to_subscribe()
+    Subscription.objects.update(expires_at=timezone.now())
     subscriptions.look_after(mailbox)
     assert (office.alice.box.calls["unsubscribe"], Subscription.objects.count()) == (1, 0)
 

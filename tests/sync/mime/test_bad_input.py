@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from sync.envelope import envelope_of
 from sync.letters import Letter, Problem, Undecipherable
 from sync.mime import attachment, read
 from sync.mime.bodies import Bodies
@@ -55,6 +56,15 @@ def test_a_header_of_a_megabyte_is_cut_between_two_addresses() -> None:  # BI-E3
     assert {Problem.LONG_HEADER, Problem.TOO_MANY_ADDRESSES} <= set(found.problems)
 
 
+def test_two_halves_of_addresses_make_none() -> None:  # BI-E3
+    given = [b"%s <n%05d.n%05d@example.com>" % (b"name " * 40, number, number) for number in range(450)]
+    found = envelope_of(headed(b"Cc: " + b", ".join(given)).headers)
+    halves = [party.address.partition("@")[0].split(".") for party in found.parties]
+    assert len(halves) > 300
+    assert all(first == second for first, second in halves)
+    assert found.unreadable == 1
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -93,6 +103,19 @@ def test_utf_7_is_decoded_before_it_is_sanitised() -> None:  # BI-E7
         HEAD, b"Content-Type: text/html; charset=utf-7\r\n\r\n<p>hi+ADw-script+AD4-alert(1)+ADw-/script+AD4- +2AA-"
     )
     assert (found.html, found.text) == ("<p>hi \ufffd</p>", "hi \ufffd")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16le", "utf-16be", "utf-32", "U16"])
+def test_the_order_of_bytes_is_read_from_its_mark_or_guessed(charset: str) -> None:  # BI-E7
+    head = f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
+    name = charset.lower().replace("u16", "utf-16")
+    bare = "Grüße".encode(name if name[-2:] in {"le", "be"} else f"{name}-le")
+    assert letter(HEAD, head, base64.b64encode(bare)).text == "Grüße"
+    marked = "Grüße".encode(name)  # by Python with a mark where the name says no order
+    assert letter(HEAD, head, base64.b64encode(marked)).text == "Grüße"
+    if name in {"utf-16", "utf-32"}:
+        assert letter(HEAD, head, base64.b64encode("\ufeffGrüße".encode(f"{name}-be"))).text == "Grüße"
+    assert letter(HEAD, head, base64.b64encode(b"a")).text in {"", "\ufffd"}
 
 
 def test_iso_2022_jp_and_its_tricks() -> None:  # BI-E7
@@ -295,6 +318,22 @@ COSTLY: dict[str, Callable[[], Iterable[bytes]]] = {
     ),
     "parameters": lambda: chained(
         HEAD, MIXED, b"\r\n", repeated(b"--outer\r\nContent-Type: a/b; " + b'a*1*="; ' * 1_000 + b"\r\n\r\n", 600)
+    ),
+    "names of many words": lambda: chained(
+        HEAD,
+        MIXED,
+        b"\r\n",
+        repeated(
+            b"--outer\r\nContent-Type: a/b;"
+            + b"a=b;" * 2_000
+            + b'\r\nContent-Disposition: attachment; filename="'
+            + b"=?utf-8?q?=41?= " * 500
+            + b'"\r\n\r\nx\r\n',
+            600,
+        ),
+    ),
+    "UTF-7 without end": lambda: chained(
+        HEAD, b"Content-Type: text/plain; charset=utf-7\r\n\r\n+", repeated(b"A" * 1_024, 12 * 1_024)
     ),
     "uuencoded blank lines": lambda: chained(HEAD, UNCODED, b"x-uuencode\r\n\r\n", repeated(b"\n" * 1_000, 50_000)),
     "padding": lambda: chained(HEAD, UNCODED, b"base64\r\n\r\n", repeated(b"A=" * 1_000, 25_000)),

@@ -46,6 +46,12 @@ def test_links_of_html_have_names() -> None:
     )
 
 
+def test_a_link_counts_wherever_its_address_stands() -> None:
+    url = "https://drive.google.com/file/d/1"
+    found = html(f'<a dir="ltr" title="a &gt; b" href="{url}">plan</a>')
+    assert found.links == (CloudLink(url, "plan", CloudService.GOOGLE_DRIVE),)
+
+
 def test_links_of_plain_text_are_bare_and_told_once() -> None:
     url = b"https://contoso.sharepoint.com/:x:/s/team/a"
     found = letter(HEAD, TEXT, b"\r\nsee <" + url + b">, again " + url + b".")

@@ -3,6 +3,7 @@
 import random
 import time
 from datetime import timedelta
+from encodings.aliases import aliases
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -29,8 +30,17 @@ _WORDS = [
     b"https://drive.google.com/", b"> ", b"M", b"`", b"====",
 ]  # fmt: skip
 SCRAPS = st.lists(st.one_of(st.sampled_from(_WORDS), st.binary(max_size=30)), max_size=80).map(b"".join)
+#: A text in every charset that anybody may name, in every encoding: chance alone puts no such headers together.
+CODED = st.builds(
+    "Content-Type: text/{}; charset={}\r\nContent-Transfer-Encoding: {}\r\n\r\n".format,
+    st.sampled_from(["plain", "html"]),
+    st.sampled_from(sorted({*aliases, *aliases.values()})),
+    st.sampled_from(["8bit", "base64", "quoted-printable", "x-uuencode"]),
+).map(str.encode)
 MAILS = st.one_of(
     SCRAPS,
+    st.tuples(CODED, SCRAPS).map(lambda parts: HEAD + parts[0] + parts[1]),
+    st.lists(st.tuples(CODED, SCRAPS).map(b"".join), max_size=5).map(lambda parts: HEAD + mixed(*parts)),
     SCRAPS.map(lambda scraps: HEAD + scraps),
     SCRAPS.map(lambda scraps: HEAD + HTML + b"\r\n" + scraps),
     SCRAPS.map(lambda scraps: HEAD + TEXT + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + scraps),
