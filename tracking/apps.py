@@ -6,4 +6,4 @@ class TrackingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from tracking import checks, doctor, erasing, policies, privacy, withdrawing  # noqa: F401
+        from tracking import checks, doctor, erasing, policies, privacy, telling, withdrawing  # noqa: F401

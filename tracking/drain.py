@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from organizations import policy
-from tracking import burst, classify, inflow, partitions, storing
+from tracking import burst, classify, inflow, partitions, storing, telling
 from tracking.classify import Asked, Verdict, is_from_its_person, judge
 from tracking.copies import Known, known
 from tracking.hot.boxes import BatchBox, NotOurs, Opening
@@ -111,6 +111,7 @@ def _store(hits: list[Hit], broken: int) -> Drained:
         changes = _changes(arrived)
         burst.rejudge(arrived, changes)
         storing.count(changes)
+        telling.seen(arrived, changes)
     return Drained(len(arrived), len(rows) - len(arrived), len(hits) - len(rows), broken)
 
 

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
-from tracking import storing
+from tracking import storing, telling
 from tracking.classify import A_LOOK, JUST_BEFORE, LOOKING, Verdict
 from tracking.hot.tokens import Kind
 from tracking.models import Copy, Event, TrackedMessage
@@ -31,3 +31,4 @@ def viewed_by_sender(message: TrackedMessage) -> None:
         for copy_id, number in fewer.items():
             Copy.objects.filter(pk=copy_id).update(opens=F("opens") - number)
         storing.look_up_last(fewer)
+        telling.again({message.pk} if fewer else set())

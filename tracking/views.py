@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from organizations.schema import problems
 from organizations.views.access import member_of
-from tracking import news, replies, sending, shown
+from tracking import news, replies, sending, shown, telling
 from tracking.prepare import Prepared, Wanted, prepare_message
 from tracking.shapes import (
     FindRequest,
@@ -99,6 +99,8 @@ class SentView(APIView):
         told.is_valid(raise_exception=True)
         seen, header = _own(request, message_id), told.validated_data.get("message_id", "")
         sending.sent(seen.message, shown.mark_of(member_of(request), header) if header else b"")
+        if header:
+            telling.sent(member_of(request), seen.message, header)
         return Response(status=204)
 
 

@@ -67,7 +67,7 @@ class Killer:
     def kill(self, part: str) -> None:
         """Once it runs; the worker every other time at the moment when it holds entries."""
         if part == WORKER and self._random.random() < 0.5:
-            self._await_draining()
+            self.await_work()
         if part in self._instead:
             self.killed.parts.append((part, self._instead[part]()))
             return
@@ -89,7 +89,8 @@ class Killer:
         pid = int(facts(self._stack)["pids"].get(part) or 0)
         return pid if pid > 1 and _is_alive(pid) else None
 
-    def _await_draining(self) -> None:
+    def await_work(self) -> None:
+        """For some seconds at most, until the worker is in the midst of what it must not lose."""
         with Redis.from_url(self._stack.facts["redis_url"], socket_timeout=2) as valkey:
             until = time.monotonic() + 5
             while time.monotonic() < until:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DECLARED: dict[str, tuple[Merge, Type, Any, bool]] = {
     "track.opens": (Merge.CAP, Type.BOOL, False, True),
     "track.clicks": (Merge.CAP, Type.BOOL, False, True),
+    "track.in_salesforce": (Merge.CAP, Type.BOOL, False, True),
     "track.notify": (Merge.OVERRIDE, Type.CHOICE, "in_app", True),
     "track.own_networks": (Merge.UNION, Type.NETWORKS, [], False),
     "track.retention_days": (Merge.OVERRIDE, Type.INT, 365, False),
