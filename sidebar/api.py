@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from sidebar import payloads, schema, views
+from sidebar import offline_views, payloads, schema, views
 
 
 def _record_paths(name: str) -> Iterator[URLPattern]:
@@ -30,6 +30,7 @@ urlpatterns = [
     path("people/", views.PeopleView.as_view(), name="sidebar-people"),
     path("prefetch/", views.PrefetchView.as_view(), name="sidebar-prefetch"),
     path("search/", views.SearchView.as_view(), name="sidebar-search"),
+    path("replay/", offline_views.ReplayView.as_view(), name="sidebar-replay"),
     path("signature/", views.SignatureView.as_view(), name="sidebar-signature"),
     path("forms/<str:object>/", views.CreateFormView.as_view(), name="sidebar-create-form"),
     path("records/<str:object>/", views.CreateView.as_view(), name="sidebar-create"),

@@ -45,10 +45,10 @@ def read_outside(member: Member, found: Signature, sender: str) -> Signature:
         return found
     try:
         told = _plugged.extract(found.lines, sender)
+        return replace(told, lines=found.lines, line_numbers=found.line_numbers, confidence=found.confidence)
     except Exception as error:  # noqa: BLE001  whatever somebody else's program does, the form opens
         log.warning("the outside reader of signatures failed: %s", type(error).__name__)
         return found
-    return replace(told, lines=found.lines, line_numbers=found.line_numbers, confidence=found.confidence)
 
 
 def _toggle(name: str) -> Toggle:

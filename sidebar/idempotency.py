@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 #: How long a repeat gets the first answer.
 KEPT_FOR = timedelta(hours=24)
-#: No write takes longer: a key still in progress after this belonged to a process that died.
+#: No write of a record takes longer: a key still in progress after this belonged to a process that died.
 LONGEST_WRITE = timedelta(seconds=60)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _UNKNOWN = 409
@@ -30,19 +30,25 @@ _UNKNOWN = 409
 Ids = dict[str, str]
 
 
-def once(member: Member, route: str, key: str | None, payload: Mapping[str, Any], write: Callable[[], Ids]) -> Ids:
+def once(
+    member: Member,
+    route: str,
+    key: str | None,
+    payload: Mapping[str, Any],
+    write: Callable[[], Ids],
+    *,
+    longest: timedelta = LONGEST_WRITE,
+) -> Ids:
     """Run `write`, unless this member's `key` has been used on this `route`: then answer as the first time.
 
-    `write` returns Salesforce ids, all that is kept. Raises KeyRequired, KeyInUse, KeyReused, OutcomeUnknown, and what
-    `write` raises: the key is free again when surely nothing was written, else it stays and repeats are refused."""
-    if key is None or not _KEY.fullmatch(key):
-        raise KeyRequired
-    mine = IdempotencyKey(
-        member=member, route=route, key_digest=_digest(key.encode()), payload_digest=_digest(_canonical(payload))
-    )
+    `write` returns Salesforce ids, all that is kept, and takes no longer than `longest`. Raises KeyRequired, KeyInUse,
+    KeyReused, OutcomeUnknown, and what `write` raises: the key is free again when surely nothing was written, else it
+    stays and repeats are refused."""
+    digest = _digest(checked(key).encode())
+    mine = IdempotencyKey(member=member, route=route, key_digest=digest, payload_digest=_digest(_canonical(payload)))
     earlier = _claim(mine)
     if earlier is not None:
-        return _replay(earlier, mine)
+        return _replay(earlier, mine, longest)
     try:
         ids = write()
     except Exception as error:
@@ -50,6 +56,13 @@ def once(member: Member, route: str, key: str | None, payload: Mapping[str, Any]
         raise
     _settle(mine, 200, ids)
     return ids
+
+
+def checked(key: str | None) -> str:
+    """Raises KeyRequired."""
+    if key is None or not _KEY.fullmatch(key):
+        raise KeyRequired
+    return key
 
 
 def purge() -> int:
@@ -79,13 +92,13 @@ def _claim(mine: IdempotencyKey) -> IdempotencyKey | None:
     raise KeyInUse
 
 
-def _replay(earlier: IdempotencyKey, mine: IdempotencyKey) -> Ids:
+def _replay(earlier: IdempotencyKey, mine: IdempotencyKey, longest: timedelta) -> Ids:
     if bytes(earlier.payload_digest) != mine.payload_digest:
         raise KeyReused
     if earlier.status == _UNKNOWN:
         raise OutcomeUnknown
     if earlier.status is None:
-        raise KeyInUse if earlier.created_at > timezone.now() - LONGEST_WRITE else OutcomeUnknown
+        raise KeyInUse if earlier.created_at > timezone.now() - longest else OutcomeUnknown
     return dict(earlier.answer)
 
 
@@ -112,7 +125,7 @@ def _settle(mine: IdempotencyKey, status: int, ids: Ids) -> None:
 
 def _quietly(statement: Callable[[], object]) -> None:
     """What happened in Salesforce has happened; our database failing now must not hide it. The row then ends as
-    unknown after LONGEST_WRITE."""
+    unknown after its longest time."""
     try:
         statement()
     except DatabaseError as error:

@@ -10,6 +10,9 @@ MOST_STRINGS = 100
 MOST_FIELDS = 200
 #: Bytes of a body; the longest text field of Salesforce holds 131,072 characters.
 LARGEST_BODY = 256 * 1024
+#: Of a whole message, read as it comes. Gmail takes 50 MB, Exchange Online up to 150 MB.
+LARGEST_MAIL = 150_000_000
+MAIL = "message/rfc822"
 LONGEST_SEARCH = 200
 LONGEST_SENDER = 1000
 

@@ -4,6 +4,7 @@ Sends canaries only, to a product that is thrown away."""
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from organizations.privacy.visits import AddIn, Visit
@@ -27,6 +28,30 @@ def look_up_and_write(visit: Visit) -> Iterator[str]:
     answer = add_in.call("PATCH", f"{_RECORDS}{made.json['id']}/", changed, {"Idempotency-Key": "prove-privacy-1"})
     visit.expect("the record was changed", lambda: answer.status == 200)
     yield "after a search, look-ups and two writes"
+
+
+@privacy_journeys.register("what was done offline")
+def replay(visit: Visit) -> Iterator[str]:
+    """C46: a record made, changed, and changed in vain, in one batch; the same once more while Salesforce refuses."""
+    add_in, name = visit.add_in(), visit.canary("the name on a record made offline")
+    keys = [visit.canary("a key of the API") for _ in range(3)]
+    at = datetime.now(UTC).isoformat()
+    record = {"action": "create", "object": "Contact", "values": {"LastName": name}}
+    title = {"Title": visit.canary("a field changed offline")}
+    wrong = {"Nonsense__c": visit.canary("a field that is not there")}
+    change = {"action": "update", "object": "Contact", "id_of": keys[0]}
+    actions = [record, {**change, "values": title}, {**change, "values": wrong}]
+    batch = {"actions": [{**each, "key": key, "at": at} for each, key in zip(actions, keys, strict=True)]}
+    answer = add_in.call("POST", "sidebar/replay/", batch)
+    visit.expect("what was done offline was taken", lambda: answer.status == 200)
+    visit.expect("the simulated Salesforce holds it", lambda: _holds(visit, name) and _holds(visit, title["Title"]))
+    refusal = {"message": f"bad value: {visit.canary('an error that Salesforce told')}", "errorCode": "INVALID_FIELD"}
+    visit.desk("salesforce", "faults", {"path": "/services/data", "times": 9, "status": 400, "body": [refusal]})
+    record["values"] = {"LastName": visit.canary("the name on a record that was refused")}
+    again = {"actions": [{**record, "key": visit.canary("a key of the API"), "at": at}]}
+    add_in.call("POST", "sidebar/replay/", again)
+    visit.desk("salesforce", "reset", {"only": ["faults"]})
+    yield "after what was done offline"
 
 
 @privacy_journeys.register("signatures of mails")

@@ -1,7 +1,7 @@
 """Searching, creating, changing and opening records as the member. Salesforce's answer is the authority (C15)."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from organizations import epochs
 from organizations.models import Member
 from providers.base import Crm, Form, Record, Secret
 from providers.errors import ProviderError, Rejected
-from sidebar import idempotency
+from sidebar import idempotency, newcomers
 from sidebar.bulkhead import bulkhead
 from sidebar.cache import cards
 from vault.clients import ConnectionRef, crm_for, salesforce_connection_of
@@ -58,22 +58,32 @@ def create_record(member: Member, object_name: str, values: Mapping[str, Any], *
     def write() -> idempotency.Ids:
         with _writing(connection, "sidebar.create") as crm:
             record = crm.create(object_name, values)
-            return {"object": record.object, "id": record.id}
+        newcomers.note(member, object_name, values)
+        return {"object": record.object, "id": record.id}
 
     payload = {"object": object_name, "values": values}
     return _saved(connection, idempotency.once(member, "records.create", key, payload, write), "sidebar.create")
 
 
 def update_record(
-    member: Member, object_name: str, record_id: str, values: Mapping[str, Any], *, key: str | None
+    member: Member,
+    object_name: str,
+    record_id: str,
+    values: Mapping[str, Any],
+    *,
+    key: str | None,
+    before: Callable[[Crm], None] = lambda _: None,
 ) -> Saved:
-    """Change fields of a record, once per Idempotency-Key. Raises as `create_record` does, and NotFound."""
+    """Change fields of a record, once per Idempotency-Key. Raises as `create_record` does, and NotFound. `before`: runs
+    right before it is written, and may refuse that; what it raises, if it is an APIException, frees the key."""
     connection = salesforce_connection_of(member)
 
     def write() -> idempotency.Ids:
         with _writing(connection, "sidebar.update") as crm:
+            before(crm)
             crm.update(object_name, record_id, values)
-            return {"object": object_name, "id": record_id}
+        newcomers.note(member, object_name, values)
+        return {"object": object_name, "id": record_id}
 
     payload = {"object": object_name, "id": record_id, "values": values}
     return _saved(connection, idempotency.once(member, "records.update", key, payload, write), "sidebar.update")

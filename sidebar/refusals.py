@@ -1,5 +1,8 @@
 """Refusals that only the sidebar knows. `slug` ends the problem's type URI."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
@@ -15,6 +18,33 @@ class BodyTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     slug = "too-large"
     default_detail = "The body is larger than 256 KiB."
+
+
+class MailTooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    slug = "too-large"
+    default_detail = "The message is larger than 150 MB. Nothing was saved."
+
+
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    slug = "length-required"
+    default_detail = (
+        "Send a Content-Length or, with a body in chunks, a Content-Digest of sha-256: without them a message that "
+        "broke off could not be told from a whole one."
+    )
+
+
+class BodyCut(APIException):
+    status_code = status.HTTP_400_BAD_REQUEST
+    slug = "body-cut"
+    default_detail = "The body ended too early, or is not what Content-Digest says. Nothing was saved; send it again."
+
+
+class TooSlow(APIException):
+    status_code = status.HTTP_408_REQUEST_TIMEOUT
+    slug = "too-slow"
+    default_detail = "The body did not arrive in time. Nothing was saved; send it again."
 
 
 class SignaturesOff(APIException):
@@ -49,3 +79,19 @@ class OutcomeUnknown(APIException):
         "Salesforce did not say whether this was saved. Look in Salesforce before you try again with a new "
         "Idempotency-Key; this one writes nothing more."
     )
+
+
+class ChangedSince(APIException):
+    """The record is not what it was when this person changed it offline. `fields`: API name -> (his value, the present
+    one); for that person's answer alone."""
+
+    status_code = status.HTTP_409_CONFLICT
+    slug = "changed-since"
+    default_detail = (
+        "Somebody has changed this record since. Nothing was written: look at both values, and if yours shall stand, "
+        "send it again with the present values in `was`."
+    )
+
+    def __init__(self, fields: Mapping[str, tuple[Any, Any]]) -> None:
+        super().__init__()
+        self.fields = fields

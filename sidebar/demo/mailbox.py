@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def _load(files: tuple[tuple[Path, int], ...]) -> Sequence[Conversation]:
 
 def _mail_in(path: Path) -> Mail | None:
     try:
-        return read_message(path.read_bytes())
+        return replace(read_message(path.read_bytes()), path=path)
     except (Unreadable, OSError):
         log.warning("a message of the demo mailbox cannot be shown")
         return None

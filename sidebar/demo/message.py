@@ -12,6 +12,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from itertools import groupby
+from pathlib import Path
 
 from providers.addresses import Mailbox, parse_addresses
 from sidebar.demo.markup import sanitised
@@ -51,6 +52,7 @@ class Mail:
     text: str
     html: str  # sanitised; empty where the message has none
     attachments: tuple[Attachment, ...]
+    path: Path | None = None  # the file it was read from
 
     @property
     def people(self) -> tuple[str, ...]:

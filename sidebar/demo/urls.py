@@ -8,5 +8,6 @@ app_name = "demo"
 urlpatterns = [
     path("", views.inbox, name="inbox"),
     path("mail/<slug:key>/", views.conversation, name="conversation"),
+    path("mail/<slug:key>/whole/", views.whole, name="whole"),
     path("mail/<slug:key>/<int:number>/body/", views.body, name="body"),
 ]

@@ -43,6 +43,17 @@ def body(request: HttpRequest, key: str, number: int) -> HttpResponse:
     return response
 
 
+@require_safe
+def whole(request: HttpRequest, key: str) -> HttpResponse:  # noqa: ARG001
+    """The newest message of a conversation as its file has it: what a mail client hands over to be saved."""
+    path = _found(key).last.path
+    if path is None:
+        raise Http404
+    response = HttpResponse(path.read_bytes(), content_type="message/rfc822")
+    response.headers["Content-Disposition"] = "attachment"
+    return response
+
+
 def _page(request: HttpRequest, opened: Conversation | None) -> HttpResponse:
     context = {
         "conversations": _all(),

@@ -14,6 +14,7 @@ _SPACES = re.compile(r"[ \t\r\n\f\u200b\ufeff]+")
 _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr", "o:p"})
 _SILENT = frozenset({"head", "script", "style", "title", "template", "noscript", "object", "svg", "math", "select",
                      "textarea"})  # fmt: skip
+_END = {name: re.compile(f"</{name}", re.IGNORECASE) for name in _SILENT}
 _BLOCKS = frozenset({"address", "article", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset",
                      "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "li", "main", "ol", "p", "pre",
                      "section", "table", "tbody", "tfoot", "thead", "tr", "ul"})  # fmt: skip
@@ -88,7 +89,7 @@ class _Lines:
 
     def end_link(self) -> None:
         """An address that the text does not show: "LinkedIn <https://...>"."""
-        shown = "".join(self.line[-3:]).lower()
+        shown = "".join(text[-2 * LONGEST_LINK :] for text in self.line[-3:]).lower()
         if self.link and self.link.partition("//")[2].removeprefix("www.").rstrip("/").lower() not in shown:
             self.line.append(f" <{self.link}>")
         self.link = ""
@@ -135,8 +136,8 @@ def _after(html: str, end: str, start: int) -> int:
 
 
 def _after_silent(html: str, name: str, start: int) -> int:
-    place = html.find(f"</{name}", start)
-    return len(html) if place < 0 else _after(html, ">", place)
+    end = _END[name].search(html, start)
+    return _after(html, ">", end.start()) if end else len(html)
 
 
 def _attributes(text: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from providers.base import (
     Priority,
     Record,
     Secret,
+    Snapshot,
 )
 
 URL = "https://acme.my.salesforce.example"
@@ -39,6 +40,7 @@ class RememberingCrm:
         self.lookups: list[tuple[list[str], Priority]] = []
         self.calls: list[tuple[Any, ...]] = []
         self.failing: Exception | None = None
+        self.there: dict[str, Snapshot] = {}  # records as somebody else has left them
         self.before: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
 
@@ -74,6 +76,10 @@ class RememberingCrm:
 
     def update(self, object_name: str, record_id: str, values: Mapping[str, Any]) -> None:
         self._note("update", object_name, record_id, dict(values))
+
+    def snapshot(self, object_name: str, record_id: str, fields: Sequence[str]) -> Snapshot:
+        self._note("snapshot", object_name, record_id)
+        return self.there.get(record_id, Snapshot({}))
 
     def record_url(self, record_id: str) -> str:
         return f"{URL}/{record_id}"

@@ -180,6 +180,14 @@ def test_a_mails_own_html_comes_under_a_policy_that_lets_nothing_out(visitor: Cl
         assert visitor.get(wrong).status_code == 404
 
 
+def test_the_newest_mail_is_handed_over_byte_for_byte(visitor: Client) -> None:
+    found = next(each for each in conversations(FOLDER) if "sensor 14" in each.subject)
+    answer = visitor.get(f"/mail/{found.key}/whole/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "message/rfc822")
+    assert answer.content == (FOLDER / "06-savannah-sensor.eml").read_bytes()
+    assert visitor.get("/mail/unknown/whole/").status_code == 404
+
+
 def test_without_a_folder_there_is_no_mailbox(settings: Any) -> None:
     settings.DEMO_MAILBOX = ""
     visitor = Client(headers=HOST)

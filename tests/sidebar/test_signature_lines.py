@@ -74,6 +74,7 @@ class TestHtml:
 
     def test_scripts_styles_and_comments_are_not_read(self) -> None:
         assert lines_of("<style>p{}</style>a<!-- b --><script>c</script>d") == "ad"
+        assert lines_of("<STYLE>p{}</STYLE>a") == "a"
 
     @pytest.mark.parametrize("mark", ['class="gmail_signature"', "class=moz-signature", "id='Signature'"])
     def test_what_the_mail_program_marks_is_the_signature(self, mark: str) -> None:
@@ -120,6 +121,7 @@ HOSTILE_HTML = {
     "quotes": "<blockquote>x" * 20_000,
     "attributes": '<a href="' * 29_000,
     "links": "<a href=http://x.example/>a</a>" * 8_000,
+    "links that a long text shows": "é" * 120_000 + "<a href='http://é'></a>" * 6_000,
     "entities": "&#" * 131_000,
 }
 

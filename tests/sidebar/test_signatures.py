@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
@@ -124,12 +124,13 @@ class Outside:
     def __init__(self) -> None:
         self.given: list[tuple[Sequence[str], str]] = []
         self.error: Exception | None = None
+        self.told: Any = Signature(name=Name("J. Doe", "J.", "Doe"), title="Buyer")
 
     def extract(self, lines: Sequence[str], sender: str) -> Signature:
         self.given.append((lines, sender))
         if self.error:
             raise self.error
-        return Signature(name=Name("J. Doe", "J.", "Doe"), title="Buyer")
+        return cast("Signature", self.told)
 
 
 @pytest.fixture
@@ -173,3 +174,8 @@ class TestOutsideReader:
         assert read(switched_on).json()["title"] == "Head of Purchasing"
         assert "RuntimeError" in caplog.text
         assert "Northwind" not in caplog.text
+
+    def test_what_is_no_signature_counts_as_a_failure(self, switched_on: Everybody, outside: Outside) -> None:
+        self.allow(switched_on)
+        outside.told = None
+        assert read(switched_on).json()["title"] == "Head of Purchasing"

@@ -4,6 +4,7 @@ import { accessToken, Offline, SignedOut } from "./oauth.js";
 
 const BASE = "/api/v1/";
 const TIMEOUT = 20_000;
+const UPLOAD_TIMEOUT = 120_000; // a mail with its attachments, which takes as long as the line does
 
 /** A failure in words: RFC 9457 problem details, or the same shape for a connection that failed. */
 export class Problem extends Error {
@@ -25,6 +26,11 @@ export class Problem extends Error {
 /** The parsed answer, or null for none. `key`: the Idempotency-Key of a write. Throws Problem, SignedOut, AbortError. */
 export function call(method, path, { body, key, signal } = {}) {
   return answerTo(method, path, { body, key, signal }, (response) => (response.status === 204 ? null : response.json()));
+}
+
+/** The same for a whole mail (a Blob), as it is. */
+export function upload(path, mail, { key, signal } = {}) {
+  return answerTo("POST", path, { mail, key, signal }, (response) => response.json());
 }
 
 /** {body, etag} of what stands at `path`; null where it is still what `etag` names. Throws as `call` does. */
@@ -50,15 +56,16 @@ async function answerTo(method, path, options, read) {
   }
 }
 
-function send(method, path, { body, key, etag, signal, token }) {
+function send(method, path, { body, mail, key, etag, signal, token }) {
   const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (mail) headers["Content-Type"] = "message/rfc822";
   if (key) headers["Idempotency-Key"] = key;
   if (etag) headers["If-None-Match"] = etag;
-  const ends = AbortSignal.timeout(TIMEOUT);
+  const ends = AbortSignal.timeout(mail ? UPLOAD_TIMEOUT : TIMEOUT);
   return fetch(BASE + path, {
     method, headers, credentials: "omit", cache: "no-store",
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: mail ?? (body === undefined ? undefined : JSON.stringify(body)),
     signal: signal ? AbortSignal.any([signal, ends]) : ends,
   });
 }

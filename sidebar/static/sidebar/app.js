@@ -3,9 +3,11 @@
 import { initials } from "./addresses.js";
 import { call, Problem } from "./api.js";
 import { announce, byId, el, replace } from "./dom.js";
+import { connectEmail } from "./email.js";
 import { useLocale } from "./format.js";
 import { connectHost } from "./host.js";
 import { connectNews } from "./news.js";
+import { connectOffline } from "./offline.js";
 import { isSignedIn, SignedOut, SignInFailed, signIn, signOut } from "./oauth.js";
 import { connectPeople } from "./people.js";
 import { openRecord } from "./records.js";
@@ -18,9 +20,11 @@ const state = { item: null, list: [], leaving: false };
 
 const show = (...nodes) => replace(view, ...nodes);
 const actions = { open: (record) => openRecord(record, fail), show, fail };
-const people = connectPeople({ actions, show, fail });
+const people = connectPeople({ actions, show, fail, drawn: () => email.refresh() });
+const email = connectEmail(byId("email"), { open: actions.open, signedOut: fail, connect: reconnect, recordOf: people.recordOf });
 const tracking = connectTracking(byId("tracking"));
 const news = connectNews(byId("news"), tracking);
+const offline = connectOffline(byId("offline"), () => { people.again(state.item); email.show(state.item); });
 const search = connectSearch({ actions, show, back: () => people.show(state.item), fail });
 
 connectHost({
@@ -30,6 +34,7 @@ connectHost({
     if (search.active) search.clear();
     else people.show(item);
     tracking.show(item);
+    email.show(item);
   },
   onList(list) {
     state.list = list;
@@ -49,6 +54,7 @@ async function start() {
   }
   people.show(state.item);
   tracking.show(state.item);
+  email.show(state.item);
   news.start();
   people.prefetch(state.list);
 }
@@ -62,6 +68,7 @@ function showMe(me) {
   byId("me-disc").textContent = initials(me.name || "?");
   byId("bar").hidden = false;
   clearBanner();
+  offline.start(me.id);
 }
 
 // --- Signing in and out ---------------------------------------------------------------------------
@@ -69,6 +76,8 @@ function showMe(me) {
 function showSignIn(message = "") {
   people.stop();
   tracking.stop();
+  offline.stop();
+  email.stop();
   news.stop();
   search.reset();
   byId("bar").hidden = true;

@@ -10,6 +10,7 @@ let opening = null;
 window.addEventListener("message", (event) => {
   if (event.source !== pane.contentWindow || event.origin !== location.origin) return;
   if (event.data?.type === "mail") tellMail(event.data);
+  if (event.data?.type === "whole") tellWhole(event.data);
   if (event.data?.type !== "ready") return;
   paneIsReady = true;
   tellItem();
@@ -60,9 +61,9 @@ function mark(address) {
 }
 
 function tellItem() {
-  const { key, people, messageIds, replies } = document.getElementById("reader").dataset;
+  const { key, people, messageIds, replies, whole } = document.getElementById("reader").dataset;
   if (!paneIsReady || !key) return;
-  tell({ type: "item", id: key, people: JSON.parse(people), messageIds: JSON.parse(messageIds), replies: JSON.parse(replies) });
+  tell({ type: "item", id: key, people: JSON.parse(people), messageIds: JSON.parse(messageIds), replies: JSON.parse(replies), isWhole: Boolean(whole) });
 }
 
 function tellList() {
@@ -86,6 +87,14 @@ async function tellMail({ id, address }) {
   if (!frame) { tell({ type: "mail", id, address, sender, text: shownText(mail) }); return; }
   const response = await fetch(frame.src, { credentials: "omit" });
   if (response.ok) tell({ type: "mail", id, address, sender, html: await response.text() });
+}
+
+/** The newest mail of the conversation, byte for byte. */
+async function tellWhole({ id }) {
+  const { key, whole } = document.getElementById("reader").dataset;
+  if (key !== id || !whole) return;
+  const response = await fetch(whole, { credentials: "omit" });
+  if (response.ok) tell({ type: "whole", id, mail: await response.blob() });
 }
 
 function shownText(mail) {

@@ -11,15 +11,19 @@ import { readSignature } from "./signature.js";
 const MOST = 100; // the API's limit for one call
 const PATIENCE = 150; // ms before the grey placeholder: a warm answer comes sooner
 
-export function connectPeople({ actions, show, fail }) {
+export function connectPeople({ actions, show, fail, drawn }) {
   let current = null;
   let running = null;
+  let records = new Map();
   const cardActions = {
     ...actions,
-    create: (object, mailbox) => createRecord(object, prefill(current, mailbox), { show, fail, back: () => load(current) }),
-    edit: (record, place) => editRecord(record, place, { fail, saved: () => load(current, { quietly: true }) }),
-    editField: (record, field, place) => editField(record, field, place, { fail, saved: () => load(current, { quietly: true }) }),
+    create: (object, mailbox) => createRecord(object, prefill(current, mailbox), { show, fail, back: () => load(current), saved: () => load(current, { refresh: true }) }),
+    edit: (record, place) => editRecord(record, place, { fail, saved: () => again(current) }),
+    editField: (record, field, place) => editField(record, field, place, { fail, saved: () => again(current) }),
   };
+
+  /** As it is now, after something was written: for a second another process of the server may not know of that yet. */
+  const again = (item) => load(item, { refresh: true, quietly: true });
 
   async function load(item, { refresh = false, quietly = false } = {}) {
     running?.abort();
@@ -27,7 +31,7 @@ export function connectPeople({ actions, show, fail }) {
     if (!item) { show(el("p", { class: "empty" }, "Open a message to see the people in it.")); return; }
     if (!item.people.length) { show(el("p", { class: "empty" }, "This message names nobody to look up.")); return; }
     const mine = running = new AbortController();
-    const waiting = setTimeout(() => { if (!quietly && !refresh) show(heading(), skeleton(item.people.length)); }, PATIENCE);
+    const waiting = setTimeout(() => { if (!quietly) show(heading(), skeleton(item.people.length)); }, PATIENCE);
     try {
       const body = { addresses: item.people.slice(0, MOST), refresh };
       const answer = await call("POST", "sidebar/people/", { body, signal: mine.signal });
@@ -48,23 +52,28 @@ export function connectPeople({ actions, show, fail }) {
     const byAddress = new Map(item.people.map(readMailbox).map((box) => [addressKey(box.address), box]));
     const boxOf = (card) => byAddress.get(addressKey(card.address)) ?? { name: "", address: card.address };
     const firstKnown = Math.max(answer.people.findIndex((card) => card.records.length), 0);
+    records = new Map(answer.people.flatMap((card) => card.records.map((record) => [record.id, record])));
     const restore = rememberPlace(item);
     const cards = answer.people.map((card, index) =>
       personCard(card, boxOf(card), cardActions, { open: index === firstKnown || answer.people.length <= 2 }));
-    show(heading(answer.people, () => load(item, { refresh: true })),
+    show(heading(answer.people, () => again(item)),
       cards.length ? el("ul", { class: "people" }, cards) : el("p", { class: "empty" }, "Only colleagues of yours are in this message."),
       leftOut(answer, item));
     restore();
+    drawn();
     announce(summary(answer.people));
   }
 
   return {
     show: (item) => load(item),
+    again,
     stop() {
       running?.abort();
       running = current = null;
     },
     prefetch: (list) => prefetch(list),
+    /** What is shown of a person in the opened message; nothing for anybody else. */
+    recordOf: (id) => records.get(id),
   };
 }
 

@@ -3,6 +3,9 @@
 import { call, path, Problem } from "./api.js";
 import { announce, el, replace, safeUrl } from "./dom.js";
 import { focusFirst, recordForm } from "./forms.js";
+import { orKept } from "./offline.js";
+
+const KEPT = "Kept until the server can be reached";
 
 const ARTICLE = (object) => (/^[AEIOU]/.test(object) ? `an ${object}` : `a ${object}`);
 
@@ -29,14 +32,19 @@ function go(target, url) {
   target.location.replace(safeUrl(url));
 }
 
-/** Shows the form for a new record in place of the cards; `back()` draws them again. `prefill`: a promise of its values. */
-export async function createRecord(object, prefill, { show, fail, back }) {
+/**
+ * Shows the form for a new record in place of the cards; `back()` draws them again, `saved()` as they are after it.
+ * `prefill`: a promise of its values.
+ */
+export async function createRecord(object, prefill, { show, fail, back, saved }) {
   try {
     const [form, initial] = await Promise.all([call("GET", `sidebar/forms/${path(object)}`), prefill]);
     const node = recordForm(form, {
       initial, action: `Create ${form.label}`, cancel: back,
-      send: (values, key) => call("POST", `sidebar/records/${path(object)}`, { body: { values }, key }),
-      done: () => { announce(`${form.label} created`); back(); },
+      send: (values, key) => orKept(
+        () => call("POST", `sidebar/records/${path(object)}`, { body: { values }, key }), key,
+        { action: "create", object, values, label: `New ${form.label}`, fields: form.fields }),
+      done: ({ kept }) => { announce(kept ? KEPT : `${form.label} created`); (kept ? back : saved)(); },
     });
     show(el("div", { class: "view-head" }, el("h2", {}, `Create ${ARTICLE(form.label)}`)), node);
     focusFirst(node);
@@ -67,12 +75,19 @@ async function openEdit(record, place, { fail, saved, close, only }) {
     if (missing) { announce("Salesforce does not let you change this field."); return; }
     const node = recordForm(form, {
       only, action: "Save", cancel: close, compact: Boolean(only),
-      send: (values, key) => call("PATCH", `sidebar/records/${path(record.object, record.id)}`, { body: { values }, key }),
-      done: () => { announce("Saved"); close(); saved(); },
+      send: (values, key) => orKept(
+        () => call("PATCH", `sidebar/records/${path(record.object, record.id)}`, { body: { values }, key }), key,
+        { action: "update", object: record.object, id: record.id, values, was: seen(form, values), label: record.name, fields: form.fields }),
+      done: ({ kept }) => { announce(kept ? KEPT : "Saved"); close(); if (!kept) saved(); },
     });
     replace(place, node);
     focusFirst(node);
   } catch (error) {
     fail(error, null);
   }
+}
+
+/** What stood in those fields when the form was opened: by it the server tells whether somebody else was faster. */
+function seen(form, values) {
+  return Object.fromEntries(form.fields.filter(({ name }) => name in values).map(({ name, value }) => [name, value ?? null]));
 }
