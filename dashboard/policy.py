@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.gates import members_only
+from dashboard.policy_groups import grouped
 from organizations import policy
 from organizations.models import Member
 
@@ -78,7 +79,7 @@ def _page(
     request: HttpRequest, member: Member, *, saved: str = "", refused: Refused | None = None, status: int = 200
 ) -> HttpResponse:
     rows = [_row(toggle, refused) for toggle in policy.describe_for(member)]
-    context = {"page": "policy", "rows": rows, "saved": saved}
+    context = {"page": "policy", "groups": grouped(rows), "saved": saved}
     return render(request, "dashboard/policy.html", context, status=status)
 
 

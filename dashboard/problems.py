@@ -85,6 +85,27 @@ PROBLEMS = {
     "unsupported-encoding": Problem(
         "Compressed bodies are not taken", "The body was compressed.", "Send it without Content-Encoding."
     ),
+    "changed-since": Problem(
+        "Somebody was faster",
+        "The record was changed by somebody else after this person changed it offline. Nothing was written.",
+        "Look at both values. If yours shall stand, send it again with the present values in `was`.",
+    ),
+    "length-required": Problem(
+        "The length of the body is missing",
+        "A message in chunks could break off without anybody noticing, and half of it would be saved.",
+        "Send a Content-Length, or a Content-Digest with sha-256 of the whole body.",
+    ),
+    "body-cut": Problem(
+        "The body broke off",
+        "Fewer bytes came than were announced, or others than their digest says. Nothing was saved.",
+        "Send it again, with the same Idempotency-Key.",
+    ),
+    "too-slow": Problem(
+        "The body took too long",
+        "We wait ten seconds for a body, and longer the more of it has come: five minutes for a whole message. "
+        "Nothing was saved.",
+        "Send it again over a better connection, with the same Idempotency-Key.",
+    ),
     "too-large": Problem(
         "The body is too large",
         "The body is larger than this address takes. The member detail says how much that is.",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import analytics, connections, email_sync, members, rehearsal, views, withdrawn
+from dashboard import analytics, connections, email_sync, mailboxes, members, rehearsal, undoing, views, withdrawn
 from dashboard.overview import overview
 from dashboard.policy import change_policy, policy_page
 
@@ -23,6 +23,16 @@ urlpatterns = [
     path("email-sync/", email_sync.page, name="email_sync"),
     path("email-sync/again/", email_sync.again, name="email_sync_again"),
     path("email-sync/ignore/", email_sync.ignore, name="email_sync_ignore"),
+    path("email-sync/choose/", email_sync.choose, name="email_sync_choose"),
+    path("email-sync/open/<uuid:decision_id>/", email_sync.open_mail, name="open_mail"),
+    path("email-sync/record/<str:record_id>/", email_sync.open_record, name="open_record"),
+    path("email-sync/earlier/", mailboxes.save_earlier, name="save_earlier"),
+    path("email-sync/earlier/stop/", mailboxes.stop, name="stop_earlier"),
+    path("email-sync/undo/<uuid:decision_id>/", undoing.page, name="undo"),
+    path("email-sync/undo/<uuid:decision_id>/run/", undoing.carry_out, name="undo_run"),
+    path("email-sync/taken-back/", undoing.overview, name="corrections"),
+    path("email-sync/taken-back/put-back/", undoing.put_back, name="put_back"),
+    path("email-sync/taken-back/rule/", undoing.of_rule, name="undo_rule"),
     path("email-sync/try/", rehearsal.page, name="try_out"),
     path("email-sync/try/run/", rehearsal.run, name="rehearse"),
     path("policy/", policy_page, name="policy"),
