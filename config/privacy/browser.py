@@ -139,12 +139,34 @@ class Person:
                     return self.web.submit(page, form, {name: value})
         raise JourneyFailed("the simulated Salesforce showed another page than was expected")
 
+    def connect(self, provider: str, account: str) -> None:
+        """A mailbox of his, from our page over the provider's and back; he is signed in. Raises JourneyFailed."""
+        page = self.web.send("GET", f"{self.url}/connect/{provider}/")
+        asked = next((form for form in _Forms(page).forms if "next" in form.fields), None)
+        if asked is None:
+            raise JourneyFailed(f"the page for connecting {provider} was not there")
+        page = self.web.submit(page, asked, {})
+        for _ in range(_MOST_PAGES):
+            if page.origin == self.url:
+                return
+            page = self._at_mail_provider(page, account)
+        raise JourneyFailed(f"connecting {provider} did not come to its end")
+
+    def _at_mail_provider(self, page: Reply, account: str) -> Reply:
+        """It asks which account, then what may be done with it."""
+        form = next(iter(_Forms(page).forms), None)
+        if form is None:
+            raise JourneyFailed("the simulated provider showed another page than was expected")
+        asks_for_consent = ("decision", "allow") in form.buttons
+        given = {"decision": "allow", "scope": "all"} if asks_for_consent else {"as": account}
+        return self.web.submit(page, form, given)
+
 
 class SignedIn:
     """The task pane's add-in of a person: a public client with PKCE, a token in a header."""
 
     def __init__(self, person: Person) -> None:
-        self._person, self._back = person, f"{person.url}/addins/outlook/callback/"
+        self.person, self._back = person, f"{person.url}/addins/outlook/callback/"
         verifier = secrets.token_urlsafe(48)
         code = self._code(base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode())
         grant = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
@@ -159,7 +181,7 @@ class SignedIn:
         asked = {"response_type": "code", "client_id": _CLIENT, "redirect_uri": self._back, "scope": "sidebar"}
         proof = {"state": secrets.token_urlsafe(16), "code_challenge": challenge, "code_challenge_method": "S256"}
         path = f"/o/authorize/?{urlencode({**asked, **proof})}"
-        page = self._person.sign_in(path)
+        page = self.person.sign_in(path)
         code = parse_qs(urlsplit(page.url).query).get("code")
         if not (page.url.startswith(self._back) and code):
             raise JourneyFailed(f"the add-in was not let in ({page.status})")
@@ -168,4 +190,4 @@ class SignedIn:
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         ours = {"Authorization": f"Bearer {self._bearer}", "Content-Type": "application/json"}
-        return self._person.web.send(method, f"{self._person.url}/api/v1/{path}", sent, {**ours, **(headers or {})})
+        return self.person.web.send(method, f"{self.person.url}/api/v1/{path}", sent, {**ours, **(headers or {})})

@@ -38,6 +38,9 @@ class Visitor:
             self._people[who] = SignedIn(Person(self._facts["public_url"], self._facts["ca"], org, user))
         return self._people[who]
 
+    def connect(self, provider: str, who: str = "alice") -> None:
+        self.add_in(who).person.connect(provider, who)
+
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         return self._web.send("GET", url, headers=headers)
 

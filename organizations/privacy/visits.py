@@ -40,6 +40,10 @@ class Visit(Protocol):
         """Alice administers the simulated Acme; signed in once."""
         ...
 
+    def connect(self, provider: str, who: str = "alice") -> None:
+        """His mailbox there; whatever is asked for is allowed."""
+        ...
+
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """As anybody; redirects are not followed."""
         ...
