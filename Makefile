@@ -27,7 +27,7 @@ install-dev: $(VENV)/dev
 run: install ## Start everything, with local providers and a demo mailbox; Ctrl-C stops all of it
 	@exec $(BIN)/python -m config.run
 
-test: install-dev ## Run the tests, in two processes (no service needs to be installed)
+test: install-dev ## Run the tests, in three processes (no service needs to be installed)
 	@$(BIN)/python -m tests
 
 check: install-dev ## Lint, types, architecture, deployment checks, OpenAPI, security lint
@@ -47,7 +47,7 @@ bench: install-dev ## Measure, side by side in one run; prints a table and write
 mutate: install-dev ## Make small faults in the vault's code, one at a time, and see whether its tests notice (three hours on two busy cores)
 	@$(BIN)/python -m tests.mutation
 
-soak: install-dev ## What takes too long for CI: the storm, the leak scan, a stranger's clone, 300 examples for each operation and seed
+soak: install-dev ## What takes too long for CI: the storm, 20,000 mails under 50 kills, the leak scan, a stranger's clone, 300 examples for each operation and seed
 	@$(BIN)/python -m pytest -m soak -s
 	@FULL=1 $(BIN)/python -m pytest tests/hardening/test_schemathesis.py
 

@@ -1,4 +1,4 @@
-"""Runs all tests in two processes side by side, each with servers of its own: `python -m tests`, for `make test`.
+"""Runs all tests in three processes side by side, each with servers of its own: `python -m tests`, for `make test`.
 
 One process leaves half of two cores idle: many tests wait, for another process or for a clock."""
 
@@ -8,32 +8,37 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from typing import IO
 
 from config.embedded.account import die_with_owner
 
 PYTEST = (sys.executable, "-m", "pytest")
-#: The rooms of the second process; all others are the first's. Chosen so that both take about as long.
-SECOND = ("tests/faults", "tests/sync", "tests/tracking", "tests/vault")
+#: The rooms of the second and of the third process; all others are the first's. Chosen so that the first two take about
+#: as long; the third's mostly wait.
+BESIDE = (("tests/faults", "tests/journeys", "tests/sync", "tests/vault"), ("tests/config", "tests/tracking"))
 
 
 def main() -> int:
     if os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL"):
         return subprocess.call(PYTEST)  # servers given from outside are there once
-    sys.stderr.write(f"Beside these run {', '.join(SECOND)}: what they say comes at the end.\n")
-    return side_by_side([f"--ignore={room}" for room in SECOND], list(SECOND))
+    rooms = [room for each in BESIDE for room in each]
+    sys.stderr.write(f"Beside these run {', '.join(rooms)}: what they say comes at the end.\n")
+    return side_by_side([f"--ignore={room}" for room in rooms], *map(list, BESIDE))
 
 
-def side_by_side(first: list[str], second: list[str]) -> int:
-    """0 where both pass. What the second says is shown whole, after the first."""
-    with tempfile.TemporaryFile() as told:
-        processes = _start(first), _start(second, told)
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both, which end in order
+def side_by_side(first: list[str], *others: list[str]) -> int:
+    """0 where all pass. What the others say is shown whole, after the first."""
+    with ExitStack() as stack:
+        told = [stack.enter_context(tempfile.TemporaryFile()) for _ in others]
+        processes = [_start(first), *(_start(each, output) for each, output in zip(others, told, strict=True))]
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all, which end in order
         codes = [process.wait() for process in processes]
         signal.signal(signal.SIGINT, before)
-        told.seek(0)
-        shutil.copyfileobj(told, sys.stdout.buffer)
+        for output in told:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
     return 1 if any(codes) else 0
 
 

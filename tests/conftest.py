@@ -8,7 +8,7 @@ from secrets import token_bytes
 import pytest
 from pytest_django import Settings
 
-from tests import emptying, loopback, running
+from tests import emptying, loopback, outgoing, running, servers
 from tests.journeys.people import AddIn, sign_in_anew
 
 SignIn = Callable[[str, str], AddIn]
@@ -27,9 +27,12 @@ def on_this_machine() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[running.Stack]:
-    """The whole product with its simulated Salesforce, one for all tests of a run that ask for it."""
-    with running.whole_stack() as running_stack:
+    """The whole product with its simulated Salesforce, one for all tests of a run that ask for it. Whatever they
+    brought about, it spoke to nobody else (C34)."""
+    log = servers.folder() / "outgoing.log"
+    with running.whole_stack(environment=outgoing.environment(log)) as running_stack:
         yield running_stack
+    assert not {call for call in outgoing.calls(log) if not call.is_local}
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ NOT_INHERITED = (
     *("SALESFORCE_ORIGINS", "SALESFORCE_LOGINS", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
     *("GOOGLE_OAUTH_URL", "GOOGLE_GMAIL_URL", "GOOGLE_CALENDAR_URL", "GOOGLE_JWKS_URL"),
     *("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL"),
+    *("GOOGLE_PUBSUB_TOPIC", "GOOGLE_PUBSUB_ACCOUNT", "GOOGLE_PUBSUB_AUDIENCE"),
     *("MICROSOFT_CLIENT_ID", "MICROSOFT_CLIENT_SECRET"),
 )
 #: Seconds, on a machine that runs other tests beside: a limit, not a promise (tests/config/test_run.py has that).
@@ -80,12 +81,16 @@ class Stack:
 
 
 @contextlib.contextmanager
-def whole_stack(state: Path | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Start everything in `state` (a new folder of this test run), wait for `ready`, and stop it at the end."""
+def whole_stack(
+    state: Path | None = None, environment: Mapping[str, str] | None = None, module: str = "config.run"
+) -> Iterator[Stack]:
+    """Start everything in `state` (a new folder of this test run), wait for `ready`, and stop it at the end.
+
+    `module`: what is run, with the options of config.run."""
     state = state or servers.folder() / f"stack-{next(_numbers)}"
     environment = dict(environment or {})
     with contextlib.nullcontext(environment) if "DATABASE_URL" in environment else given_servers() as given:
-        stack = start(state, {**given, **environment})
+        stack = start(state, {**given, **environment}, module=module)
         try:
             yield stack
         finally:
@@ -93,14 +98,14 @@ def whole_stack(state: Path | None = None, environment: Mapping[str, str] | None
                 stack.stop()
 
 
-def start(state: Path, environment: Mapping[str, str], port: int = 0) -> Stack:
+def start(state: Path, environment: Mapping[str, str], port: int = 0, module: str = "config.run") -> Stack:
     """Raises AssertionError with what it printed when it is not ready in PATIENCE."""
     state.mkdir(parents=True, exist_ok=True)
     output = state / "terminal.log"
     began = time.monotonic()
     with output.open("wb") as terminal:
         process = subprocess.Popen(
-            [sys.executable, "-m", "config.run", "--port", str(port), "--state", str(state)],
+            [sys.executable, "-m", module, "--port", str(port), "--state", str(state)],
             cwd=servers.ROOT,
             env={**inherited(), "PYTHONUNBUFFERED": "1", **environment},
             stdin=subprocess.DEVNULL,

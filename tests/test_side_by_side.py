@@ -1,11 +1,11 @@
-"""Two processes of tests: what their end says, and where it is read."""
+"""Several processes of tests: what their end says, and where it is read."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.__main__ import SECOND, side_by_side
+from tests.__main__ import BESIDE, side_by_side
 from tests.servers import ROOT
 
 PASSES = "def test_good():\n    pass\n"
@@ -35,8 +35,18 @@ def test_what_the_second_says_comes_after_the_first(tmp_path: Path, capfdbinary:
     assert told.index(b"1 passed") < told.index(b"assert (6 * 7) == 54") < told.index(b"1 failed")
 
 
-def test_the_rooms_of_the_second_are_there() -> None:
-    assert all((ROOT / room).is_dir() for room in SECOND)
+def test_each_of_the_others_is_heard(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    rooms = [a_room(tmp_path, "one", PASSES), a_room(tmp_path, "two", PASSES), a_room(tmp_path, "three", FAILS)]
+    assert side_by_side(*rooms) == 1
+    sys.stdout.flush()
+    told = capfdbinary.readouterr().out
+    assert (told.count(b"1 passed"), told.count(b"1 failed")) == (2, 1)
+
+
+def test_each_room_that_is_named_is_there_and_named_once() -> None:
+    rooms = [room for each in BESIDE for room in each]
+    assert all((ROOT / room).is_dir() for room in rooms)
+    assert len(set(rooms)) == len(rooms)
 
 
 def a_room(folder: Path, name: str, text: str) -> list[str]:

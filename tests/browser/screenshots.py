@@ -4,12 +4,12 @@ import argparse
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import ViewportSize, sync_playwright
 
 from tests.browser.mailclient import WIDE, MailClient, launch, mail_client
 from tests.browser.sent import followed, loaded, message_id, sent, until_counted
+from tests.browser.synced import synced
 from tests.journeys.people import AddIn, sign_in_anew
 from tests.journeys.test_tracking import switched_on
 from tests.running import Stack
@@ -23,6 +23,7 @@ DASHBOARD = {
     "home": "",
     "connections": "connections/",
     "everybody": "connections/everybody/",
+    "email-sync": "email-sync/",
     "policy": "policy/",
     "members": "members/",
     "withdrawn": "analytics/withdrawn/",
@@ -42,7 +43,7 @@ def main() -> None:
         browser = launch(playwright)
         for scheme in ("light", "dark"):
             with mail_client(browser, facts["public_url"], scheme) as client:
-                tour(client, facts, scheme)
+                tour(client, stack, alice, scheme)
                 what_came_of_it(client, stack, alice, scheme)
         browser.close()
 
@@ -70,9 +71,9 @@ def what_came_of_it(client: MailClient, stack: Stack, alice: AddIn, scheme: str)
     keep(client, f"dashboard-analytics-narrow-{scheme}")
 
 
-def tour(client: MailClient, facts: dict[str, Any], scheme: str) -> None:
+def tour(client: MailClient, stack: Stack, alice: AddIn, scheme: str) -> None:
     """Alice's way: the mail with its cards, a form, then the dashboard."""
-    acme = next(org for org in facts["orgs"] if org["key"] == "acme")
+    facts, acme = stack.facts, stack.org("acme")
     client.page.goto(facts["public_url"] + "/connect/salesforce/")
     keep(client, f"connect-{scheme}")
     client.page.goto(facts["public_url"])
@@ -85,12 +86,22 @@ def tour(client: MailClient, facts: dict[str, Any], scheme: str) -> None:
     client.pane.locator("form.record-form").wait_for()
     keep(client, f"create-{scheme}")
     connect_google(client, scheme)
+    synced(stack, alice)
     for name, path in DASHBOARD.items():
         client.page.goto(f"{facts['public_url']}/dashboard/{path}")
         keep(client, f"dashboard-{name}-{scheme}")
+    try_out(client, scheme)
     client.page.set_viewport_size(NARROW)
-    client.page.goto(f"{facts['public_url']}/dashboard/connections/")
-    keep(client, f"dashboard-connections-narrow-{scheme}")
+    for name in ("connections", "email-sync", "policy"):
+        client.page.goto(f"{facts['public_url']}/dashboard/{DASHBOARD[name]}")
+        keep(client, f"dashboard-{name}-narrow-{scheme}")
+
+
+def try_out(client: MailClient, scheme: str) -> None:
+    client.page.goto(f"{client.public_url}/dashboard/email-sync/try/")
+    client.page.get_by_role("button", name="Google").click()
+    client.page.locator("#found").wait_for(timeout=60_000)
+    keep(client, f"dashboard-try-out-{scheme}")
 
 
 def connect_google(client: MailClient, scheme: str) -> None:

@@ -156,6 +156,31 @@ def test_a_mail_to_two_colleagues_is_one_activity(mailboxes: list[Mailbox], acme
     assert {each["activity_id"] for each in decisions} == {activity["Id"]}
 
 
+def living(acme: Salesforce, subject: str) -> list[dict[str, Any]]:
+    return [each for each in activities(acme, subject) if not each.get("IsDeleted")]
+
+
+def test_a_mail_is_taken_back_and_put_back(mailboxes: list[Mailbox], acme: Salesforce) -> None:
+    for each in mailboxes:
+        taken_back_and_put_back(each, acme, f"Regretted {each.accounts.name}")
+
+
+def taken_back_and_put_back(mailbox: Mailbox, acme: Salesforce, subject: str) -> None:
+    person, message_id = mailbox.person, mailbox.deliver(f"regretted-{mailbox.accounts.name}", subject=subject)
+    mailbox.look()
+    decision = mailbox.decided(message_id)
+    assert len(living(acme, subject)) == 1
+    begun = person.call("POST", f"sync/decisions/{decision['id']}/undo/", json={}, fresh=True)
+    assert begun.status_code == 202, begun.text
+    whole = f"sync/corrections/{begun.json()['id']}/"
+    ended = until(lambda: (told := person.call("GET", whole, fresh=True).json())["ended_at"] and told)
+    assert [line["result"] for line in ended["lines"]] == ["deleted"], ended
+    assert (living(acme, subject), mailbox.decided(message_id)["rule"]) == ([], "taken_back")
+    assert person.call("POST", f"{whole}put-back/", json={}, fresh=True).status_code == 200
+    until(lambda: mailbox.decided(message_id)["rule"] == "matched")
+    assert len(living(acme, subject)) == 1
+
+
 def log_now(person: AddIn, mailbox: Mailbox, message_id: str, key: str = "") -> requests.Response:
     body = {"provider": mailbox.accounts.name, "message_id": message_id}
     return person.call("POST", "sync/emails/", json=body, headers={"Idempotency-Key": key or str(uuid4())}, fresh=True)
