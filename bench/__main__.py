@@ -14,7 +14,18 @@ def main() -> None:
     os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/none")
     os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
-    from bench import burst, card_memory, mime, rotation, signatures, tracking, warm_lookup, working_day
+    from bench import (
+        attachments,
+        burst,
+        card_memory,
+        mime,
+        rotation,
+        signatures,
+        sync,
+        tracking,
+        warm_lookup,
+        working_day,
+    )
 
     results = Results()
     working_day.measure(results)
@@ -26,6 +37,8 @@ def main() -> None:
             del os.environ[name]
     rotation.measure(results)
     tracking.measure(results)
+    sync.measure(results)
+    attachments.measure(results)
     from tests.running import whole_stack
 
     with whole_stack() as stack:
