@@ -3,7 +3,11 @@
 
 Our server has no such limit and none to come (granian issue 728), and nothing ends a read that waits. So another thread
 reads. It lets go of the sender, whose connection is then closed, once as much again has come as was there.
-The rule is that of Apache's mod_reqtimeout: `body=10,MinRate=...`."""
+The rule is that of Apache's mod_reqtimeout: `body=10,MinRate=...`.
+
+What the program left unread is read and thrown away before the answer goes out. Otherwise our server closes the
+connection on somebody who still sends, and who sent too much learns of a broken pipe in place of why (RFC 9112, 9.6).
+"""
 
 import io
 import threading
@@ -11,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,6 +23,8 @@ from typing import Any, Protocol
 GRACE = 10.0
 RATE = 64 * 1024
 PIECE = 64 * 1024
+#: Seconds that a sender whose answer is there may go on sending, as nginx's `lingering_time` has it.
+LINGER = 30.0
 #: Threads of one process. While as many senders stand still, others' bodies are given up as well.
 MOST = 512
 
@@ -73,20 +80,31 @@ _readers = Readers(MOST)
 
 class Body(io.RawIOBase):
     """A request's body. `length`: bytes that are announced, or None. Only the time that a reader waits counts.
+    `is_begun`: whether anybody asked for some of it.
 
     Reading raises TooSlow."""
 
     def __init__(self, source: Source, length: int | None, readers: Readers = _readers) -> None:
         self._source, self._length, self._readers = source, length, readers
+        self.is_begun = False
         self._patience, self._step, self._is_given_up = GRACE, 1, False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        self.is_begun = True
         data = self._in_time(partial(self._fetched, len(buffer)))
         buffer[: len(data)] = data
         return len(data)
+
+    def drain(self) -> None:
+        """Reads the rest, as far as it comes in time. Nothing is raised."""
+        self._patience = min(self._patience, LINGER)
+        until, buffer = time.monotonic() + LINGER, bytearray(PIECE)
+        with suppress(OSError, ValueError):
+            while not self._is_given_up and time.monotonic() < until and self._length != 0 and self.readinto(buffer):
+                pass
 
     def _in_time(self, call: Callable[[], bytes]) -> bytes:
         begun, done = time.monotonic(), self._readers.run(call)
@@ -125,6 +143,10 @@ def paced(application: Application) -> Application:
         if length not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ:
             body = Body(environ["wsgi.input"], int(length) if length.isdecimal() else None)
             environ["wsgi.input"] = io.BufferedReader(body, PIECE)
+            answered = application(environ, start_response)
+            if body.is_begun or "HTTP_EXPECT" not in environ:  # who asked first, and was never told to go on, waits
+                body.drain()
+            return answered
         return application(environ, start_response)
 
     return answer

@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -123,15 +122,46 @@ def test_a_source_that_fails_is_heard_of() -> None:
         Body(Broken(), 5).readall()
 
 
-def read_by(environ: dict[str, Any]) -> Any:
-    seen: dict[str, Any] = {}
-    paced(lambda environ, _: seen.update(environ) or [])(environ, None)
-    return seen["wsgi.input"]
-
-
 def test_a_program_reads_bodies_through_it_and_is_left_alone_where_there_is_none() -> None:
     source = io.BytesIO(b"abcdef")
-    assert read_by({"wsgi.input": source, "CONTENT_LENGTH": "3"}).read() == b"abc"
-    assert read_by({"wsgi.input": io.BytesIO(b"abc"), "HTTP_TRANSFER_ENCODING": "chunked"}).read() == b"abc"
+    reads = paced(lambda environ, _: environ["wsgi.input"].read())
+    assert reads({"wsgi.input": source, "CONTENT_LENGTH": "3"}, None) == b"abc"
+    assert reads({"wsgi.input": io.BytesIO(b"abc"), "HTTP_TRANSFER_ENCODING": "chunked"}, None) == b"abc"
+    passes = paced(lambda environ, _: environ["wsgi.input"])
     for none in ({}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0"}):
-        assert read_by({"wsgi.input": source, **none}) is source
+        assert passes({"wsgi.input": source, **none}, None) is source
+
+
+def refused(sender: Sender, **environ: str) -> float:
+    """Seconds until a program that reads nothing of it has answered."""
+    began = time.monotonic()
+    paced(lambda *_: [b"no"])({"wsgi.input": sender.stream, **environ}, None)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("about", [{"CONTENT_LENGTH": "300000"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_what_a_program_leaves_is_read_before_its_answer_goes_out(sender: Sender, about: dict[str, str]) -> None:
+    sender.sends(*[(0.01, b"a" * 30_000)] * 10)
+    refused(sender, **about)
+    assert sender.stream.read() == b""
+
+
+def test_nobody_who_stands_still_or_goes_on_for_ever_holds_up_an_answer(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert GRACE <= refused(sender, CONTENT_LENGTH="100") < GRACE + 0.3
+    monkeypatch.setattr(pace, "LINGER", 0.2)
+    endless = {"wsgi.input": Endless(), "CONTENT_LENGTH": "1" + "0" * 20}
+    began = time.monotonic()
+    paced(lambda *_: [b"no"])(endless, None)
+    assert time.monotonic() - began < 0.5
+
+
+class Endless:
+    def read(self, size: int) -> bytes:
+        return b"a" * size
+
+
+def test_who_asked_first_whether_to_send_is_answered_at_once(sender: Sender) -> None:
+    """RFC 9110, 10.1.1: he sends nothing before he is told to, so nothing is to be waited for."""
+    assert refused(sender, CONTENT_LENGTH="100", HTTP_EXPECT="100-continue") < GRACE / 2

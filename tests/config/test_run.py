@@ -18,6 +18,8 @@ from tests import running, servers
 from tests.config import processes_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+#: Seconds, on a machine that runs other tests beside: a limit, not a promise.
+LIMIT = 45
 
 
 def run(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -31,8 +33,10 @@ def run(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.timeout(4 * running.PATIENCE + 6 * LIMIT)
 def test_a_life() -> None:
-    """Ready, refused twice, interrupted, ready again in under 10 s, killed, ready again: and nothing is ever left.
+    """Ready, refused twice, interrupted, ready again, killed, ready again: and nothing is ever left. How soon, on a
+    machine that does nothing else, is measured in tests/soak/test_from_a_clone.py.
 
     V17: where the KEK of what is sealed has been lost, it does not start, and makes no new one."""
     with running.given_servers() as given:
@@ -46,29 +50,26 @@ def _live(folder: Path, given: dict[str, str]) -> None:
         _second_run_in_the_same_folder_is_refused(stack)
         _command_finds_the_running_stack(stack)
         _crashed_worker_comes_back(stack)
-        _leaves_nothing(stack, signal.SIGINT, within=5)
+        _leaves_nothing(stack, signal.SIGINT)
     key = (folder / "secrets" / "vault_kek").read_text()
     with running.whole_stack(folder, given) as stack:
-        assert stack.seconds < 10 or os.getloadavg()[0] > len(os.sched_getaffinity(0))
         _pages_answer(stack)
-        _leaves_nothing(stack, signal.SIGKILL, within=5)
+        _leaves_nothing(stack, signal.SIGKILL)
     with running.whole_stack(folder, given) as stack:
         _pages_answer(stack)
         _seal_something(stack)
-        _leaves_nothing(stack, signal.SIGTERM, within=5)
+        _leaves_nothing(stack, signal.SIGTERM)
     assert not any((folder / name).exists() for name in ("run.json", "owner.pid", "postgres/data/postmaster.pid"))
     assert (folder / "secrets" / "vault_kek").read_text() == key
     _lost_key_is_not_replaced(folder, given)
 
 
-def _leaves_nothing(stack: running.Stack, number: signal.Signals, within: float) -> None:
+def _leaves_nothing(stack: running.Stack, number: signal.Signals) -> None:
     everything = processes_of.descendants(stack.process.pid)
     assert len(everything) > 5
-    began = time.monotonic()
     stack.process.send_signal(number)
-    stack.process.wait(15)
-    assert processes_of.wait_until_gone(everything, within) == {}
-    assert time.monotonic() - began < 10
+    stack.process.wait(LIMIT)
+    assert processes_of.wait_until_gone(everything, LIMIT) == {}
 
 
 def _pages_answer(stack: running.Stack) -> None:
@@ -116,7 +117,7 @@ print(settings.REDIS_URL)
 def _crashed_worker_comes_back(stack: running.Stack) -> None:
     worker = stack.facts["pids"]["worker"]
     os.kill(worker, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT
     while json.loads((stack.state / "run.json").read_text())["pids"]["worker"] == worker:
         assert time.monotonic() < deadline
         time.sleep(0.1)

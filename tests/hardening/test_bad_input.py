@@ -1,10 +1,11 @@
 """Anything at all, wherever a text or a body is taken: no 5xx, no answer slower than 2 s, the right kind of error."""
 
 import gzip
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -193,6 +194,20 @@ def test_a_body_that_is_none(
     assert doors.fault(answer) == ""
     # Larger bodies than the sidebar's own limit pass at other calls, to be refused for what they hold.
     assert answer.status_code in ({status, 400} if status == 413 else {status}), answer.text
+
+
+def test_whoever_sends_too_much_slowly_is_told_why(stack: Stack) -> None:
+    """Refused unread, but not by hanging up on him: RFC 9112, 9.6."""
+    host, size = urlsplit(stack.public_url), 2_000_000
+    head = f"POST /api/v1/sidebar/people/ HTTP/1.1\r\nHost: {host.netloc}\r\nContent-Length: {size}\r\n"
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # so that little is on its way
+        line.settimeout(30)
+        line.connect((host.hostname, stack.facts["port"]))
+        line.sendall(f"{head}Content-Type: {JSON}\r\n\r\n".encode())
+        for _ in range(size // 50_000):
+            line.sendall(b" " * 50_000)
+        assert line.recv(4_000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_gzip_bomb(alice: AddIn) -> None:
