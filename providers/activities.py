@@ -65,13 +65,22 @@ class FoundPerson:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Copy:
+    """A mail that is in the CRM, whoever has filed it. `sender`: an address; "" where it is not told."""
+
+    id: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class FoundPeople:
     """`people` by the address asked for. `crowded`: addresses for which the answer was cut, so that somebody may be
-    missing. `hidden`: kinds that this person may not see."""
+    missing. `hidden`: kinds that this person may not see. `copies`: of the mails asked for, by their Message-ID."""
 
     people: Mapping[str, tuple[FoundPerson, ...]]
     crowded: frozenset[str] = frozenset()
     hidden: tuple[PersonKind, ...] = ()
+    copies: Mapping[str, tuple[Copy, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -197,9 +206,9 @@ class Activities(Protocol):
         """Described once a day; no call while that is kept."""
         ...
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
         """All contacts, leads and users with exactly these addresses, whatever their case. One call for up to a
-        hundred."""
+        hundred. `message_ids`: RFC 5322 Message-IDs, with their <>, of mails that may be there; they go along."""
         ...
 
     def newcomers(self, since: datetime) -> Newcomers:

@@ -25,7 +25,7 @@ from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
 from sync.models import SyncedMailbox
-from sync.reasons import Note, Ranked, Rule, Verdict, verdict
+from sync.reasons import WITH_NOBODY, Note, Ranked, Rule, Verdict, verdict
 from sync.rules import Candidate, Thread, decide_asked
 from sync.writing import Filed, Source, Writing
 from vault import clients
@@ -171,13 +171,16 @@ class _Asked:
         return Saved(found) if isinstance(found, Verdict) else self._with_people(found, chosen)
 
     def _with_people(self, candidate: Candidate, chosen: Collection[str]) -> Saved:
-        people = self._writing.people(addresses_to_ask(candidate))
+        message_id = self._message.letter.message_id
+        people = self._writing.people(addresses_to_ask(candidate), [message_id] if message_id else [])
         found = match(candidate, people, member_id=self._member.salesforce_user_id, chosen=chosen)
         if not found.targets:
             return Saved(decide_by_match(found), person_ids=found.asked_ids, asked_why=found.asked_why)
-        filed = self._filed(candidate, found)
+        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate)
+        filed = Filed(Rule.SAVED_ELSEWHERE) if is_elsewhere else self._filed(candidate, found)
+        self._end(filed, candidate, found)
         ids = tuple(target.person.id for target in found.targets)
-        ids = () if filed.rule is Rule.TAKEN_BACK else ids
+        ids = () if filed.rule in WITH_NOBODY else ids
         return Saved(verdict(filed.rule), filed.activity_id, ids, self._stayed_out(filed))
 
     def _filed(self, candidate: Candidate, found: Match) -> Filed:
@@ -185,12 +188,10 @@ class _Asked:
         source = Source(mail.id, mail.received_at, mail.opened, mail.mailbox_id, lease)
         try:
             with holds.beating(lambda: ledger.prolong([lease])):
-                filed = self._in_turn(source, candidate, found)
+                return self._in_turn(source, candidate, found)
         except Exception:
             ledger.release(lease)
             raise
-        self._end(filed, candidate, found)
-        return filed
 
     def _in_turn(self, source: Source, candidate: Candidate, found: Match) -> Filed:
         """Whoever writes the same mail just now has mostly done so in a moment. Raises InOtherHands where not."""
@@ -225,7 +226,7 @@ class _Asked:
 def _concluded(
     mail: _Message, filed: Filed, candidate: Candidate, found: Match, stayed_out: Mapping[Note, int]
 ) -> Conclusion:
-    is_back = filed.rule is Rule.TAKEN_BACK
+    is_with_nobody = filed.rule in WITH_NOBODY
     return Conclusion(
         verdict(filed.rule),
         mail.thread_id,
@@ -233,7 +234,7 @@ def _concluded(
         domain=candidate.strangers[0].domain,
         error_code=filed.error_code,
         activity_id=filed.activity_id,
-        record_ids=() if is_back else tuple(target.person.id for target in found.targets),
+        record_ids=() if is_with_nobody else tuple(target.person.id for target in found.targets),
         asked_ids=found.asked_ids,
         asked_why=found.asked_why,
         notes={**found.notes, **stayed_out},

@@ -15,11 +15,12 @@ from providers.mail import Folder, Heading, Mailbox
 from sync import conversations, ledger, owners, places, policies, threads
 from sync.conclusions import NOTHING_KNOWN, About, Conclusion, Task
 from sync.conversations import Said
+from sync.elsewhere import message_id_of
 from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
 from sync.models import SyncedMailbox
-from sync.reasons import Note, Outcome, Rule, Verdict, verdict
+from sync.reasons import WITH_NOBODY, Note, Outcome, Rule, Verdict, verdict
 from sync.rules import UNKNOWN_THREAD, Candidate, Rulebook, Thread, decide_by_heading, decide_by_letter
 from sync.writing import Draft, Filed, Source, Writing
 
@@ -108,15 +109,20 @@ class MailCarrier:
         )
 
     def _by_people(self, candidates: Mapping[UUID, tuple[Heading, Candidate]]) -> dict[UUID, Conclusion]:
-        """Conclusions for those of whom nobody is known, or too many are; the others are kept to be carried out."""
+        """Conclusions for those of whom nobody is known, or too many are, and for what another program has saved; the
+        others are kept to be carried out."""
         people = self._writing.people(
-            [address for _, each in candidates.values() for address in addresses_to_ask(each)]
+            [address for _, each in candidates.values() for address in addresses_to_ask(each)],
+            [message_id for heading, _ in candidates.values() if (message_id := message_id_of(heading))],
         )
+        elsewhere = self._writing.elsewhere(people)
         decided: dict[UUID, Conclusion] = {}
         for task_id, (heading, candidate) in candidates.items():
             chosen = self._said_of(heading).person_ids
             found = match(candidate, people, member_id=self._row.member.salesforce_user_id, chosen=chosen)
-            if found.targets:
+            if found.targets and elsewhere.has(message_id_of(heading), candidate):
+                decided[task_id] = _concluded(verdict(Rule.SAVED_ELSEWHERE), heading, candidate, notes=found.notes)
+            elif found.targets:
                 self._matched[task_id] = Matched(heading, candidate, found)
             else:
                 decided[task_id] = self._without_target(heading, candidate, found)
@@ -202,7 +208,7 @@ class MailCarrier:
             matched,
             verdict(filed.rule),
             activity_id=filed.activity_id,
-            record_ids=() if filed.rule is Rule.TAKEN_BACK else matched.person_ids,
+            record_ids=() if filed.rule in WITH_NOBODY else matched.person_ids,
             asked_ids=matched.match.asked_ids,
             asked_why=matched.match.asked_why,
             notes={**matched.match.notes, **stayed_out, **missing},

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from providers.activities import FoundPeople, FoundPerson, PersonKind
+from providers.activities import Copy, FoundPeople, FoundPerson, PersonKind
 from providers.mail import Folder, Heading
+from sync.elsewhere import Copies, Elsewhere, message_id_of
 from sync.matching import addresses_to_ask, decide_by_match, match
-from sync.reasons import Outcome, Rule, Verdict, outcome_of
+from sync.reasons import Outcome, Rule, Verdict, outcome_of, verdict
 from sync.rules import Candidate, Rulebook, Thread, decide_by_heading
 
 #: Addresses that are asked about at once: what one call to Salesforce takes.
@@ -18,8 +19,10 @@ AT_ONCE = 100
 #: Messages that wait for such a call at most, so that somebody who looks on sees it move.
 _MOST_WAITING = 200
 
-#: (addresses, at most AT_ONCE of them) -> who has them; `providers.activities.Activities.people`.
-AskPeople = Callable[[Sequence[str]], FoundPeople]
+#: (addresses, at most AT_ONCE of them, Message-IDs) -> who has them; `providers.activities.Activities.people`.
+AskPeople = Callable[[Sequence[str], Sequence[str]], FoundPeople]
+#: What of these another program has saved.
+AskElsewhere = Callable[[Copies], Elsewhere]
 ThreadOf = Callable[[Heading], Thread]
 
 
@@ -68,21 +71,22 @@ def foresee(
     folders: Mapping[str, Folder],
     rulebook: Rulebook,
     ask: AskPeople,
+    elsewhere: AskElsewhere,
     *,
     member_id: str,
     thread_of: ThreadOf,
 ) -> Iterator[Foreseen]:
     """Decide one message after another; those that Salesforce has to be asked about come a little later than others.
 
-    `folders`, `member_id` as `rules` and `matching` take them. Raises what `ask` raises."""
-    people, waiting = _People(ask), list[tuple[Heading, Candidate]]()
+    `folders`, `member_id` as `rules` and `matching` take them. Raises what `ask` and `elsewhere` do."""
+    people, waiting = _People(ask, elsewhere), list[tuple[Heading, Candidate]]()
     for heading in headings:
         decided = decide_by_heading(heading, folders, rulebook, thread=thread_of(heading))
         if isinstance(decided, Verdict):
             yield Foreseen(heading.id, heading.received_at, decided)
             continue
         waiting.append((heading, decided))
-        people.will_need(addresses_to_ask(decided))
+        people.will_need(addresses_to_ask(decided), message_id_of(heading))
         if people.has_a_full_call or len(waiting) >= _MOST_WAITING:
             yield from _matched(waiting, people, member_id)
             waiting = []
@@ -100,38 +104,46 @@ def forecast(foreseen: Iterable[Foreseen]) -> Forecast:
 
 
 def _matched(waiting: Iterable[tuple[Heading, Candidate]], people: "_People", member_id: str) -> Iterator[Foreseen]:
-    people.ask_all()
+    there = people.ask_all()
     for heading, candidate in waiting:
         matched = match(candidate, people.among(addresses_to_ask(candidate)), member_id=member_id)
-        yield Foreseen(heading.id, heading.received_at, decide_by_match(matched))
+        is_elsewhere = matched.targets and there.has(message_id_of(heading), candidate)
+        decided = verdict(Rule.SAVED_ELSEWHERE) if is_elsewhere else decide_by_match(matched)
+        yield Foreseen(heading.id, heading.received_at, decided)
 
 
 class _People:
-    """Who has which address, each asked about once in a whole run."""
+    """Who has which address, each asked about once in a whole run; and which mails are there already."""
 
-    def __init__(self, ask: AskPeople) -> None:
-        self._ask = ask
+    def __init__(self, ask: AskPeople, elsewhere: AskElsewhere) -> None:
+        self._ask, self._elsewhere = ask, elsewhere
+        self._message_ids: list[str] = []
         self._known: dict[str, tuple[FoundPerson, ...]] = {}
         self._crowded: set[str] = set()
         self._hidden: tuple[PersonKind, ...] = ()
         self._wanted: dict[str, None] = {}
 
-    def will_need(self, addresses: Iterable[str]) -> None:
+    def will_need(self, addresses: Iterable[str], message_id: str) -> None:
+        self._message_ids += [message_id] if message_id else []
         self._wanted.update(dict.fromkeys(each for each in addresses if each not in self._known))
 
     @property
     def has_a_full_call(self) -> bool:
         return len(self._wanted) >= AT_ONCE
 
-    def ask_all(self) -> None:
-        wanted = list(self._wanted)
-        for first in range(0, len(wanted), AT_ONCE):
+    def ask_all(self) -> Elsewhere:
+        """Of the mails since the last time."""
+        wanted, copies = list(self._wanted), dict[str, tuple[Copy, ...]]()
+        for first in range(0, len(wanted) or bool(self._message_ids), AT_ONCE):
             addresses = wanted[first : first + AT_ONCE]
-            answer = self._ask(addresses)
+            answer = self._ask(addresses, self._message_ids)
+            self._message_ids = []
+            copies |= answer.copies
             self._known |= {address: answer.people.get(address, ()) for address in addresses}
             self._crowded |= answer.crowded
-            self._hidden = answer.hidden
+            self._hidden = answer.hidden if addresses else self._hidden
         self._wanted.clear()
+        return self._elsewhere(copies)
 
     def among(self, addresses: Iterable[str]) -> FoundPeople:
         known = {address: self._known[address] for address in addresses}

@@ -27,6 +27,7 @@ class Rule(StrEnum):
     ASKED_FOR = "asked_for"
     COLLEAGUE_WAS_FIRST = "colleague_was_first"
     SAVED_BEFORE = "saved_before"
+    SAVED_ELSEWHERE = "saved_elsewhere"
     RELINKED = "relinked"
 
     BLOCKED_DOMAIN = "blocked_domain"
@@ -74,6 +75,10 @@ _TABLE: Mapping[Rule, tuple[Outcome, str]] = {
         "A colleague has this email too, and it was in Salesforce already: one activity stands for both.",
     ),
     Rule.SAVED_BEFORE: (Outcome.SYNCED, "It was in Salesforce already, and is not saved a second time."),
+    Rule.SAVED_ELSEWHERE: (
+        Outcome.SYNCED,
+        "Another program has saved it in Salesforce already, and it is not saved a second time.",
+    ),
     Rule.RELINKED: (Outcome.SYNCED, "Saved with the people whom somebody has chosen for it since."),
     Rule.BLOCKED_DOMAIN: (Outcome.BLOCKED, "One of its addresses is at {domain}, which is blocked."),
     Rule.KEPT_PRIVATE: (Outcome.PRIVATE, "This conversation is kept private."),
@@ -123,6 +128,10 @@ _WAITED: Mapping[str, str] = {
 
 #: As others than its own person read it: what somebody has blocked for himself is nobody else's to know (F9).
 _TO_OTHERS: Mapping[str, str] = {Rule.BLOCKED_DOMAIN: "One of its addresses is at a domain that is blocked."}
+
+
+#: Of what stands in Salesforce no more, or is not ours to say with whom.
+WITH_NOBODY = (Rule.TAKEN_BACK, Rule.SAVED_ELSEWHERE)
 
 
 #: A message that moves is decided anew where its place was what decided.

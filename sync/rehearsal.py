@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from organizations.models import Member
@@ -15,6 +16,7 @@ from providers.base import Priority
 from providers.mail import Heading, Mailbox
 from sync import conversations, owners, policies, threads
 from sync.dry_run import Forecast, as_if_on, forecast, foresee
+from sync.elsewhere import elsewhere
 from sync.models import SyncedMailbox
 from sync.rules import UNKNOWN_THREAD, Rulebook, Thread
 from vault import clients, clock, purposes
@@ -85,6 +87,7 @@ class _Run:
             {folder.id: folder for folder in self._mailbox.folders()},
             self._rulebook,
             self._activities.people,
+            partial(elsewhere, self._member.organization_id),
             member_id=self._member.salesforce_user_id,
             thread_of=lambda heading: self._threads.get(heading.id, UNKNOWN_THREAD),
         )

@@ -103,7 +103,7 @@ class AskedShape(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=[each.value for each in Outcome])
     rule = serializers.ChoiceField(choices=[each.value for each in Rule])
     sentence = serializers.CharField(help_text="What became of it and why, in words, for the person.")
-    activity_id = serializers.CharField(help_text="Of the activity in Salesforce; empty where nothing was saved.")
+    activity_id = serializers.CharField(help_text="Of our activity in Salesforce; empty where there is none.")
     record_ids = serializers.ListField(
         child=serializers.CharField(), help_text="Who it is saved with; or, where nothing was, who could be meant."
     )

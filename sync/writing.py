@@ -15,6 +15,7 @@ from providers.base import Priority
 from providers.errors import ProviderError
 from sync import corrections, ledger, policies, threads
 from sync.attaching import Attaching, Open
+from sync.elsewhere import Elsewhere, elsewhere
 from sync.enclosures import Enclosed, enclosed
 from sync.filing import filed_as, identity_of
 from sync.ledger import Entry, Identity, Marks, Written
@@ -88,13 +89,19 @@ class Writing:
     def marks(self) -> Marks:
         return ledger.marks_of(self._member.organization_id)
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
-        """One question for each hundred of them."""
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
+        """One question for each hundred of them. `message_ids` of mails that may be there go along with the first."""
         wanted = list(dict.fromkeys(addresses))
-        parts = [self._activities.people(wanted[at : at + _AT_ONCE]) for at in range(0, len(wanted), _AT_ONCE)]
+        parts = [
+            self._activities.people(wanted[at : at + _AT_ONCE], () if at else message_ids)
+            for at in range(0, len(wanted), _AT_ONCE)
+        ]
         people = {address: found for part in parts for address, found in part.people.items()}
         crowded = frozenset(address for part in parts for address in part.crowded)
-        return FoundPeople(people, crowded, parts[0].hidden if parts else ())
+        return FoundPeople(people, crowded, *((parts[0].hidden, parts[0].copies) if parts else ()))
+
+    def elsewhere(self, people: FoundPeople) -> Elsewhere:
+        return elsewhere(self._member.organization_id, people.copies)
 
     def file(self, source: Source, letter: Letter, candidate: Candidate, matched: Match, rule: Rule) -> Filed:
         """One message, whole. Raises ledger.InOtherHands, and what `providers.activities` does."""

@@ -143,8 +143,8 @@ class WatchedActivities(_Watched[Activities]):
     def capabilities(self) -> Capabilities:
         return self._client.capabilities()  # mostly no call, so it proves nothing
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
-        return self._watch(lambda: self._client.people(addresses))
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
+        return self._watch(lambda: self._client.people(addresses, message_ids))
 
     def newcomers(self, since: datetime) -> Newcomers:
         return self._watch(lambda: self._client.newcomers(since))

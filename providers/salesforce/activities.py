@@ -63,8 +63,8 @@ class SalesforceActivities:
     def capabilities(self) -> Capabilities:
         return self._ways().capabilities()
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
-        return self._or_anew(lambda: correspondents.find(self._wire, self._access(), addresses))
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
+        return self._or_anew(lambda: correspondents.find(self._wire, self._access(), addresses, message_ids))
 
     def newcomers(self, since: datetime) -> Newcomers:
         return self._or_anew(lambda: newcomers.find(self._wire, self._access(), since))

@@ -1,35 +1,44 @@
-"""Who is behind the addresses of a mail, by ids only: contacts, leads and users with exactly these addresses."""
+"""Who is behind the addresses of mails, by ids only: contacts, leads and users with exactly these addresses. And, in
+the same calls, which of the mails are there already."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from providers.activities import FoundPeople, FoundPerson, PersonKind
+from providers.activities import Copy, FoundPeople, FoundPerson, PersonKind
 from providers.addresses import fold
-from providers.salesforce import failures, soql
+from providers.errors import ProviderError, Rejected
+from providers.salesforce import copies, failures, soql
 from providers.salesforce.access import ObjectAccess
 from providers.salesforce.lookup import LONGEST_PART
+from providers.salesforce.lookups import MOST_QUERIES
 from providers.salesforce.transport import Wire
 
 MOST_ADDRESSES = 100
 #: Rows of one page of a query's answer.
 MOST_ROWS = 2000
+_MAILS = "mails"
 _KINDS = {"contacts": PersonKind.CONTACT, "leads": PersonKind.LEAD, "users": PersonKind.USER}
 
 
-def find(wire: Wire, access: ObjectAccess, addresses: Sequence[str]) -> FoundPeople:
+def find(wire: Wire, access: ObjectAccess, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
     """Raises from providers.errors. One call, but for more than MOST_ADDRESSES, very long ones, or a crowd."""
     asked = {fold(address): address for address in addresses if _is_sayable(address)}
     keys = list(asked)
     parts = [keys[start : start + MOST_ADDRESSES] for start in range(0, len(keys), MOST_ADDRESSES)]
-    found = _Found(asked)
+    found = _Found(asked, message_ids, copies.queries(access, message_ids))
     for part in parts:
         _ask(wire, access, part, found)
+    while found.unasked:
+        _answers(wire, {}, found)
     return found.people()
 
 
 class _Found:
-    def __init__(self, asked: Mapping[str, str]) -> None:
-        self._asked = asked
+    """`unasked`: queries for mails, which go along where there is room for them."""
+
+    def __init__(self, asked: Mapping[str, str], message_ids: Sequence[str], unasked: list[str]) -> None:
+        self._asked, self._message_ids, self.unasked = asked, message_ids, unasked
+        self._copies: dict[str, list[Copy]] = {}
         self._people: dict[str, dict[str, FoundPerson]] = {}
         self.crowded: set[str] = set()
         self.hidden: set[PersonKind] = set()
@@ -48,10 +57,20 @@ class _Found:
         )
         self._people.setdefault(person.address, {})[person.id] = person
 
+    def take_mails(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for message_id, found in copies.taken(rows, self._message_ids).items():
+            self._copies.setdefault(message_id, []).extend(found)
+
+    def along(self, room: int) -> dict[str, str]:
+        """As many of the queries for mails as there is room for, by their names in one call."""
+        going, self.unasked = self.unasked[:room], self.unasked[room:]
+        return {f"{_MAILS}{n}": query for n, query in enumerate(going)}
+
     def people(self) -> FoundPeople:
+        there = {message_id: tuple(found) for message_id, found in self._copies.items()}
         people = {address: tuple(found.values()) for address, found in self._people.items()}
         crowded = frozenset(self._asked[key] for key in self.crowded)
-        return FoundPeople(people, crowded, tuple(sorted(self.hidden)))
+        return FoundPeople(people, crowded, tuple(sorted(self.hidden)), there)
 
 
 def _ask(wire: Wire, access: ObjectAccess, keys: Sequence[str], found: _Found) -> None:
@@ -77,19 +96,34 @@ def _ask_halves(wire: Wire, access: ObjectAccess, keys: Sequence[str], found: _F
 
 
 def _answers(wire: Wire, queries: Mapping[str, str], found: _Found) -> dict[str, Mapping[str, Any]]:
+    """Of the people; what comes of the mails is taken at once."""
+    going = {**queries, **found.along(MOST_QUERIES - len(queries))}
     parts = [
         {"method": "GET", "url": wire.path(soql.query_resource(query)), "referenceId": name}
-        for name, query in queries.items()
+        for name, query in going.items()
     ]
     answers: dict[str, Mapping[str, Any]] = {}
     for name, (status, body) in (wire.composite(parts) if parts else {}).items():
         if status == 200:
-            answers[name] = wire.call(lambda _, body=body: _checked(body), is_write=False)  # type: ignore[misc]
+            answer = wire.call(lambda _, body=body: _checked(body), is_write=False)  # type: ignore[misc]
+            if name in queries:
+                answers[name] = answer
+            else:
+                found.take_mails(answer["records"])
+        elif name not in queries:
+            _pass_over(failures.failure_of(status, body, is_write=False), is_stale=failures.is_stale(status, body))
         elif name == "users" and failures.is_stale(status, body):
             found.hidden.add(PersonKind.USER)  # users of a partner community do not see colleagues
         else:
             raise failures.failure_of(status, body, is_write=False)
     return answers
+
+
+def _pass_over(error: ProviderError, *, is_stale: bool) -> None:
+    """What Salesforce will not say about mails keeps none of them out. Raises what passes, and what a new describe
+    mends."""
+    if is_stale or not isinstance(error, Rejected):
+        raise error
 
 
 def _checked(body: Any) -> Mapping[str, Any]:

@@ -156,6 +156,18 @@ def test_a_mail_to_two_colleagues_is_one_activity(mailboxes: list[Mailbox], acme
     assert {each["activity_id"] for each in decisions} == {activity["Id"]}
 
 
+def test_what_is_there_without_us_is_left_alone(mailboxes: list[Mailbox], acme: Salesforce) -> None:
+    """F7: saved by another program, or by us before our ledger was lost, which comes to the same."""
+    first, second = mailboxes
+    both = ", ".join(f"{each.user}@acme.example" for each in mailboxes)
+    first.decided(first.deliver("elsewhere-1", subject="From elsewhere", to=both))
+    (activity,) = activities(acme, "From elsewhere")
+    first.rows("DELETE FROM sync_ledgerentry WHERE salesforce_id = %s", activity["Id"])
+    decision = second.decided(second.deliver("elsewhere-1", subject="From elsewhere", to=both))
+    assert (decision["rule"], decision["activity_id"], decision["record_ids"]) == ("saved_elsewhere", "", [])
+    assert activities(acme, "From elsewhere") == [activity]
+
+
 def living(acme: Salesforce, subject: str) -> list[dict[str, Any]]:
     return [each for each in activities(acme, subject) if not each.get("IsDeleted")]
 

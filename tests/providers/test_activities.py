@@ -11,6 +11,7 @@ import pytest
 from providers.activities import Correspondent, Keyed, KeyForm, Link, Logged, PersonKind, Role
 from providers.errors import PermissionMissing, ProviderError, Rejected, Transient
 from providers.salesforce import relations
+from providers.salesforce.graphs import post
 from tests.providers.desks import FORMS, KEY, Desk, fault, mail, main, to
 from tests.providers.simulated import JANE
 from tests.simulators.running import Running
@@ -45,6 +46,44 @@ def test_people_are_found_by_exact_addresses_in_one_call(salesforce: Running) ->
     assert {each.kind for each in found.people["bob@acme.example"]} >= {PersonKind.USER}
     assert set(found.people) == set(asked[:3])
     assert found.crowded == frozenset()
+
+
+def filed_by_another(desk: Desk, message_id: str) -> str:
+    """The id of its record."""
+    wire, values = desk.wire(), {"MessageIdentifier": message_id, "FromAddress": JANE, "Status": "1"}
+    answers = wire.composite([dict(post(wire, "mail", "EmailMessage", values))])
+    status, body = answers["mail"]
+    assert status == 201, body
+    return str(body["id"])
+
+
+def test_mails_that_are_there_already_are_found_along(salesforce: Running) -> None:
+    """Whoever has filed them, with <> or without, as one call; letters' case makes another id."""
+    desk = Desk(salesforce, "acme", "alice")
+    kept = ("<with@mail.example>", "without@mail.example", "<CASE@mail.example>", "<it's\\@mail.example>")
+    made = {each: filed_by_another(desk, each) for each in kept}
+    asked = ["<with@mail.example>", "<without@mail.example>", "<case@mail.example>", "<it's\\@mail.example>"]
+    many = [f"<{n}.{'long' * 40}@mail.example>" for n in range(30)]
+    salesforce.reset(only=["calls"])
+    found = desk.activities.people([JANE], [*asked, *many, "<>", "", f"<{'x' * 300}>", "<a\0@x>"])
+    assert desk.calls() == 1
+    assert len(found.people[JANE]) == 1
+    ids = {name: [copy.id for copy in copies] for name, copies in found.copies.items()}
+    assert ids == {
+        asked[0]: [made["<with@mail.example>"]],
+        asked[1]: [made["without@mail.example"]],
+        asked[3]: [made["<it's\\@mail.example>"]],
+    }
+    assert {copy.sender for copies in found.copies.values() for copy in copies} == {JANE}
+    desk.activities.people([], many * 5)
+    assert desk.activities.people([JANE]).copies == {}
+
+
+def test_mails_that_salesforce_will_not_search_keep_nobody_out(salesforce: Running) -> None:
+    desk = Desk(salesforce, "acme", "alice")
+    salesforce.sim("users/alice", {"hide": ["EmailMessage.MessageIdentifier"]}, "acme")
+    found = desk.activities.people([JANE], ["<one@mail.example>"])  # described anew, and not asked for any more
+    assert (len(found.people[JANE]), found.copies) == (1, {})
 
 
 def test_a_person_account_is_found_as_the_contact_behind_it(salesforce: Running) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from organizations import policy
 from organizations.models import Member
-from providers.activities import Keyed, Logged
+from providers.activities import Copy, Keyed, Logged
 from providers.errors import Detail, ProviderError, Rejected
 from sidebar.models import IdempotencyKey
 from sync import asked, conversations, corrected, decisions, holds, ledger, mailboxes, retention
@@ -63,6 +63,15 @@ def test_of_no_synced_mailbox_it_is_nobodys_but_there(office: Office, crm: Crm) 
     assert "olleague" not in second.verdict.sentence
     assert saved(office.bob.member).verdict.rule == "saved_before"
     assert len(crm.logged) == 1
+
+
+def test_what_another_program_has_saved_is_not_saved_by_hand_either(office: Office, crm: Crm) -> None:
+    mail = letter()
+    crm.copies[mail.message_id] = (Copy("02s000000000099AAA", JANE),)
+    found = saved(office.alice.member)
+    assert (found.verdict.rule, found.activity_id, found.person_ids) == ("saved_elsewhere", "", ())
+    assert not crm.logged
+    assert not LedgerEntry.objects.exists()
 
 
 def test_ones_other_mailbox_is_no_colleagues(office: Office, crm: Crm) -> None:

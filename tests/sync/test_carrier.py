@@ -14,7 +14,7 @@ import pytest
 from django.db.models.functions import Now
 
 from organizations import policy
-from providers.activities import Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
+from providers.activities import Copy, Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
 from providers.errors import Detail, NotFound, PermissionMissing, ProviderError, Rejected, Transient
 from providers.mail import Heading, MimeStream
 from sync import batch, conversations, decisions, jobs, work
@@ -75,8 +75,9 @@ class Crm:
     refused: dict[str, ProviderError] = field(default_factory=dict)  # by subject
     no_files: ProviderError | None = None  # why none can be attached
     owners: dict[str, str] = field(default_factory=dict)  # a contact's id -> whose it is
+    copies: dict[str, tuple[Copy, ...]] = field(default_factory=dict)  # that another program has saved
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
         self.calls["people"] += 1
         known = {
             JANE: (FoundPerson("003000000000001AAA", PersonKind.CONTACT, JANE),),
@@ -85,7 +86,13 @@ class Crm:
                 for each in (f"00300000000000{n}AAA" for n in (2, 3))
             ),
         }
-        return FoundPeople({each: known[each] for each in addresses if each in known})
+        people = {each: known[each] for each in addresses if each in known}
+        return FoundPeople(people, copies={each: found for each in message_ids if (found := self._copies_of(each))})
+
+    def _copies_of(self, message_id: str) -> tuple[Copy, ...]:
+        """Of ours, too: Salesforce tells all."""
+        ours = [n for n, each in enumerate(self.logged.values()) if each.message_id == message_id]
+        return (*self.copies.get(message_id, ()), *(Copy(_record_id(n), JANE) for n in ours))
 
     def log_emails(self, mails: Sequence[Keyed]) -> Sequence[Logged | ProviderError]:
         self.calls["log_emails"] += 1
@@ -101,7 +108,7 @@ class Crm:
             return self.refused[mail.record.subject]
         was_there = mail.key in self.logged
         self.logged.setdefault(mail.key, mail.record)
-        return Logged("EmailMessage", f"02s{list(self.logged).index(mail.key):012d}AAA", was_there=was_there)
+        return Logged("EmailMessage", _record_id(list(self.logged).index(mail.key)), was_there=was_there)
 
     def attach(self, *_: Any, **__: Any) -> None:
         self.calls["attach"] += 1
@@ -111,6 +118,10 @@ class Crm:
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         self.joined.append((logged.id, tuple(people)))
         return ()
+
+
+def _record_id(number: int) -> str:
+    return f"02s{number:012d}AAA"
 
 
 @pytest.fixture
@@ -348,6 +359,22 @@ def test_a_forged_message_id_keeps_no_other_mail_out(office: Office, box: Letter
     box.post("same", subject="The real one")
     office.alice.run()
     assert {record.subject for record in crm.logged.values()} == {"Forged", "The real one"}
+
+
+def test_what_another_program_has_saved_is_not_saved_again(office: Office, box: Letters, crm: Crm) -> None:
+    """F7: a second tool. Colleagues' copies neither, and a forged id keeps nothing out; nobody reads the text."""
+    crm.copies["<theirs@customer.example>"] = (Copy("02s000000000099AAA", "Jane@Customer.example"),)
+    crm.copies["<forged@customer.example>"] = (Copy("02s000000000098AAA", "somebody@else.example"),)
+    theirs, forged = box.post("theirs"), box.post("forged", subject="Ours")
+    bobs = moved_in(office, office.bob).post("theirs")
+    office.alice.run()
+    office.bob.run()
+    found = office.alice.decisions() | office.bob.decisions()
+    assert found == {theirs: "saved_elsewhere", forged: "matched", bobs: "saved_elsewhere"}
+    assert [record.subject for record in crm.logged.values()] == ["Ours"]
+    row = Decision.objects.get(message_id=theirs)
+    assert (row.outcome, row.activity_id, row.record_ids) == ("synced", "", [])
+    assert not LedgerEntry.objects.exclude(salesforce_id="02s000000000000AAA").exists()  # so nothing undoes it
 
 
 def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, crm: Crm) -> None:

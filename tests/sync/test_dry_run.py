@@ -1,34 +1,43 @@
 """A dry run decides as the rules do, asks Salesforce in few calls, counts all, and writes nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from providers.activities import FoundPeople
+from providers.activities import Copy, FoundPeople
 from providers.errors import Transient
 from sync.dry_run import AT_ONCE, Foreseen, as_if_on, forecast, foresee
+from sync.elsewhere import Copies, Elsewhere
 from sync.reasons import Outcome, Rule, verdict
 from sync.rules import Rulebook, Thread
 from tests.sync.mails import BOB, FOLDERS, MEMBER, WHEN, book, found, heading, person, rules
 
 
 class Salesforce:
-    """Knows everybody at known.example, and two at twice.example for each address."""
+    """Knows everybody at known.example, and two at twice.example for each address. `copies`: of mails."""
 
-    def __init__(self) -> None:
+    def __init__(self, **copies: Copy) -> None:
         self.calls: list[Sequence[str]] = []
+        self.copies = {f"<{name}@mail.example>": (copy,) for name, copy in copies.items()}
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str]) -> FoundPeople:
         self.calls.append(addresses)
         known = [person(f"c{each}", address=each) for each in addresses if each.endswith("@known.example")]
         twice = [each for each in addresses if each.endswith("@twice.example")]
-        return found(*known, *(person(f"{n}{each}", address=each) for each in twice for n in "ab"))
+        people = found(*known, *(person(f"{n}{each}", address=each) for each in twice for n in "ab"))
+        return replace(people, copies={each: self.copies[each] for each in message_ids if each in self.copies})
+
+
+def strangers_work(copies: Copies) -> Elsewhere:
+    """None of it stands in our ledger."""
+    return Elsewhere(copies, {})
 
 
 def run(mails: Sequence[str], salesforce: Salesforce, rulebook: Rulebook | None = None) -> list[Foreseen]:
     headings = (heading(sender, id=f"m{number}") for number, sender in enumerate(mails))
     asked = {"member_id": MEMBER, "thread_of": lambda _: Thread()}
-    return list(foresee(headings, FOLDERS, rulebook or book(), salesforce.people, **asked))  # type: ignore[arg-type]
+    return list(foresee(headings, FOLDERS, rulebook or book(), salesforce.people, strangers_work, **asked))  # type: ignore[arg-type]
 
 
 def test_each_mail_is_decided_once() -> None:
@@ -66,6 +75,22 @@ def test_a_mail_with_more_addresses_than_a_call_takes() -> None:
     assert [len(call) for call in salesforce.calls] == [100, 100, 50]
 
 
+def test_what_another_program_has_saved_is_not_saved_by_us() -> None:
+    """F7: what a first sync would create, beside the tool that was there before. A forged id keeps nothing out."""
+    salesforce = Salesforce(one=Copy("02s1", "A@known.example"), two=Copy("02s2", "else@known.example"))
+    mails = [
+        heading("a@known.example", id="1", message_id="<one@mail.example>"),
+        heading("a@known.example", id="2", message_id="<two@mail.example>"),
+        heading("a@known.example", id="3", message_id="<three@mail.example>"),
+        heading("b@twice.example", id="4", message_id="<one@mail.example>"),
+    ]
+    told = foresee(
+        mails, FOLDERS, book(), salesforce.people, strangers_work, member_id=MEMBER, thread_of=lambda _: Thread()
+    )
+    rules = [each.verdict.rule for each in told]
+    assert rules == [Rule.SAVED_ELSEWHERE, Rule.MATCHED, Rule.MATCHED, Rule.SEVERAL_PEOPLE]
+
+
 def test_it_is_told_as_it_goes() -> None:
     """The headings are not all read before the first is told."""
     read: list[str] = []
@@ -77,17 +102,17 @@ def test_it_is_told_as_it_goes() -> None:
 
     told = foresee(
         headings(),  # type: ignore[arg-type]
-        FOLDERS, book(), Salesforce().people, member_id=MEMBER, thread_of=lambda _: Thread(),
+        FOLDERS, book(), Salesforce().people, strangers_work, member_id=MEMBER, thread_of=lambda _: Thread(),
     )  # fmt: skip
     assert next(told).message_id == "0"
     assert len(read) <= 200
 
 
 def test_what_salesforce_cannot_answer_is_not_made_up() -> None:
-    def away(_: Sequence[str]) -> FoundPeople:
+    def away(*_: Sequence[str]) -> FoundPeople:
         raise Transient("Salesforce is away")
 
-    told = foresee([heading()], FOLDERS, book(), away, member_id=MEMBER, thread_of=lambda _: Thread())
+    told = foresee([heading()], FOLDERS, book(), away, strangers_work, member_id=MEMBER, thread_of=lambda _: Thread())
     with pytest.raises(Transient):
         list(told)
 
@@ -96,7 +121,13 @@ def test_the_thread_of_each_counts() -> None:
     headings = [heading("a@known.example", id="1"), heading("a@known.example", id="2")]
     threads = {"1": Thread(is_private=True), "2": Thread()}
     told = foresee(
-        headings, FOLDERS, book(), Salesforce().people, member_id=MEMBER, thread_of=lambda each: threads[each.id]
+        headings,
+        FOLDERS,
+        book(),
+        Salesforce().people,
+        strangers_work,
+        member_id=MEMBER,
+        thread_of=lambda each: threads[each.id],
     )
     assert [each.verdict.rule for each in told] == [Rule.KEPT_PRIVATE, Rule.MATCHED]
 

@@ -47,7 +47,7 @@ class Mailbox(Box):
 class Activities:
     calls = 0
 
-    def people(self, addresses: Sequence[str]) -> FoundPeople:
+    def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
         self.calls += 1
         return found(*(person(f"c{each}", address=each) for each in addresses if each.startswith("known")))
 
