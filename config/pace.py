@@ -10,6 +10,7 @@ connection on somebody who still sends, and who sent too much learns of a broken
 """
 
 import io
+import math
 import threading
 import time
 from collections import deque
@@ -23,8 +24,10 @@ from typing import Any, Protocol
 GRACE = 10.0
 RATE = 64 * 1024
 PIECE = 64 * 1024
-#: Seconds that a sender whose answer is there may go on sending, as nginx's `lingering_time` has it.
-LINGER = 30.0
+#: Whose answer is there may go on sending for so many seconds, and stand still for so many of them: shorter than nginx'
+#: `lingering_time` and `lingering_timeout`, as a thread of ours waits. So many at once; others' connections are closed.
+LINGER, IDLE = 10.0, 2.0
+MOST_LINGERING = 16
 #: Threads of one process. While as many senders stand still, others' bodies are given up as well.
 MOST = 512
 
@@ -76,6 +79,7 @@ class Readers:
 
 
 _readers = Readers(MOST)
+_lingering = threading.BoundedSemaphore(MOST_LINGERING)
 
 
 class Body(io.RawIOBase):
@@ -87,6 +91,7 @@ class Body(io.RawIOBase):
     def __init__(self, source: Source, length: int | None, readers: Readers = _readers) -> None:
         self._source, self._length, self._readers = source, length, readers
         self.is_begun = False
+        self._until = math.inf  # by time.monotonic(), however much comes
         self._patience, self._step, self._is_given_up = GRACE, 1, False
 
     def readable(self) -> bool:
@@ -99,16 +104,21 @@ class Body(io.RawIOBase):
         return len(data)
 
     def drain(self) -> None:
-        """Reads the rest, as far as it comes in time. Nothing is raised."""
-        self._patience = min(self._patience, LINGER)
-        until, buffer = time.monotonic() + LINGER, bytearray(PIECE)
-        with suppress(OSError, ValueError):
-            while not self._is_given_up and time.monotonic() < until and self._length != 0 and self.readinto(buffer):
-                pass
+        """Reads the rest, as far as it comes in time and few others linger. Nothing is raised."""
+        if self._is_given_up or self._length == 0 or not _lingering.acquire(blocking=False):
+            return
+        self._until, buffer = time.monotonic() + LINGER, bytearray(PIECE)
+        try:
+            with suppress(OSError, ValueError):
+                self._patience = IDLE
+                while self.readinto(buffer):
+                    self._patience = IDLE
+        finally:
+            _lingering.release()
 
     def _in_time(self, call: Callable[[], bytes]) -> bytes:
         begun, done = time.monotonic(), self._readers.run(call)
-        while (left := begun + self._patience - time.monotonic()) > 0:
+        while (left := min(begun + self._patience, self._until) - time.monotonic()) > 0:
             try:
                 data = done.result(left)
             except TimeoutError:  # unless more has come meanwhile

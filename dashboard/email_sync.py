@@ -17,7 +17,7 @@ from organizations.models import Member
 from providers.errors import NotFound, ProviderError
 from sync import backfill, conversations, decisions, opening, standing, tasks
 from sync.decisions import Shown
-from sync.reasons import Outcome
+from sync.reasons import Outcome, Rule
 from vault.errors import VaultError
 from vault.policies import syncs_mail
 
@@ -72,7 +72,8 @@ def _line(each: Shown) -> tuple[Shown, str, str, bool, list[tuple[str, str, str]
         (id_, f"{_PEOPLE.get(id_[:3], 'Person')} {number}", " ".join(each.asked_why.get(id_, ())))
         for number, id_ in enumerate(each.asked_ids, 1)
     ]
-    return (each, *_WORDS[Outcome(each.outcome)], each.outcome in _AGAIN, meant)
+    may_again = each.outcome in _AGAIN or each.rule == Rule.SAVED_ELSEWHERE  # which may be deleted there
+    return (each, *_WORDS[Outcome(each.outcome)], may_again, meant)
 
 
 def _counted(member: Member) -> list[tuple[Outcome, int]]:

@@ -66,10 +66,12 @@ class FoundPerson:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Copy:
-    """A mail that is in the CRM, whoever has filed it. `sender`: an address; "" where it is not told."""
+    """A mail that is in the CRM and bears no key of ours, so another program has filed it. `sender`: an address; ""
+    where it is not told. `sent_at`: aware, or None."""
 
-    id: str
     sender: str
+    subject: str
+    sent_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

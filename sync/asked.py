@@ -176,7 +176,8 @@ class _Asked:
         found = match(candidate, people, member_id=self._member.salesforce_user_id, chosen=chosen)
         if not found.targets:
             return Saved(decide_by_match(found), person_ids=found.asked_ids, asked_why=found.asked_why)
-        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate)
+        at = self._message.letter.sent_at or self._message.received_at
+        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate, at)
         filed = Filed(Rule.SAVED_ELSEWHERE) if is_elsewhere else self._filed(candidate, found)
         self._end(filed, candidate, found)
         ids = tuple(target.person.id for target in found.targets)

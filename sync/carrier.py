@@ -120,7 +120,7 @@ class MailCarrier:
         for task_id, (heading, candidate) in candidates.items():
             chosen = self._said_of(heading).person_ids
             found = match(candidate, people, member_id=self._row.member.salesforce_user_id, chosen=chosen)
-            if found.targets and elsewhere.has(message_id_of(heading), candidate):
+            if found.targets and elsewhere.has(message_id_of(heading), candidate, heading.received_at):
                 decided[task_id] = _concluded(verdict(Rule.SAVED_ELSEWHERE), heading, candidate, notes=found.notes)
             elif found.targets:
                 self._matched[task_id] = Matched(heading, candidate, found)

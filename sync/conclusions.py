@@ -230,7 +230,7 @@ def _outlasts(rule: str, later: Verdict) -> bool:
     """Whether what is decided, of a mail that is there or was taken back, stays."""
     if rule == Rule.TAKEN_BACK or later.rule is Rule.TAKEN_BACK:
         return rule == later.rule
-    return later.outcome is not Outcome.SYNCED or rule == Rule.RELINKED
+    return later.outcome is not Outcome.SYNCED or later.rule is Rule.SAVED_ELSEWHERE or rule == Rule.RELINKED
 
 
 def _decide(ended: Sequence[tuple[Place, Conclusion]]) -> None:

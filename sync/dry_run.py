@@ -17,7 +17,7 @@ from sync.rules import Candidate, Rulebook, Thread, decide_by_heading
 #: Addresses that are asked about at once: what one call to Salesforce takes.
 AT_ONCE = 100
 #: Messages that wait for such a call at most, so that somebody who looks on sees it move.
-_MOST_WAITING = 200
+_MOST_WAITING = 100
 
 #: (addresses, at most AT_ONCE of them, Message-IDs) -> who has them; `providers.activities.Activities.people`.
 AskPeople = Callable[[Sequence[str], Sequence[str]], FoundPeople]
@@ -107,7 +107,7 @@ def _matched(waiting: Iterable[tuple[Heading, Candidate]], people: "_People", me
     there = people.ask_all()
     for heading, candidate in waiting:
         matched = match(candidate, people.among(addresses_to_ask(candidate)), member_id=member_id)
-        is_elsewhere = matched.targets and there.has(message_id_of(heading), candidate)
+        is_elsewhere = matched.targets and there.has(message_id_of(heading), candidate, heading.received_at)
         decided = verdict(Rule.SAVED_ELSEWHERE) if is_elsewhere else decide_by_match(matched)
         yield Foreseen(heading.id, heading.received_at, decided)
 

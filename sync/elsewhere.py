@@ -1,7 +1,8 @@
-"""Emails that another program has saved in Salesforce (F7: a second tool): known by Message-ID and sender there, and by
-having no place in our ledger. They are left to it: no second activity, and nothing of theirs is ever changed."""
+"""Emails that another program has saved in Salesforce (F7: a second tool): known there by Message-ID, sender, subject
+and day, and not in our ledger at all. They are left to it: no second activity, and nothing of theirs is changed."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from providers.activities import Copy, Role
@@ -13,6 +14,10 @@ from sync.mime.fields import Fields
 from sync.rules import Candidate
 
 Copies = Mapping[str, tuple[Copy, ...]]
+#: Programs keep the time of sending or of receipt, some in a zone of their own.
+NEAR = timedelta(days=1)
+#: Characters of a subject that are compared: fewer than Salesforce keeps, and one that was cut is the same.
+LONGEST = 200
 
 
 def message_id_of(heading: Heading) -> str:
@@ -22,31 +27,35 @@ def message_id_of(heading: Heading) -> str:
 
 
 class Elsewhere:
-    """`copies`: what `Activities.people` has found. `ours`: ids of our own activities by Message-ID, "" among them
-    where one is on its way or was taken back: then the ledger decides."""
+    """`copies`: what `Activities.people` has found. `ours`: Message-IDs that our ledger knows; it decides on them."""
 
-    def __init__(self, copies: Copies, ours: Mapping[str, Collection[str]]) -> None:
-        self._senders = {message_id: _senders(found, ours.get(message_id, ())) for message_id, found in copies.items()}
+    def __init__(self, copies: Copies, ours: Collection[str]) -> None:
+        self._copies = {message_id: found for message_id, found in copies.items() if message_id not in ours}
 
-    def has(self, message_id: str, candidate: Candidate) -> bool:
-        """From the same sender: whoever forges a Message-ID keeps no other mail out."""
-        return bool(self._senders.get(message_id, set()).intersection(_senders_of(candidate)))
+    def has(self, message_id: str, candidate: Candidate, at: datetime) -> bool:
+        """`at`: when it was sent or received. Sender, subject and day are the same, too: whoever forges a Message-ID,
+        or uses one again, keeps no other mail out."""
+        envelope = candidate.envelope
+        senders = {party.address for party in envelope.parties if party.role is Role.FROM}
+        return any(
+            fold(copy.sender) in senders
+            and _one(copy.subject) == _one(envelope.subject)
+            and copy.sent_at is not None
+            and abs(copy.sent_at - at) < NEAR
+            for copy in self._copies.get(message_id, ())
+        )
 
 
 def elsewhere(organization_id: UUID, copies: Copies) -> Elsewhere:
     """Raises as ledger.marks_of."""
-    return Elsewhere(copies, _ours(organization_id, copies) if copies else {})
+    return Elsewhere(copies, _ours(organization_id, copies) if copies else ())
 
 
-def _senders(copies: Iterable[Copy], ours: Collection[str]) -> set[str]:
-    return set() if "" in ours else {fold(copy.sender) for copy in copies if copy.id not in ours}
+def _one(subject: str) -> str:
+    return " ".join(subject.split()).casefold()[:LONGEST]
 
 
-def _senders_of(candidate: Candidate) -> Iterable[str]:
-    return (party.address for party in candidate.envelope.parties if party.role is Role.FROM)
-
-
-def _ours(organization_id: UUID, copies: Copies) -> dict[str, set[str]]:
+def _ours(organization_id: UUID, copies: Copies) -> set[str]:
     marks = ledger.marks_of(organization_id)
     by_mark = {marks.of_message_id(message_id): message_id for message_id in copies}
-    return {by_mark[mark]: found for mark, found in ledger.records_of(organization_id, by_mark).items()}
+    return {by_mark[mark] for mark in ledger.known(organization_id, by_mark)}

@@ -178,13 +178,10 @@ def claim(
     return Entry(row.pk, key, False, row.salesforce_id, row.object_name, is_undone, row.mailbox_id, row.rule)
 
 
-def records_of(organization_id: UUID, message_marks: Iterable[bytes]) -> dict[bytes, set[str]]:
-    """Ids of what was written for these messages, by mark; "" among them for what is on its way, or was taken back."""
+def known(organization_id: UUID, message_marks: Iterable[bytes]) -> set[bytes]:
+    """Of these messages: what was written, is on its way, or was taken back."""
     rows = LedgerEntry.objects.filter(organization_id=organization_id, message_mark__in=list(message_marks))
-    found: dict[bytes, set[str]] = {}
-    for mark, record_id, undone_at in rows.values_list("message_mark", "salesforce_id", "undone_at"):
-        found.setdefault(bytes(mark), set()).add("" if undone_at else record_id)
-    return found
+    return {bytes(mark) for mark in rows.values_list("message_mark", flat=True)}
 
 
 def settle(written: Written) -> None:

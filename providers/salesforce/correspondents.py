@@ -1,17 +1,19 @@
 """Who is behind the addresses of mails, by ids only: contacts, leads and users with exactly these addresses. And, in
 the same calls, which of the mails are there already."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.activities import Copy, FoundPeople, FoundPerson, PersonKind
 from providers.addresses import fold
-from providers.errors import ProviderError, Rejected
 from providers.salesforce import copies, failures, soql
 from providers.salesforce.access import ObjectAccess
 from providers.salesforce.lookup import LONGEST_PART
 from providers.salesforce.lookups import MOST_QUERIES
 from providers.salesforce.transport import Wire
+
+log = logging.getLogger("sidebar.providers")
 
 MOST_ADDRESSES = 100
 #: Rows of one page of a query's answer.
@@ -110,20 +112,15 @@ def _answers(wire: Wire, queries: Mapping[str, str], found: _Found) -> dict[str,
                 answers[name] = answer
             else:
                 found.take_mails(answer["records"])
-        elif name not in queries:
-            _pass_over(failures.failure_of(status, body, is_write=False), is_stale=failures.is_stale(status, body))
+        elif name not in queries:  # what Salesforce will not say about mails keeps none of them out
+            log.info(
+                "Salesforce does not tell which mails are there: %s", [each.code for each in failures.details_of(body)]
+            )
         elif name == "users" and failures.is_stale(status, body):
             found.hidden.add(PersonKind.USER)  # users of a partner community do not see colleagues
         else:
             raise failures.failure_of(status, body, is_write=False)
     return answers
-
-
-def _pass_over(error: ProviderError, *, is_stale: bool) -> None:
-    """What Salesforce will not say about mails keeps none of them out. Raises what passes, and what a new describe
-    mends."""
-    if is_stale or not isinstance(error, Rejected):
-        raise error
 
 
 def _checked(body: Any) -> Mapping[str, Any]:

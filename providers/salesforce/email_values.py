@@ -170,6 +170,11 @@ def mark_of(key: str) -> str:
     return f"{_MARK}{key}"
 
 
+def is_marked(text: str) -> bool:
+    """Whether some mark of ours stands in it, whatever its key."""
+    return any(line.startswith(_MARK) for line in text.splitlines())
+
+
 def _fitting(values: dict[str, Any], rights: ObjectRights) -> dict[str, Any]:
     """What this person may set, and what is not empty; texts cleaned and trimmed."""
     out: dict[str, Any] = {}

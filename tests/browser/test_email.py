@@ -11,7 +11,16 @@ from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.browser.mailclient import MailClient, mail_client, serious_faults
 from tests.journeys.people import AddIn, Salesforce
-from tests.journeys.test_email_sync import NGOZI, NOBODY, PEOPLE, Mailbox, activities, until
+from tests.journeys.test_email_sync import (
+    CANARY,
+    NGOZI,
+    NOBODY,
+    PEOPLE,
+    Mailbox,
+    activities,
+    filed_by_another_program,
+    until,
+)
 from tests.running import Stack
 
 pytestmark = pytest.mark.browser
@@ -169,6 +178,20 @@ def test_why_is_said_in_words(client: MailClient, mailbox: Mailbox) -> None:
     expect(block(client).locator(".tag").first).to_have_text("Not saved")
     press(client, "Log this email now")
     expect(client.pane.locator("#announcer")).to_have_text("Not saved")
+
+
+def test_what_another_program_has_saved_may_be_asked_for_again(client: MailClient, mailbox: Mailbox) -> None:
+    """Since it may have been deleted there."""
+    key, theirs = f"theirs-{mailbox.accounts.name}", "Another program has saved it in Salesforce already"
+    filed_by_another_program(mailbox.stack, key, f"Theirs {CANARY}")
+    message_id = mailbox.deliver(key, subject="Theirs")
+    assert mailbox.decided(message_id)["rule"] == "saved_elsewhere"
+    show(client, mailbox, message_id, NGOZI)
+    expect(block(client)).to_contain_text(theirs)
+    press(client, "Log this email now")
+    expect(client.pane.locator("#announcer")).to_contain_text("Saved in Salesforce")
+    expect(block(client)).to_contain_text(theirs)
+    expect(block(client).get_by_role("button", name="Open in Salesforce")).to_have_count(0)
 
 
 def test_a_conversation_is_kept_private_and_let_in_again(client: MailClient, mailbox: Mailbox) -> None:

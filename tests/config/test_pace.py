@@ -149,17 +149,33 @@ def test_what_a_program_leaves_is_read_before_its_answer_goes_out(sender: Sender
 def test_nobody_who_stands_still_or_goes_on_for_ever_holds_up_an_answer(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert GRACE <= refused(sender, CONTENT_LENGTH="100") < GRACE + 0.3
-    monkeypatch.setattr(pace, "LINGER", 0.2)
+    monkeypatch.setattr(pace, "LINGER", 1.0)
+    monkeypatch.setattr(pace, "IDLE", 0.4)
+    assert 0.4 <= refused(sender, CONTENT_LENGTH="100") < 0.7
+    monkeypatch.setattr(pace, "RATE", 1)  # what has come earns no more time
+    sender.sends((0.0, b"a" * 200_000), (10.0, b""))
+    assert 0.4 <= refused(sender, CONTENT_LENGTH="100000000") < 1.3
+    monkeypatch.setattr(pace, "IDLE", 10.0)
+    assert 1.0 <= refused(sender, CONTENT_LENGTH="100000000") < 1.3
     endless = {"wsgi.input": Endless(), "CONTENT_LENGTH": "1" + "0" * 20}
     began = time.monotonic()
     paced(lambda *_: [b"no"])(endless, None)
-    assert time.monotonic() - began < 0.5
+    assert 1.0 <= time.monotonic() - began < 1.3
 
 
 class Endless:
     def read(self, size: int) -> bytes:
         return b"a" * size
+
+
+def test_few_linger_at_once(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds a thread that others want."""
+    monkeypatch.setattr(pace, "_lingering", threading.BoundedSemaphore(1))
+    first = threading.Thread(target=lambda: refused(sender, CONTENT_LENGTH="100"))
+    first.start()
+    time.sleep(0.1)
+    assert refused(sender, CONTENT_LENGTH="100") < 0.1
+    first.join()
 
 
 def test_who_asked_first_whether_to_send_is_answered_at_once(sender: Sender) -> None:

@@ -39,6 +39,15 @@ def decided(office: Office) -> Office:
     return office
 
 
+def test_what_another_program_has_saved_may_be_looked_at_again(decided: Office) -> None:
+    """It may have been deleted there; and nothing of it is ours to take back."""
+    Decision.objects.filter(outcome="synced").update(rule="saved_elsewhere", activity_id="")
+    shown = seen_by(decided.alice.member, "?outcome=synced")
+    assert "Another program has saved it in Salesforce already" in shown
+    assert "Look again" in shown
+    assert "Take back" not in shown
+
+
 def test_each_message_is_told_with_its_reason(decided: Office) -> None:
     shown = seen_by(decided.alice.member)
     assert "Up to date" in shown

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from providers.activities import Correspondent, Keyed, KeyForm, Link, Logged, PersonKind, Role
+from providers.activities import Copy, Correspondent, Keyed, KeyForm, Link, Logged, PersonKind, Role
 from providers.errors import PermissionMissing, ProviderError, Rejected, Transient
 from providers.salesforce import relations
 from providers.salesforce.graphs import post
-from tests.providers.desks import FORMS, KEY, Desk, fault, mail, main, to
+from providers.salesforce.transport import Wire
+from tests.providers.desks import FORMS, KEY, SENT, Desk, fault, mail, main, to
 from tests.providers.simulated import JANE
 from tests.simulators.running import Running
 
@@ -48,41 +49,56 @@ def test_people_are_found_by_exact_addresses_in_one_call(salesforce: Running) ->
     assert found.crowded == frozenset()
 
 
-def filed_by_another(desk: Desk, message_id: str) -> str:
-    """The id of its record."""
-    wire, values = desk.wire(), {"MessageIdentifier": message_id, "FromAddress": JANE, "Status": "1"}
-    answers = wire.composite([dict(post(wire, "mail", "EmailMessage", values))])
-    status, body = answers["mail"]
-    assert status == 201, body
-    return str(body["id"])
+def filed_by_another(desk: Desk, message_id: str, **values: Any) -> None:
+    wire = desk.wire()
+    values = {"FromAddress": JANE, "Status": "1", "MessageDate": "2026-03-01T10:30:00Z", "Subject": "Hers", **values}
+    answers = wire.composite([dict(post(wire, "mail", "EmailMessage", {"MessageIdentifier": message_id, **values}))])
+    assert answers["mail"][0] == 201, answers
 
 
-def test_mails_that_are_there_already_are_found_along(salesforce: Running) -> None:
-    """Whoever has filed them, with <> or without, as one call; letters' case makes another id."""
+def test_mails_that_another_program_has_filed_are_found_along(salesforce: Running) -> None:
+    """With <> or without, in the same call; letters' case makes another id. Whatever bears a key is ours."""
     desk = Desk(salesforce, "acme", "alice")
-    kept = ("<with@mail.example>", "without@mail.example", "<CASE@mail.example>", "<it's\\@mail.example>")
-    made = {each: filed_by_another(desk, each) for each in kept}
+    for each in ("<with@mail.example>", "without@mail.example", "<CASE@mail.example>", "<it's\\@mail.example>"):
+        filed_by_another(desk, each)
+    filed_by_another(desk, "<ours@mail.example>", Sync_Key__c="K1")
     asked = ["<with@mail.example>", "<without@mail.example>", "<case@mail.example>", "<it's\\@mail.example>"]
     many = [f"<{n}.{'long' * 40}@mail.example>" for n in range(30)]
     salesforce.reset(only=["calls"])
-    found = desk.activities.people([JANE], [*asked, *many, "<>", "", f"<{'x' * 300}>", "<a\0@x>"])
+    found = desk.activities.people(
+        [JANE], [*asked, "<ours@mail.example>", *many, "<>", "", f"<{'x' * 300}>", "<a\0@x>"]
+    )
     assert desk.calls() == 1
     assert len(found.people[JANE]) == 1
-    ids = {name: [copy.id for copy in copies] for name, copies in found.copies.items()}
-    assert ids == {
-        asked[0]: [made["<with@mail.example>"]],
-        asked[1]: [made["without@mail.example"]],
-        asked[3]: [made["<it's\\@mail.example>"]],
-    }
-    assert {copy.sender for copies in found.copies.values() for copy in copies} == {JANE}
+    copy = Copy(JANE, "Hers", SENT)
+    assert found.copies == {asked[0]: (copy,), asked[1]: (copy,), asked[3]: (copy,)}
     desk.activities.people([], many * 5)
     assert desk.activities.people([JANE]).copies == {}
 
 
-def test_mails_that_salesforce_will_not_search_keep_nobody_out(salesforce: Running) -> None:
-    desk = Desk(salesforce, "acme", "alice")
-    salesforce.sim("users/alice", {"hide": ["EmailMessage.MessageIdentifier"]}, "acme")
-    found = desk.activities.people([JANE], ["<one@mail.example>"])  # described anew, and not asked for any more
+@pytest.mark.parametrize("absent", [[], ["Sync_Ledger__c", "EmailMessage.Sync_Key__c"]])
+def test_what_we_have_filed_is_no_other_programs(salesforce: Running, absent: list[str]) -> None:
+    """By its key, or by its mark; and of what stands in Salesforce's ledger ours tells."""
+    desk = Desk(salesforce, "acme", "alice", absent)
+    desk.activities.log_email(mail(), KEY)
+    assert desk.rows("EmailMessage", MessageIdentifier="<one@mail.example>")
+    assert desk.activities.people([JANE], ["<one@mail.example>"]).copies == {}
+
+
+@pytest.mark.parametrize(
+    "code", ["INVALID_FIELD", "INVALID_TYPE", "INSUFFICIENT_ACCESS", "QUERY_TIMEOUT", "FUNCTIONALITY_NOT_ENABLED"]
+)
+def test_mails_that_salesforce_will_not_search_keep_nobody_out(
+    salesforce: Running, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    desk, ask = Desk(salesforce, "acme", "alice"), Wire.composite
+
+    def refusing(wire: Wire, parts: list[dict[str, Any]]) -> dict[str, tuple[int, Any]]:
+        answers, refusal = ask(wire, parts), [{"errorCode": code, "message": "no"}]
+        return {name: (400, refusal) if name.startswith("mails") else each for name, each in answers.items()}
+
+    monkeypatch.setattr(Wire, "composite", refusing)
+    found = desk.activities.people([JANE], ["<one@mail.example>"])
     assert (len(found.people[JANE]), found.copies) == (1, {})
 
 

@@ -67,7 +67,7 @@ def test_of_no_synced_mailbox_it_is_nobodys_but_there(office: Office, crm: Crm) 
 
 def test_what_another_program_has_saved_is_not_saved_by_hand_either(office: Office, crm: Crm) -> None:
     mail = letter()
-    crm.copies[mail.message_id] = (Copy("02s000000000099AAA", JANE),)
+    crm.copies[mail.message_id] = (Copy(JANE, "Offer", timezone.now()),)
     found = saved(office.alice.member)
     assert (found.verdict.rule, found.activity_id, found.person_ids) == ("saved_elsewhere", "", ())
     assert not crm.logged

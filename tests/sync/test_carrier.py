@@ -4,14 +4,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from email.parser import BytesHeaderParser
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from organizations import policy
 from providers.activities import Copy, Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
@@ -27,6 +28,7 @@ from vault import clients
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 JANE, TWO = "jane@customer.example", "two@customer.example"
+LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 _RAW = (
     "From: {sender}\r\nTo: Alice <alice@acme.example>, bob@acme.example\r\nSubject: {subject}\r\n"
     "Date: Sun, 22 Nov 2026 09:12:41 +0000\r\nMessage-ID: <{key}@customer.example>\r\n{more}"
@@ -90,9 +92,11 @@ class Crm:
         return FoundPeople(people, copies={each: found for each in message_ids if (found := self._copies_of(each))})
 
     def _copies_of(self, message_id: str) -> tuple[Copy, ...]:
-        """Of ours, too: Salesforce tells all."""
-        ours = [n for n, each in enumerate(self.logged.values()) if each.message_id == message_id]
-        return (*self.copies.get(message_id, ()), *(Copy(_record_id(n), JANE) for n in ours))
+        """Of ours, too, as where they bear no key."""
+        ours = [
+            Copy(JANE, each.subject, each.sent_at) for each in self.logged.values() if each.message_id == message_id
+        ]
+        return (*self.copies.get(message_id, ()), *ours)
 
     def log_emails(self, mails: Sequence[Keyed]) -> Sequence[Logged | ProviderError]:
         self.calls["log_emails"] += 1
@@ -363,18 +367,52 @@ def test_a_forged_message_id_keeps_no_other_mail_out(office: Office, box: Letter
 
 def test_what_another_program_has_saved_is_not_saved_again(office: Office, box: Letters, crm: Crm) -> None:
     """F7: a second tool. Colleagues' copies neither, and a forged id keeps nothing out; nobody reads the text."""
-    crm.copies["<theirs@customer.example>"] = (Copy("02s000000000099AAA", "Jane@Customer.example"),)
-    crm.copies["<forged@customer.example>"] = (Copy("02s000000000098AAA", "somebody@else.example"),)
-    theirs, forged = box.post("theirs"), box.post("forged", subject="Ours")
+    crm.copies["<theirs@customer.example>"] = (Copy("Jane@Customer.example", "OFFER", timezone.now()),)
+    theirs = box.post("theirs")
     bobs = moved_in(office, office.bob).post("theirs")
     office.alice.run()
     office.bob.run()
-    found = office.alice.decisions() | office.bob.decisions()
-    assert found == {theirs: "saved_elsewhere", forged: "matched", bobs: "saved_elsewhere"}
-    assert [record.subject for record in crm.logged.values()] == ["Ours"]
+    assert office.alice.decisions() | office.bob.decisions() == {theirs: "saved_elsewhere", bobs: "saved_elsewhere"}
+    assert not crm.logged
     row = Decision.objects.get(message_id=theirs)
     assert (row.outcome, row.activity_id, row.record_ids) == ("synced", "", [])
-    assert not LedgerEntry.objects.exclude(salesforce_id="02s000000000000AAA").exists()  # so nothing undoes it
+    assert not LedgerEntry.objects.exists()  # so nothing undoes it
+    crm.copies.clear()  # deleted there
+    decisions.try_again(office.alice.member, [row.pk])
+    office.alice.run()
+    assert office.alice.decisions() == {theirs: "matched"}
+
+
+@pytest.mark.parametrize("changed", [{"sender": "x@else.example"}, {"subject": "Another"}, {"sent_at": LONG_AGO}])
+def test_what_only_shares_an_id_keeps_no_mail_out(
+    office: Office, box: Letters, crm: Crm, changed: dict[str, Any]
+) -> None:
+    copy = replace(Copy(JANE, "Offer", timezone.now()), **changed)
+    crm.copies["<same@customer.example>"] = (copy,)
+    message_id = box.post("same")
+    office.alice.run()
+    assert office.alice.decisions() == {message_id: "matched"}
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_what_we_have_saved_stays_ours_whoever_saves_it_too(
+    office: Office, box: Letters, crm: Crm, *, is_seen: bool
+) -> None:
+    """`is_seen`: whether the first writer's activity can be seen."""
+    message_id = box.post("both")
+    office.alice.run()
+    (record,) = LedgerEntry.objects.values_list("salesforce_id", flat=True)
+    if not is_seen:
+        LedgerEntry.objects.update(salesforce_id="unseen")
+    crm.copies["<both@customer.example>"] = (Copy(JANE, "Offer", timezone.now()),)
+    row = Decision.objects.get()
+    decisions.try_again(office.alice.member, [row.pk])
+    moved_in(office, office.bob).post("both")
+    office.alice.run()
+    office.bob.run()
+    assert office.alice.decisions() == {message_id: "matched"}
+    assert list(office.bob.decisions().values()) == ["colleague_was_first"]
+    assert Decision.objects.get(pk=row.pk).activity_id == (record if is_seen else "")
 
 
 def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, crm: Crm) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -31,7 +32,7 @@ class Salesforce:
 
 def strangers_work(copies: Copies) -> Elsewhere:
     """None of it stands in our ledger."""
-    return Elsewhere(copies, {})
+    return Elsewhere(copies, ())
 
 
 def run(mails: Sequence[str], salesforce: Salesforce, rulebook: Rulebook | None = None) -> list[Foreseen]:
@@ -77,7 +78,9 @@ def test_a_mail_with_more_addresses_than_a_call_takes() -> None:
 
 def test_what_another_program_has_saved_is_not_saved_by_us() -> None:
     """F7: what a first sync would create, beside the tool that was there before. A forged id keeps nothing out."""
-    salesforce = Salesforce(one=Copy("02s1", "A@known.example"), two=Copy("02s2", "else@known.example"))
+    theirs = Copy("A@known.example", "Our  offer", WHEN - timedelta(hours=9))
+    forged = replace(theirs, sender="else@known.example")
+    salesforce = Salesforce(one=theirs, two=forged)
     mails = [
         heading("a@known.example", id="1", message_id="<one@mail.example>"),
         heading("a@known.example", id="2", message_id="<two@mail.example>"),

@@ -219,7 +219,7 @@ export function connectEmail(place, { open, signedOut, connect, recordOf }) {
 
   function buttons(found) {
     const { why, isBusy, item } = state;
-    const isSaved = found?.outcome === "synced";
+    const isSaved = found?.outcome === "synced" && found.rule !== "saved_elsewhere"; // which may be deleted there
     const activity = isSaved && OBJECTS[found.activity_id.slice(0, 3)];
     const button = (act, label, onclick, look = null) => el("button", { type: "button", class: look, disabled: isBusy, onclick, "data-act": act }, label);
     return [
