@@ -28,8 +28,11 @@ def begun(post: Post, days: int = 1) -> None:
 
 
 def compare(post: Post) -> None:
-    while silence.compare(post.mailbox.pk):
-        pass
+    """Up to now, whatever day began meanwhile: a new one has a comparison of its own, which is hours away."""
+    before, reached = None, post.again().counted_until
+    while reached != before:
+        silence.compare(post.mailbox.pk)
+        before, reached = reached, post.again().counted_until
 
 
 def counted() -> tuple[int, int]:
