@@ -111,16 +111,17 @@ class MailCarrier:
     def _by_people(self, candidates: Mapping[UUID, tuple[Heading, Candidate]]) -> dict[UUID, Conclusion]:
         """Conclusions for those of whom nobody is known, or too many are, and for what another program has saved; the
         others are kept to be carried out."""
+        message_ids = {task_id: message_id_of(heading) for task_id, (heading, _) in candidates.items()}
         people = self._writing.people(
             [address for _, each in candidates.values() for address in addresses_to_ask(each)],
-            [message_id for heading, _ in candidates.values() if (message_id := message_id_of(heading))],
+            list(filter(None, message_ids.values())),
         )
         elsewhere = self._writing.elsewhere(people)
         decided: dict[UUID, Conclusion] = {}
         for task_id, (heading, candidate) in candidates.items():
             chosen = self._said_of(heading).person_ids
             found = match(candidate, people, member_id=self._row.member.salesforce_user_id, chosen=chosen)
-            if found.targets and elsewhere.has(message_id_of(heading), candidate, heading.received_at):
+            if found.targets and elsewhere.has(message_ids[task_id], candidate, heading.received_at):
                 decided[task_id] = _concluded(verdict(Rule.SAVED_ELSEWHERE), heading, candidate, notes=found.notes)
             elif found.targets:
                 self._matched[task_id] = Matched(heading, candidate, found)

@@ -74,10 +74,4 @@ def _bare(message_id: str) -> str:
 
 def _is_sayable(message_id: str, field: FieldAccess) -> bool:
     """No longer than what the field could hold."""
-    if not 2 < len(message_id) <= field.length:
-        return False
-    try:
-        soql.literal(message_id)
-    except ValueError:
-        return False
-    return True
+    return 2 < len(message_id) <= field.length and soql.is_sayable(message_id)

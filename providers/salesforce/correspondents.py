@@ -24,7 +24,7 @@ _KINDS = {"contacts": PersonKind.CONTACT, "leads": PersonKind.LEAD, "users": Per
 
 def find(wire: Wire, access: ObjectAccess, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
     """Raises from providers.errors. One call, but for more than MOST_ADDRESSES, very long ones, or a crowd."""
-    asked = {fold(address): address for address in addresses if _is_sayable(address)}
+    asked = {fold(address): address for address in addresses if address and soql.is_sayable(address)}
     keys = list(asked)
     parts = [keys[start : start + MOST_ADDRESSES] for start in range(0, len(keys), MOST_ADDRESSES)]
     found = _Found(asked, message_ids, copies.queries(access, message_ids))
@@ -151,11 +151,3 @@ def _query(access: ObjectAccess, name: str, fields: Sequence[str], where: str) -
         return ""
     seen = [each for each in fields if each == "OwnerId" or each in rights.fields]
     return soql.select(name, seen, where=where, limit=MOST_ROWS)
-
-
-def _is_sayable(address: str) -> bool:
-    try:
-        soql.literal(address)
-    except ValueError:
-        return False
-    return bool(address)

@@ -31,11 +31,8 @@ def asked_for(addresses: Iterable[str]) -> list[str]:
     wanted: dict[str, None] = {}
     for address in addresses:
         for text in (address, base_address(address)):
-            try:
-                soql.literal(text)
-            except ValueError:
-                continue
-            wanted.setdefault(fold(text))
+            if soql.is_sayable(text):
+                wanted.setdefault(fold(text))
     return list(wanted)
 
 

@@ -88,11 +88,8 @@ def query_of(ways: Ways, record: EmailRecord, who: str) -> str:
 
 def _identified(record: EmailRecord, field: FieldAccess | None) -> list[str]:
     most = field.length if field else 0
-    try:
-        known = soql.literal(record.message_id) if 0 < len(record.message_id) <= most else ""
-    except ValueError:
-        known = ""
-    return [f"MessageIdentifier = {known}"] if known else []
+    is_known = 0 < len(record.message_id) <= most and soql.is_sayable(record.message_id)
+    return [f"MessageIdentifier = {soql.literal(record.message_id)}"] if is_known else []
 
 
 def matching(ways: Ways, rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:

@@ -23,11 +23,16 @@ _SOSL_OPERATORS = frozenset({"and", "or", "not"})
 _PATH = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
 
 
-def literal(text: str) -> str:
-    """A quoted SOQL string. Raises ValueError for what no escape can carry (NUL, other controls, lone surrogates)."""
-    if any(
+def is_sayable(text: str) -> bool:
+    """Whether a SOQL string can hold it: no escape carries NUL, other controls, lone surrogates."""
+    return not any(
         (char < " " and char not in "\n\r\t\b\f") or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in text
-    ):
+    )
+
+
+def literal(text: str) -> str:
+    """A quoted SOQL string. Raises ValueError for what is not sayable."""
+    if not is_sayable(text):
         raise ValueError("not a SOQL string")
     return f"'{text.translate(_ESCAPES)}'"
 

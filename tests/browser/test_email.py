@@ -19,7 +19,6 @@ from tests.journeys.test_email_sync import (
     Mailbox,
     activities,
     filed_by_another_program,
-    until,
 )
 from tests.running import Stack
 
@@ -41,11 +40,7 @@ def acme(stack: Stack) -> Salesforce:
 def mailbox(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Mailbox]:
     """At Google, then at Microsoft; followed."""
     made = Mailbox(stack, request.param)
-    made.begin()
-    made.enqueue("follow_settings")
-    until(lambda: made.rows("SELECT 1 FROM sync_syncedmailbox WHERE is_on"))
-    made.look()
-    until(made.is_followed)
+    made.follow()
     yield made
     made.end()
 

@@ -45,6 +45,14 @@ class Mailbox:
         switch(self.person, "email.sync.enabled", True)
         connect(self.person, self.accounts.name, self.user)
 
+    def follow(self) -> None:
+        """Begun, and its changes are read from now on."""
+        self.begin()
+        self.enqueue("follow_settings")
+        until(lambda: self.rows("SELECT 1 FROM sync_syncedmailbox WHERE is_on"))
+        self.look()
+        until(self.is_followed)
+
     def end(self) -> None:
         switch(self.person, "email.sync.enabled", False)
         disconnect(self.person, self.accounts.name)

@@ -19,11 +19,7 @@ _HOURS = 3_600
 def mailbox(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Mailbox]:
     """It has been followed for two days."""
     made = Mailbox(stack, request.param)
-    made.begin()
-    made.enqueue("follow_settings")
-    until(lambda: made.rows("SELECT 1 FROM sync_syncedmailbox WHERE is_on"))
-    made.look()
-    until(made.is_followed)
+    made.follow()
     made.rows("UPDATE sync_syncedmailbox SET starts_at = now() - interval '2 days' WHERE is_on")
     yield made
     made.end()
