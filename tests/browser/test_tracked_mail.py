@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Playwright, expect
 
 from tests.browser import mailclient
-from tests.browser.mailclient import mail_client, serious_faults
+from tests.browser.mailclient import MailClient, mail_client, serious_faults
 from tests.browser.sent import followed, loaded, message_id, sent, until_counted
 from tests.journeys.people import AddIn
 from tests.journeys.test_tracking import prepared, sent_a_while_ago, switched_on, within
@@ -109,14 +109,12 @@ def test_what_a_machine_did_is_shown_with_its_reason_and_is_no_signal(
 ) -> None:
     """C53: never "not read"; every verdict in plain words; times with their zone."""
     with mail_client(browser, stack.public_url) as client:
-        client.sign_in("alice", stack.org("acme"))
-        client.open_mail("Introduction")
-        message = sent(stack, tracking, message_id(client), "ann@x.example", "joe@x.example")
+        message = sent(stack, tracking, name_of(client, "Introduction"), "ann@x.example", "joe@x.example")
         loaded(message, 0, agents.APPLE_PRIVACY)
         followed(message, 0, agents.CHROME_MAC, "HEAD")
         followed(message, 1, agents.CHROME_MAC)
         until_counted(tracking, message, 3)
-        client.open_mail("Question about harbour sensors")
+        client.sign_in("alice", stack.org("acme"))
         client.open_mail("Introduction")
         block = client.pane.get_by_role("region", name="What came of your message")
         ann, joe = (block.locator(".signals li").filter(has_text=name) for name in ("ann@", "joe@"))
@@ -135,18 +133,25 @@ def test_what_a_machine_did_is_shown_with_its_reason_and_is_no_signal(
         assert all(re.search(r"\d{4}, \d\d:\d\d \S+$", each) for each in times)
 
 
+def name_of(client: MailClient, subject: str) -> str:
+    """The Message-ID, from a client that is not signed in yet: one that is asks what came of the mail, and where it
+    hears only once that is sent, its sender looks at it."""
+    client.open_mail(subject)
+    name = message_id(client)
+    client.open_mail("Question about harbour sensors")
+    return name
+
+
 def event(block: Locator, reason: str) -> Locator:
     return block.locator("details li").filter(has_text=reason)
 
 
 def test_of_a_copy_for_all_nobody_is_named(browser: Browser, stack: Stack, tracking: AddIn) -> None:
     with mail_client(browser, stack.public_url) as client:
-        client.sign_in("alice", stack.org("acme"))
-        client.open_mail("Shore power")
-        message = sent(stack, tracking, message_id(client), "ann@x.example", "joe@x.example", singly=False)
+        message = sent(stack, tracking, name_of(client, "Shore power"), "ann@x.example", "joe@x.example", singly=False)
         followed(message, 0, agents.CHROME_MAC)
         until_counted(tracking, message, 1)
-        client.open_mail("Introduction")
+        client.sign_in("alice", stack.org("acme"))
         client.open_mail("Shore power")
         block = client.pane.get_by_role("region", name="What came of your message")
         expect(block).to_contain_text("Someone of 2")
@@ -159,12 +164,10 @@ def test_that_he_was_shown_it_is_said_once(browser: Browser, stack: Stack, track
     with mail_client(browser, stack.public_url) as client:
         client.page.clock.install()
         client.page.reload()
-        client.sign_in("alice", stack.org("acme"))
-        client.open_mail("Nightly export")
-        message = sent(stack, tracking, message_id(client), "ann@x.example")
+        message = sent(stack, tracking, name_of(client, "Nightly export"), "ann@x.example")
         said: list[str] = []
         client.page.on("request", lambda request: said.append(request.url) if "/viewing/" in request.url else None)
-        client.open_mail("Introduction")
+        client.sign_in("alice", stack.org("acme"))
         client.open_mail("Nightly export")
         expect(client.pane.get_by_role("region", name="What came of your message")).to_be_visible()
         for _ in range(3):
