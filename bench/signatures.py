@@ -15,6 +15,7 @@ from bench.results import Results
 from bench.signature_labels import CRISP, TALON
 from sidebar.signature.markup import lines_of
 from sidebar.signature.reading import read
+from tests.sidebar.signature_mails import UNSEEN, marked_mails
 
 CORPORA = Path(__file__).resolve().parents[2] / "shared/corpora"
 HELD_OUT = ("email_zoho", "email_ios_outlook", "thunderbird", "hotmail", "email_german", "email_portuguese")
@@ -77,6 +78,12 @@ def talon(root: Path) -> Iterator[Labelled]:
         yield _whole(fixtures, path)
     for path in sorted((fixtures / "html_replies").glob("*.html")):
         yield _answer(fixtures, path)
+
+
+def strangers() -> Iterator[Labelled]:
+    """Mails that others wrote for us; see docs/signatures.md."""
+    for mail in marked_mails(UNSEEN):
+        yield Labelled(mail.name, mail.text, mail.sender, mail.lines)
 
 
 def _with_parts(fixtures: Path, path: Path) -> Labelled:
@@ -144,6 +151,7 @@ def measure(results: Results) -> None:
     for name, mails in (("talon", list(talon(CORPORA))), ("crisp", list(crisp(CORPORA)))):
         for kind, held_out in (("", False), (", held out", True)):
             _report(results, f"signature lines, {name}{kind}", [mail for mail in mails if mail.is_held_out is held_out])
+    _report(results, "signature lines, strangers' mails", list(strangers()))
     everything = [*talon(CORPORA), *crisp(CORPORA)]
     began = time.process_time()
     scored(everything)

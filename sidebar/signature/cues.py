@@ -40,8 +40,17 @@ _DASHED = re.compile(r"^\s*(?:-{1,2}|[\u2013\u2014~/])\s?\w")  # "-Bob", "/Bob"
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){1,4}")
 _ON_BEHALF = re.compile(r"^\s*(?:i\.\s?[AV]\.|ppa\.?|p\.\s?[pP]\.)\s", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s[|•·\u2022/\u2013\u2014]\s|\s{3,}|\t|\s::\s")
+_NOT_IN_NAMES = re.compile(r"[@:?!#=<>\[\]{}\\0-9\t]|\s{4}")
 _CODE = re.compile(r"[{};]\s*$|^```|^\s*(?://|/\*|#include|import |def |return )|[=!]=|\(\)")
 _EAST_ASIAN_STOP = re.compile(r"[\u3001\u3002\uff01\uff0c\uff1f]")
+_FULL_STOP = re.compile(r"[a-z\d)][.!?]\s*$")
+#: "(she/her)", and the address that a mail program writes behind words.
+_ASIDES = re.compile(
+    r"[(\[]\s?[^\W\d_]{2,6}(?:\s?/\s?[^\W\d_]{2,6}){1,3}\s?[)\]]|(?<=\S)<(?:mailto:|https?://)[^<>\s]{1,200}>"
+)
+_EXTENSION = re.compile(r"(?:x|ext\.?|extension|durchwahl|poste|int\.)\s?\d[\d-]{1,6}", re.IGNORECASE)  # "x3-5871"
+_IMAGE = re.compile(r"\[(?:cid:|image|logo|bild|imagen|immagine)[^\[\]]{0,120}\]", re.IGNORECASE)
+_RIGHTS = re.compile(r"(?:copyright|©|\(c\))\s", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?;,:\u2026\u3002\uff01\uff1f]['\")\]\u201d]?\s*$")
 
 
@@ -108,15 +117,18 @@ class Cue:
 def cue_of(number: int, line: str, gap: int, sender: Sender) -> Cue:
     """What this line looks like, given who sent it."""
     text = line.strip()[:LONGEST_LINE]
-    words = tuple(folded(text).split())
-    marks = _marks(text, words, sender)
-    return Cue(number, text, gap, words, marks, sum(map(_WEIGHTS.__getitem__, marks)) + _shape(text, words, marks))
+    bare = _ASIDES.sub("", text).strip() or text
+    words = tuple(folded(bare).split())
+    marks = _marks(bare, words, sender)
+    return Cue(number, text, gap, words, marks, sum(map(_WEIGHTS.__getitem__, marks)) + _shape(bare, words, marks))
 
 
 def _marks(text: str, words: tuple[str, ...], sender: Sender) -> frozenset[Mark]:
     if not words:
         return frozenset({Mark.DELIMITER} if is_delimiter(text) else {Mark.RULE})
-    if len(SLOGANS.intersection(words)) >= 2:
+    if _RIGHTS.match(text):
+        return frozenset({Mark.LEGAL})
+    if len(SLOGANS.intersection(words)) >= 2 or _IMAGE.fullmatch(text):
         return frozenset({Mark.SLOGAN})
     if is_sent_from(text, words):
         return frozenset({Mark.SENT_FROM})
@@ -196,7 +208,7 @@ def _person(text: str, words: tuple[str, ...], sender: Sender) -> list[Mark]:
         found.append(Mark.DASHED)
     if len(words) <= 12 and any(word in TITLE_WORDS for word in words):
         found.append(Mark.TITLE)
-    if len(words) <= 12 and (any(word in COMPANY_WORDS for word in words) or _is_company(words, sender)):
+    if len(words) <= 12 and (any(word in COMPANY_WORDS for word in words) or is_company(words, sender)):
         found.append(Mark.COMPANY)
     return found
 
@@ -216,7 +228,16 @@ def _names(words: tuple[str, ...], sender: Sender) -> bool:
     together = "".join(words)
     if len(together) == 1:
         return bool(sender.words) and together == sender.words[0][0]
-    return len(words) <= 3 and (together in sender.local or _is_short_for(together, sender))
+    return len(words) <= 3 and (together in sender.local or _is_short_for(together, sender) or _cuts(words, sender))
+
+
+def _cuts(words: tuple[str, ...], sender: Sender) -> bool:
+    """ "dan r." of D. Rasmusson."""
+    names = sender.words
+    return len(words) == len(names) == 2 and all(
+        len(word) + len(name) > 2 and (word.startswith(name) or name.startswith(word))
+        for word, name in zip(words, names, strict=True)
+    )
 
 
 def _is_short_for(word: str, sender: Sender) -> bool:
@@ -227,7 +248,7 @@ def _is_short_for(word: str, sender: Sender) -> bool:
     return len(names) >= 2 and len(word) in (2, 3) and word[0] + word[-1] == names[0][0] + names[-1][0]
 
 
-def _is_company(words: tuple[str, ...], sender: Sender) -> bool:
+def is_company(words: tuple[str, ...], sender: Sender) -> bool:
     company = sender.company.split()
     return bool(company) and (company[0] in words[:3] or "".join(words[:3]).startswith("".join(company)))
 
@@ -236,7 +257,7 @@ def is_name(text: str) -> bool:
     """One to five words that begin with a capital, particles aside, and nothing else; an initial may have its dot."""
     bare = _ON_BEHALF.sub("", _BEFORE_A_NAME.sub("", text, count=1), count=1).strip().rstrip("*_,")
     words = WORD.findall(bare)
-    if not 1 <= len(words) <= 5 or len(bare) > 60 or any(sign in bare for sign in "@:?!#=<>[]{}\\0123456789"):
+    if not 1 <= len(words) <= 5 or len(bare) > 60 or _NOT_IN_NAMES.search(bare):
         return False
     if bare.endswith(".") and not _INITIALS.fullmatch(words[-1]) and folded(words[-1]).replace(" ", "") not in SUFFIXES:
         return False
@@ -252,7 +273,7 @@ def is_name(text: str) -> bool:
 def _reach(text: str, words: tuple[str, ...]) -> list[Mark]:
     """The ways to reach somebody that this line names."""
     found = []
-    if phone_places(text):
+    if phone_places(text) or _EXTENSION.fullmatch(text):
         found.append(Mark.PHONE)
     if EMAIL.search(text):
         found.append(Mark.EMAIL)
@@ -267,6 +288,8 @@ def _is_prose(text: str, words: tuple[str, ...], reaches: bool) -> bool:
     """Long, or with the small words of a sentence, or ending as one does."""
     small = sum(word in PROSE for word in words)
     if _CODE.search(text) or _EAST_ASIAN_STOP.search(text):
+        return True
+    if small >= 2 and len(words) >= 9 and _FULL_STOP.search(text):
         return True
     if len(text) > 100 or (len(text) > 64 and not (reaches or _SEPARATOR.search(text))):
         return True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from sidebar.signature.cues import Cue, Mark, cue_of, is_rule
+from sidebar.signature.cues import Cue, Mark, cue_of, is_company, is_rule
 from sidebar.signature.quotes import own_segments
 from sidebar.signature.sender import Sender
 from sidebar.signature.words import GREETINGS, NOT_NAMES, PROSE
@@ -12,6 +12,9 @@ from sidebar.signature.words import GREETINGS, NOT_NAMES, PROSE
 #: Lines that are not blank: looked at from the end of what the author wrote, and in a signature.
 MOST_LOOKED_AT = 60
 LONGEST_BLOCK = 24
+#: Where nothing in it is known to be the sender's.
+LONGEST_UNKNOWN = 3
+LONGEST_MOTTO, LONGEST_MOTTO_LINE = 3, 120  # lines, characters
 #: From here on a run of lines is a signature.
 ENOUGH = 2.4
 _NO_SIGN_OFF = PROSE | NOT_NAMES | GREETINGS
@@ -51,30 +54,44 @@ def _cues(lines: Sequence[str], start: int, stop: int, sender: Sender) -> list[C
 def _best(cues: Sequence[Cue], sender: Sender) -> Block | None:
     if not cues:
         return None
-    if (hard := _after_delimiter(cues)) is not None:
+    if (hard := _after_delimiter(cues, sender)) is not None:
         return hard
     sums = [0.0, *accumulate(cue.weight for cue in cues)]
     runs = (
         (sums[stop] - sums[start] + _edges(cues, start, stop, sender), -start, stop)
         for start in range(len(cues))
         for stop in range(start + 1, min(len(cues), start + LONGEST_BLOCK) + 1)
-        if _may_be(cues[start:stop])
+        if _may_be(cues[start:stop]) and _may_be_his(cues, start, stop, sender)
     )
     weight, start, stop = max(runs, default=(0.0, 0, 0))
-    return Block(tuple(cues[-start:stop]), weight) if weight >= ENOUGH else None
+    return Block((*cues[-start:stop], *_motto(cues[-start:stop], cues[stop:])), weight) if weight >= ENOUGH else None
 
 
-def _after_delimiter(cues: Sequence[Cue]) -> Block | None:
+def _motto(run: Sequence[Cue], rest: Sequence[Cue]) -> Sequence[Cue]:
+    """What stands at the very end below names and numbers: opening hours, a quotation. Not what lawyers add."""
+    is_whole = _is_own(run) and sum(cue.has(*_REACH, Mark.TITLE, Mark.COMPANY) for cue in run) >= 2
+    rest = rest[: next((place for place, cue in enumerate(rest) if _is_no_motto(cue)), len(rest))]
+    return rest if is_whole and len(rest) <= LONGEST_MOTTO else ()
+
+
+def _is_no_motto(cue: Cue) -> bool:
+    return _is_postscript(cue) or cue.has(Mark.LEGAL, Mark.GREETING) or len(cue.text) > LONGEST_MOTTO_LINE
+
+
+def _after_delimiter(cues: Sequence[Cue], sender: Sender) -> Block | None:
     """All below the last delimiter, which RFC 3676 gives no other meaning, with the closing above it."""
     marked = [place for place, cue in enumerate(cues) if cue.has(Mark.DELIMITER)]
     if not marked or not 0 < len(cues) - marked[-1] - 1 <= LONGEST_BLOCK:
         return None
     start = marked[-1]
     below = cues[start + 1 :]
+    below = below[: next((place for place, cue in enumerate(below) if place and _is_postscript(cue)), len(below))]
+    if below[0].has(Mark.PROSE) and sender.address and not _is_own(below):  # what a program writes
+        return None
     if sum(cue.has(Mark.PROSE) and not cue.has(Mark.LEGAL) for cue in below) * 2 > len(below) + 1:
         return None
     above = _best_above(cues[:start])
-    return Block((*above, *cues[start:]), 6.0)
+    return Block((*above, cues[start], *below), 6.0)
 
 
 def _best_above(cues: Sequence[Cue]) -> tuple[Cue, ...]:
@@ -88,8 +105,11 @@ def _best_above(cues: Sequence[Cue]) -> tuple[Cue, ...]:
 
 
 def _may_be(run: Sequence[Cue]) -> bool:
-    """No signature greets, or goes on after a sentence; thanks alone are an answer."""
+    """No signature greets, goes on after a sentence, or takes its leave below somebody else's address; thanks alone are
+    an answer."""
     if any(cue.has(Mark.GREETING) and not cue.has(Mark.SENDER) for cue in run):
+        return False
+    if any(cue.has(Mark.CLOSING) and cue.gap and not _is_own(run[:place]) for place, cue in enumerate(run) if place):
         return False
     prose = [cue.has(Mark.PROSE) for cue in run]
     if prose[:1] == [True] or any(
@@ -99,12 +119,25 @@ def _may_be(run: Sequence[Cue]) -> bool:
     return not (len(run) == 1 and run[0].has(Mark.THANKS) and not run[0].has(Mark.SENDER))
 
 
+def _may_be_his(cues: Sequence[Cue], start: int, stop: int, sender: Sender) -> bool:
+    """People, places and meetings that a mail is about look like signatures. Where it is known who sent it, what names
+    him nowhere has to open as one, or with one word and below all else: what his friends call him."""
+    first, run = cues[start], cues[start:stop]
+    if _is_own(run) or not (sender.words or sender.address) or first.has(*_OPENERS):
+        return True
+    is_short = len(run) <= LONGEST_UNKNOWN or any(is_company(cue.words, sender) for cue in run)
+    is_nickname = first.has(Mark.NAME) and is_short and (len(first.words) == 1 or not sender.words)
+    return is_nickname and start > 0 and first.gap > 0 and not run[-1].has(Mark.PROSE) and _left_over(cues[stop:]) == 0
+
+
 def _edges(cues: Sequence[Cue], start: int, stop: int, sender: Sender) -> float:
     """What speaks for a beginning here and an end there."""
     first, run = cues[start], cues[start:stop]
     weight = 0.7 if first.gap or not start else -1.2
     if first.has(*_OPENERS):
         weight = max(weight, 1.2 if first.has(Mark.RULE) else 0.5)
+    if start and cues[start - 1].text.endswith(":") and not first.gap:
+        weight -= 4.0  # "Our address is:"
     weight -= 0.5 * max(0, sum(cue.gap > 1 for cue in run[1:]) - 1)
     if not run[-1].has(Mark.SENT_FROM):  # below what a program adds stands what it quotes
         weight -= _left_over(cues[stop:]) * (1 if _is_own(run) else 2)
@@ -129,11 +162,15 @@ def _left_over(rest: Sequence[Cue]) -> float:
     """What follows a signature speaks against it, save what lawyers, lists and programs add, and a postscript."""
     weight = 0.0
     for cue in rest:
-        if cue.words[:1] == ("ps",) or cue.words[:2] == ("p", "s"):
+        if _is_postscript(cue):
             break
         if not cue.has(Mark.LEGAL, Mark.RULE, Mark.DELIMITER, Mark.SENT_FROM):
             weight += 1.5 if cue.has(Mark.PROSE) else 0.6
     return min(4.0, weight)
+
+
+def _is_postscript(cue: Cue) -> bool:
+    return cue.words[:1] == ("ps",) or cue.words[:2] == ("p", "s")
 
 
 def _is_signed(cue: Cue, *, is_last: bool) -> bool:

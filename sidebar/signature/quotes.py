@@ -15,6 +15,8 @@ _FORWARDED_BY = re.compile(
 )  # "------ Forwarded by Jo/NY on 03/14/2000 10:02 AM ------"
 _RULE_WITH_WORDS = re.compile(r"\s*[-_=*\u2010-\u2015]{2,}\s*([^\W\d_][^-_=*:]{2,40}?)\s*[-_=*\u2010-\u2015]{2,}\s*")
 _HEADER = re.compile(r"[\s*]{0,12}([^\W\d_][^:<@]{0,24}?)\s{0,3}\*?\s?:")
+_LONG_RULE = re.compile(r"\s*[_=-]{10,}\s*")
+_OF_A_LIST = re.compile(r"mailing list|/listinfo/|unsubscribe", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}")
 _FORWARDED = re.compile(
@@ -56,8 +58,11 @@ def _quoted(lines: Sequence[str]) -> list[bool]:
 
 
 def _opens_the_rest(lines: Sequence[str], number: int) -> bool:
-    """ "-----Original Message-----", or a block From:, Sent:, To:, Subject: in one of many languages."""
+    """ "-----Original Message-----", a block From:, Sent:, To:, Subject: in one of many languages, or what a list adds
+    below a rule."""
     line = lines[number][:LONGEST_HEADER]
+    if _LONG_RULE.fullmatch(line):
+        return any(_OF_A_LIST.search(below[:LONGEST_HEADER]) for below in lines[number + 1 : number + 4])
     rule = _RULE_WITH_WORDS.fullmatch(line)
     if rule and len(rule[1].split()) <= 5:
         return any(line.strip() for line in lines[:number])

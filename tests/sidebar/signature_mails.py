@@ -1,9 +1,10 @@
-"""Reads signatures.txt: mails made for the tests, each line of theirs marked or not."""
+"""Reads signatures.txt and signatures_unseen.txt: mails made for the tests, each line of theirs marked or not."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 FILE = Path(__file__).with_name("signatures.txt")
+UNSEEN = Path(__file__).with_name("signatures_unseen.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,8 @@ class Marked:
     lines: frozenset[int]
 
 
-def marked_mails() -> list[Marked]:
-    _, *mails = FILE.read_text(encoding="utf-8").split("\n=== ")
+def marked_mails(file: Path = FILE) -> list[Marked]:
+    _, *mails = file.read_text(encoding="utf-8").split("\n=== ")
     return [_mail(text) for text in mails]
 
 

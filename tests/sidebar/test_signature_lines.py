@@ -10,7 +10,7 @@ from bench.signatures import CORPORA, Score, crisp, scored, talon
 from sidebar.signature.markup import lines_of
 from sidebar.signature.quotes import own_segments
 from sidebar.signature.reading import LARGEST, MOST_LINES, read
-from tests.sidebar.signature_mails import Marked, marked_mails
+from tests.sidebar.signature_mails import UNSEEN, Marked, marked_mails
 
 MAILS = marked_mails()
 JANE = "Jane Doe <jane@acme.example>"
@@ -26,6 +26,15 @@ def test_most_lines_are_found_without_knowing_who_sent_it() -> None:
     for mail in MAILS:
         score.add(frozenset(read(mail.text).line_numbers), mail.lines)
     assert score.f1 > 0.9
+
+
+def test_in_mails_of_strangers_too() -> None:
+    """As many, as hard, as others write them; see docs/signatures.md for what was found before they were read."""
+    score = Score()
+    for mail in marked_mails(UNSEEN):
+        score.add(frozenset(read(mail.text, mail.sender).line_numbers), mail.lines)
+    assert score.precision > 0.95
+    assert score.recall > 0.95
 
 
 @pytest.mark.skipif(not CORPORA.is_dir(), reason="../shared/corpora is not here")
