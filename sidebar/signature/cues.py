@@ -31,6 +31,7 @@ from sidebar.signature.words import (
 
 LONGEST_LINE = 300  # characters looked at
 LONGEST_PHRASE = 6  # words of a closing
+_DEVICES = frozenset({"blackberry", "iphone", "ipad", "android", "smartphone", "galaxy", "network"})
 _BOX = re.compile(r"\s*\W?[-_=*~#+|\u2500-\u257f]{5,}\s*")
 _RULE = re.compile(r"[\s>]*([-_=*~#+.\u2010-\u2015\u2500\u2501•·])(?:\s?\1){1,99}\s*")
 _ONE_DASH = re.compile(r"\s*[\u2013\u2014\u2015]\s*")
@@ -44,9 +45,9 @@ _NOT_IN_NAMES = re.compile(r"[@:?!#=<>\[\]{}\\0-9\t]|\s{4}")
 _CODE = re.compile(r"[{};]\s*$|^```|^\s*(?://|/\*|#include|import |def |return )|[=!]=|\(\)")
 _EAST_ASIAN_STOP = re.compile(r"[\u3001\u3002\uff01\uff0c\uff1f]")
 _FULL_STOP = re.compile(r"[a-z\d)][.!?]\s*$")
-#: "(she/her)", and the address that a mail program writes behind words.
+#: "(she/her)", "| they/them", and the address that a mail program writes behind words.
 _ASIDES = re.compile(
-    r"[(\[]\s?[^\W\d_]{2,6}(?:\s?/\s?[^\W\d_]{2,6}){1,3}\s?[)\]]|(?<=\S)<(?:mailto:|https?://)[^<>\s]{1,200}>"
+    r"[(\[|]\s?[^\W\d_]{2,6}(?:\s?/\s?[^\W\d_]{2,6}){1,3}\s?(?:[)\]]|$)|(?<=\S)<(?:mailto:|https?://)[^<>\s]{1,200}>"
 )
 _EXTENSION = re.compile(r"(?:x|ext\.?|extension|durchwahl|poste|int\.)\s?\d[\d-]{1,6}", re.IGNORECASE)  # "x3-5871"
 _IMAGE = re.compile(r"\[(?:cid:|image|logo|bild|imagen|immagine)[^\[\]]{0,120}\]", re.IGNORECASE)
@@ -154,11 +155,8 @@ def is_rule(text: str) -> bool:
 
 def is_sent_from(text: str, words: tuple[str, ...]) -> bool:
     """What a mail program adds by itself. "Sent from my desk, is much easier than my phone." is a sentence."""
-    if (
-        len(words) > 14
-        or not UPPER.match(text.lstrip("*_[(<"))
-        or (text.endswith((".", ":", "!", ";")) and len(words) > 6)
-    ):
+    is_sentence = text.endswith((".", ":", "!", ";")) and len(words) > 6 and not _DEVICES.intersection(words)
+    if len(words) > 14 or not UPPER.match(text.lstrip("*_[(<")) or is_sentence:
         return False
     return " ".join(words).startswith(SENT_FROM) and len(PROSE.intersection(words)) <= 1 + ("my" in words)
 

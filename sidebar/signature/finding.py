@@ -64,6 +64,8 @@ def _best(cues: Sequence[Cue], sender: Sender) -> Block | None:
         if _may_be(cues[start:stop]) and _may_be_his(cues, start, stop, sender)
     )
     weight, start, stop = max(runs, default=(0.0, 0, 0))
+    while stop + start > 1 and cues[stop - 1].has(Mark.RULE) and cues[stop - 1].gap:
+        stop -= 1
     return Block((*cues[-start:stop], *_motto(cues[-start:stop], cues[stop:])), weight) if weight >= ENOUGH else None
 
 
@@ -123,8 +125,10 @@ def _may_be_his(cues: Sequence[Cue], start: int, stop: int, sender: Sender) -> b
     """People, places and meetings that a mail is about look like signatures. Where it is known who sent it, what names
     him nowhere has to open as one, or with one word and below all else: what his friends call him."""
     first, run = cues[start], cues[start:stop]
-    if _is_own(run) or not (sender.words or sender.address) or first.has(*_OPENERS):
+    if _is_own(run) or not (sender.words or sender.address):
         return True
+    if first.has(*_OPENERS):  # below a rule may stand a table as well
+        return not first.has(Mark.RULE) or any(cue.has(Mark.NAME, Mark.EMAIL, Mark.PHONE) for cue in run[1:5])
     is_short = len(run) <= LONGEST_UNKNOWN or any(is_company(cue.words, sender) for cue in run)
     is_nickname = first.has(Mark.NAME) and is_short and (len(first.words) == 1 or not sender.words)
     return is_nickname and start > 0 and first.gap > 0 and not run[-1].has(Mark.PROSE) and _left_over(cues[stop:]) == 0

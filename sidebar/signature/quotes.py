@@ -14,7 +14,7 @@ _FORWARDED_BY = re.compile(
     r"\s*-{5,}\s{0,3}[^\W\d_][^\d]{2,80}\d"
 )  # "------ Forwarded by Jo/NY on 03/14/2000 10:02 AM ------"
 _RULE_WITH_WORDS = re.compile(r"\s*[-_=*\u2010-\u2015]{2,}\s*([^\W\d_][^-_=*:]{2,40}?)\s*[-_=*\u2010-\u2015]{2,}\s*")
-_HEADER = re.compile(r"[\s*]{0,12}([^\W\d_][^:<@]{0,24}?)\s{0,3}\*?\s?:")
+_HEADER = re.compile(r"[\s*]{0,12}([^\W\d_][^:<@]{0,24}?)\s{0,3}\*?\s?[:\uff1a]")
 _LONG_RULE = re.compile(r"\s*[_=-]{10,}\s*")
 _OF_A_LIST = re.compile(r"mailing list|/listinfo/|unsubscribe", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+")
