@@ -114,6 +114,7 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
         _decide(news)
         _leave([task for task, conclusion in news if conclusion.verdict.outcome is Outcome.FAILED])
         _look_again([task for task, conclusion in kept if conclusion.verdict.rule in BY_PLACE])
+        _look_at_replies([(task, conclusion) for task, conclusion in kept if conclusion.written])
     return [task for task, _ in kept]
 
 
@@ -157,6 +158,20 @@ def _look_again(tasks: Sequence[Task]) -> None:
     if tasks:
         told = Job.objects.filter(pk__in=[task.id for task in tasks], is_told_again=True)
         told.update(state=Job.State.DUE, next_at=Now())
+
+
+def _look_at_replies(saved: Sequence[tuple[Task, Conclusion]]) -> None:
+    """What answers them may have been looked at before they were there: beside them, or, in a listing, before."""
+    since = {each.thread_id: each.arrived_at for _, each in saved if each.thread_id and each.arrived_at}
+    if not since:
+        return
+    mailbox_id = saved[0][0].mailbox_id
+    left = Decision.objects.filter(mailbox_id=mailbox_id, rule=Rule.NOT_A_REPLY, thread_id__in=since)
+    rows = left.exclude(arrived_at=None).values_list("message_id", "thread_id", "arrived_at")
+    later = [message_id for message_id, thread_id, arrived_at in rows if arrived_at >= since[thread_id]]
+    if later:
+        jobs = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=later, state=Job.State.DONE)
+        jobs.update(state=Job.State.DUE, next_at=Now(), created_at=Now())
 
 
 def give_up(task: Task, conclusion: Conclusion) -> bool:

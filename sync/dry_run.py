@@ -11,7 +11,7 @@ from providers.activities import Copy, FoundPeople, FoundPerson, PersonKind
 from providers.mail import Folder, Heading
 from sync.elsewhere import Copies, Elsewhere, message_id_of
 from sync.matching import addresses_to_ask, decide_by_match, match
-from sync.reasons import Outcome, Rule, Verdict, outcome_of, verdict
+from sync.reasons import WITH_NOBODY, Outcome, Rule, Verdict, outcome_of, verdict
 from sync.rules import Candidate, Rulebook, Thread, decide_by_heading
 
 #: Addresses that are asked about at once: what one call to Salesforce takes.
@@ -24,6 +24,7 @@ AskPeople = Callable[[Sequence[str], Sequence[str]], FoundPeople]
 #: What of these another program has saved.
 AskElsewhere = Callable[[Copies], Elsewhere]
 ThreadOf = Callable[[Heading], Thread]
+_Waiting = tuple[Heading, Candidate, Thread]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,13 +80,14 @@ def foresee(
     """Decide one message after another; those that Salesforce has to be asked about come a little later than others.
 
     `folders`, `member_id` as `rules` and `matching` take them. Raises what `ask` and `elsewhere` do."""
-    people, waiting = _People(ask, elsewhere), list[tuple[Heading, Candidate]]()
+    people, waiting = _People(ask, elsewhere), list[_Waiting]()
     for heading in headings:
-        decided = decide_by_heading(heading, folders, rulebook, thread=thread_of(heading))
+        thread = thread_of(heading)
+        decided = decide_by_heading(heading, folders, rulebook, thread=thread)
         if isinstance(decided, Verdict):
             yield Foreseen(heading.id, heading.received_at, decided)
             continue
-        waiting.append((heading, decided))
+        waiting.append((heading, decided, thread))
         people.will_need(addresses_to_ask(decided), message_id_of(heading))
         if people.has_a_full_call or len(waiting) >= _MOST_WAITING:
             yield from _matched(waiting, people, member_id)
@@ -99,14 +101,15 @@ def forecast(foreseen: Iterable[Foreseen]) -> Forecast:
     for each in foreseen:
         counts[each.verdict.rule, each.verdict.sentence] += 1
     lines = [Line(rule, outcome_of(rule), count, sentence) for (rule, sentence), count in counts.most_common()]
-    synced = sum(line.count for line in lines if line.outcome is Outcome.SYNCED)
+    synced = sum(line.count for line in lines if line.outcome is Outcome.SYNCED and line.rule not in WITH_NOBODY)
     return Forecast(sum(counts.values()), synced, tuple(lines))
 
 
-def _matched(waiting: Iterable[tuple[Heading, Candidate]], people: "_People", member_id: str) -> Iterator[Foreseen]:
+def _matched(waiting: Iterable[_Waiting], people: "_People", member_id: str) -> Iterator[Foreseen]:
     there = people.ask_all()
-    for heading, candidate in waiting:
-        matched = match(candidate, people.among(addresses_to_ask(candidate)), member_id=member_id)
+    for heading, candidate, thread in waiting:
+        known = people.among(addresses_to_ask(candidate))
+        matched = match(candidate, known, member_id=member_id, chosen=thread.chosen)
         is_elsewhere = matched.targets and there.has(message_id_of(heading), candidate, heading.received_at)
         decided = verdict(Rule.SAVED_ELSEWHERE) if is_elsewhere else decide_by_match(matched)
         yield Foreseen(heading.id, heading.received_at, decided)

@@ -12,7 +12,8 @@ from sync.mime.words import one_line, with_words
 _ROLES = {"from": Role.FROM, "to": Role.TO, "cc": Role.CC, "bcc": Role.BCC}
 #: Of a subject, in characters as they came (BI-E6).
 _LONGEST_SUBJECT = 4_000
-_MOST_ADDRESSES = 500
+#: More than Gmail (2,000) or Exchange Online (1,000) sends to at once.
+_MOST_ADDRESSES = 2_500
 
 Headers = Iterable[tuple[str, str]]
 
@@ -31,10 +32,12 @@ class Party:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Envelope:
-    """`parties` in the order of their roles, each address once. `unreadable`: address lines that are, in whole or in
-    part, not one clear list of addresses; what is clear in them is among the parties."""
+    """`parties` in the order of their roles, each address once; `beyond`: domains of those behind the last that counts.
+    `unreadable`: address lines that are, in whole or in part, not one clear list of addresses; what is clear in them is
+    among the parties."""
 
     parties: tuple[Party, ...]
+    beyond: frozenset[str]
     unreadable: int
     subject: str  # decoded, one line
     sensitivity: str  # lower case, "" where nothing is said (RFC 2156, 5.3.4)
@@ -49,9 +52,11 @@ def envelope_of(headers: Headers) -> Envelope:
     lines: dict[str, list[str]] = {}
     for name, value in headers:
         lines.setdefault(name, []).append(value)
-    parties, unreadable = _parties(lines)
+    everybody, unreadable = _parties(lines)
+    parties, beyond = everybody[:_MOST_ADDRESSES], frozenset(each.domain for each in everybody[_MOST_ADDRESSES:])
+    unreadable += bool(beyond)
     sensitivity = " ".join(lines.get("sensitivity", [])).strip().lower()
-    return Envelope(parties, unreadable, _subject(lines.get("subject", [])), sensitivity[:50])
+    return Envelope(parties, beyond, unreadable, _subject(lines.get("subject", [])), sensitivity[:50])
 
 
 def _parties(lines: dict[str, list[str]]) -> tuple[tuple[Party, ...], int]:
@@ -64,8 +69,7 @@ def _parties(lines: dict[str, list[str]]) -> tuple[tuple[Party, ...], int]:
         mailboxes, invalid = parse_addresses(values)
         unreadable += len(invalid)
         for mailbox in mailboxes:
-            if len(found) < _MOST_ADDRESSES:
-                found.setdefault(mailbox.key, Party(mailbox.key, role))
+            found.setdefault(mailbox.key, Party(mailbox.key, role))
     return tuple(found.values()), unreadable
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from providers.mail import Folder, FolderKind
 
-ANY, SENT = "*", FolderKind.SENT.value
+ANY, SENT, ARCHIVE = "*", FolderKind.SENT.value, FolderKind.ARCHIVE.value
 _WITH_ALL_BELOW = "/*"
 
 
@@ -18,8 +18,9 @@ def is_chosen(folder: Folder, chosen: Collection[str], all_folders: Collection[F
 
 
 def lies_in_chosen(folder_ids: Collection[str], folders: Mapping[str, Folder], chosen: Collection[str]) -> bool:
-    """Whether a message that lies in these folders is to be looked at. A folder nobody has heard of is not chosen."""
-    if ANY in chosen:
+    """Whether a message that lies in these folders is to be looked at. A folder nobody has heard of is not chosen; in
+    none at all lies what was put into Gmail's archive."""
+    if ANY in chosen or (ARCHIVE in chosen and not folder_ids):
         return True
     return any(is_chosen(folders[each], chosen, folders.values()) for each in folder_ids if each in folders)
 
@@ -37,7 +38,8 @@ def _names(entry: str, folder: Folder, all_folders: Collection[Folder]) -> bool:
 
 
 def _is(entry: str, folder: Folder) -> bool:
-    return entry in (folder.kind.value, folder.id) or _path(entry) == _path(folder.name)
+    is_kind = entry == folder.kind.value and folder.kind is not FolderKind.OTHER  # which people's own folders are
+    return is_kind or entry == folder.id or _path(entry) == _path(folder.name)
 
 
 def _lies_below(folder: Folder, top: Folder) -> bool:

@@ -21,14 +21,15 @@ INTERVAL = policy.declare(
         scope=Scope.ORGANIZATION,
         users_can_modify=False,
         label="Look for new mail every (minutes)",
-        help="Where Google or Microsoft tell us of new mail at once, we still look every 15 minutes at least.",
+        help="Where Google or Microsoft tell us of new mail at once, we still look every 15 minutes.",
     )
 )
 
 
 def of(mailbox: SyncedMailbox) -> timedelta:
-    asked = timedelta(minutes=policy.organization_value_of(INTERVAL.key, mailbox.organization_id))
-    return max(WITH_PUSH, asked) if _has_push(mailbox) else asked
+    if _has_push(mailbox):
+        return WITH_PUSH
+    return timedelta(minutes=policy.organization_value_of(INTERVAL.key, mailbox.organization_id))
 
 
 def _has_push(mailbox: SyncedMailbox) -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from providers.mail import Mailbox
 from sync import cursors
@@ -17,7 +17,7 @@ from sync.models import Listing, Stream, SyncedMailbox
 from vault import clock
 
 EVERY = timedelta(hours=1)
-#: What a mailbox that was away for longer has missed is a backfill's business.
+#: A mailbox that was away for longer begins anew so long ago; what it has missed before is a backfill's business.
 LONGEST = timedelta(days=30)
 
 
@@ -45,5 +45,8 @@ def begin(mailbox: SyncedMailbox) -> bool:
             return False
         for stream in expired:  # one that expired once more meanwhile has missed more since
             Stream.objects.filter(pk=stream.pk, missed_since=stream.missed_since).update(missed_since=None)
-        cursors.open_listing(mailbox, Listing.Kind.RESYNC, max(min(missed), clock.now() - LONGEST))
+        since = max(min(missed), clock.now() - LONGEST)
+        if since > min(missed):  # so that a backfill may be asked for what lies before
+            SyncedMailbox.objects.filter(pk=mailbox.pk).update(starts_at=Greatest(F("starts_at"), since))
+        cursors.open_listing(mailbox, Listing.Kind.RESYNC, since)
     return True

@@ -70,10 +70,12 @@ class Rulebook:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What is known of a message's conversation. `is_logged`: something of it was saved before."""
+    """What is known of a message's conversation. `is_logged`: something of it was saved before. `chosen`: ids of people
+    who somebody has said are meant in it."""
 
     is_private: bool = False
     is_logged: bool = False
+    chosen: Collection[str] = ()
 
 
 UNKNOWN_THREAD = Thread()
@@ -190,7 +192,8 @@ def _among(envelope: Envelope, rules: Rules, is_outgoing: bool) -> Verdict | Can
     """The rules on who and what a message is about."""
     others = [party for party in envelope.parties if party.address not in rules.own_addresses]
     strangers = tuple(party for party in others if party.domain not in rules.own_domains)
-    blocked = next((name for party in strangers if (name := _blocked(party.domain, rules.blocked_domains))), "")
+    domains = (*(party.domain for party in others), *sorted(envelope.beyond))
+    blocked = next((name for domain in domains if (name := _blocked(domain, rules.blocked_domains))), "")
     if blocked:
         return verdict(Rule.BLOCKED_DOMAIN, domain=blocked)
     stays = private.by_its_headers(envelope, rules.private_phrases, may_be_sensitive=rules.may_be_sensitive)

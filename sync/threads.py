@@ -32,9 +32,11 @@ def known(
     only where it decides something. Raises as ledger.marks_of."""
     replies_only = rulebook.incoming.replies_only or rulebook.outgoing.replies_only
     saved = logged(organization_id, headings, marks_of(organization_id)) if replies_only else set()
-    return {
-        heading.id: Thread(said.get(heading.thread_id, NOTHING).is_private, heading.id in saved) for heading in headings
-    }
+    return {heading.id: _thread(said.get(heading.thread_id, NOTHING), heading.id in saved) for heading in headings}
+
+
+def _thread(said: Said, is_logged: bool) -> Thread:
+    return Thread(said.is_private, is_logged, said.person_ids)
 
 
 def logged(organization_id: UUID, headings: Sequence[Heading], marks: Marks) -> set[str]:

@@ -15,9 +15,12 @@ from typing import IO
 from config.embedded.account import die_with_owner
 
 PYTEST = (sys.executable, "-m", "pytest")
-#: The rooms of the second and of the third process; all others are the first's. Chosen so that the first two take about
-#: as long; the third's mostly wait.
-BESIDE = (("tests/journeys", "tests/sync", "tests/vault"), ("tests/config", "tests/faults", "tests/tracking"))
+#: The rooms of the second and of the third process; all others are the first's. Chosen so that all take about
+#: as long.
+BESIDE = (
+    ("tests/journeys", "tests/sync", "tests/vault"),
+    ("tests/config", "tests/faults", "tests/hardening", "tests/tracking"),
+)
 
 
 def main() -> int:

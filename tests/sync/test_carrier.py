@@ -437,6 +437,22 @@ def test_replies_only_asks_what_was_saved_before(office: Office, box: Letters, c
     assert (found[reply], found[other]) == ("matched", "not_a_reply")
 
 
+def test_a_reply_that_is_looked_at_beside_what_it_answers_is_saved_after_it(
+    office: Office, box: Letters, crm: Crm
+) -> None:
+    box.post("first", thread="t")
+    office.alice.run()
+    policy.set_organization_value("test", office.alice.member.organization_id, "email.sync.replies_only", True)
+    earlier = box.post("earlier", thread="t")
+    answer = box.post("answer", more="In-Reply-To: <first@customer.example>\r\n", thread="t")
+    reply = box.post("reply", more="In-Reply-To: <answer@customer.example>\r\n", thread="t")
+    for _ in range(3):
+        office.alice.run()
+    found = office.alice.decisions()
+    assert (found[answer], found[reply], found[earlier]) == ("matched", "matched", "not_a_reply")
+    assert crm.calls["people"] <= 4  # looked at once more, and not again and again
+
+
 def test_many_are_written_together_and_a_refused_one_is_refused_alone(office: Office, box: Letters, crm: Crm) -> None:
     ids = [box.post(f"together-{number}", subject=f"Number {number}") for number in range(30)]
     crm.refused["Number 3"] = Rejected("no", provider="salesforce", details=(Detail("FIELD_CUSTOM_VALIDATION", ""),))

@@ -94,6 +94,26 @@ def test_what_another_program_has_saved_is_not_saved_by_us() -> None:
     assert rules == [Rule.SAVED_ELSEWHERE, Rule.MATCHED, Rule.MATCHED, Rule.SEVERAL_PEOPLE]
 
 
+def test_what_is_there_already_is_not_counted_as_saved() -> None:
+    told = [Foreseen("1", WHEN, verdict(Rule.SAVED_ELSEWHERE)), Foreseen("2", WHEN, verdict(Rule.MATCHED))]
+    assert forecast(told).sentence == "1 of 2 emails would have been saved, 1 would not."
+
+
+def test_whoever_was_chosen_for_a_conversation_is_meant() -> None:
+    mails = [heading("b@twice.example", id=str(number)) for number in range(2)]
+    threads = {"0": Thread(chosen=frozenset({"ab@twice.example"})), "1": Thread()}
+    told = foresee(
+        mails,
+        FOLDERS,
+        book(),
+        Salesforce().people,
+        strangers_work,
+        member_id=MEMBER,
+        thread_of=lambda each: threads[each.id],
+    )
+    assert [each.verdict.rule for each in told] == [Rule.MATCHED, Rule.SEVERAL_PEOPLE]
+
+
 def test_it_is_told_as_it_goes() -> None:
     """The headings are not all read before the first is told."""
     read: list[str] = []

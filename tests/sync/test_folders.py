@@ -24,6 +24,7 @@ from tests.sync.mails import FOLDERS
         (["Client"], set()),
         (["Client*"], set()),
         (["Müller"], set()),
+        (["other"], set()),  # the kind of all that people have made themselves
         ([], set()),
         (["*"], set(FOLDERS)),
     ],
@@ -40,6 +41,7 @@ def test_a_message_in_several_folders() -> None:
     assert not lies_in_chosen(("f-unheard-of",), FOLDERS, ["inbox", "f-unheard-of"])
     assert not lies_in_chosen((), FOLDERS, ["inbox"])
     assert lies_in_chosen((), FOLDERS, ["*"])
+    assert lies_in_chosen((), FOLDERS, ["inbox", "archive"])  # Gmail's
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,9 @@ def test_it_reaches_back_to_the_last_page_read_and_no_further_than_a_month(alice
     alice.pull()
     row = Listing.objects.get(kind="resync")
     assert timedelta(days=30) < row.until - row.since < timedelta(days=30, minutes=11)
+    mailbox = alice.again()
+    assert timedelta(0) <= mailbox.starts_at - row.since < timedelta(minutes=10)
+    backfill.start(mailbox, row.since - timedelta(days=10))  # the rest may be asked for
 
 
 def test_many_streams_that_expire_together_are_one_listing(alice: Post) -> None:

@@ -114,7 +114,7 @@ def test_marks_of_the_sender(sensitivity: str) -> None:
         ("sub.customer.example", False),
         ("tomer.example", False),
         ("customer.example.org", False),
-        ("acme.example", False),  # the organization's own: nobody could be written to
+        ("acme.example", False),  # the member's own address is not what is meant
     ],
 )
 def test_blocked_domains(blocked: str, is_blocked: bool) -> None:
@@ -130,6 +130,23 @@ def test_one_blocked_address_anywhere_is_enough(line: str) -> None:
     lines: dict[str, Any] = {"sender": JANE, line.replace("from", "sender"): "X <eve@mail.Blocked.example>"}
     mail = heading(**lines)
     assert rule_of(decide(mail, book(blocked_domains=frozenset({"blocked.example"})))) is Rule.BLOCKED_DOMAIN
+
+
+def test_a_colleague_at_a_blocked_domain_is_one_address_as_well() -> None:
+    """A company's lawyers may write from one of its own domains."""
+    mail = heading(JANE, f"{ALICE}, counsel@legal.acme.example")
+    decided = decide(mail, book(blocked_domains=frozenset({"legal.acme.example"})))
+    assert rule_of(decided) is Rule.BLOCKED_DOMAIN
+
+
+def test_nobody_is_too_far_behind_to_be_blocked() -> None:
+    many = ", ".join(f"p{number}@customer.example" for number in range(2_600))
+    mail = heading(JANE, ALICE, cc=f"{many}, x@blocked.example")
+    assert rule_of(decide(mail, book(blocked_domains=frozenset({"blocked.example"})))) is Rule.BLOCKED_DOMAIN
+    decided = decide(mail, book())
+    assert isinstance(decided, Candidate)
+    assert len(decided.strangers) == 2_499
+    assert decided.envelope.unreadable == 1
 
 
 def test_a_domain_in_another_script_is_blocked_by_its_labels() -> None:

@@ -72,7 +72,9 @@ def test_how_often_a_mailbox_is_looked_at(alice: Post) -> None:
     row.save()
     assert intervals.of(alice.mailbox) == timedelta(minutes=2)
     Subscription.objects.update(expires_at=Now() + timedelta(hours=1))
-    assert intervals.of(alice.mailbox) == timedelta(minutes=15)
+    for minutes in (2, 120):
+        policy.set_organization_value(str(alice.member.pk), alice.member.organization_id, "sync.interval", minutes)
+        assert intervals.of(alice.mailbox) == timedelta(minutes=15)
 
 
 class Queue:
@@ -254,6 +256,19 @@ def test_mailboxes_follow_the_settings(office: Office) -> None:
     policy.set_member_value(member, "email.sync.enabled", True)
     mailboxes.follow_settings()
     assert SyncedMailbox.objects.get(member=member).is_on
+
+
+@pytest.mark.parametrize("state", [State.REVOKING, State.SHREDDED])
+def test_whoever_disconnects_wants_no_sync_and_it_begins_anew(office: Office, state: State) -> None:
+    """email.start: what came meanwhile is a backfill's business."""
+    before = office.alice.again().starts_at
+    Connection.objects.filter(pk=office.alice.mailbox.connection_id).update(state=state)
+    mailboxes.follow_settings()
+    assert not office.alice.again().is_on
+    Connection.objects.filter(pk=office.alice.mailbox.connection_id).update(state=State.HEALTHY)
+    mailboxes.follow_settings()
+    assert office.alice.again().is_on
+    assert office.alice.again().starts_at > before
 
 
 def test_a_grant_that_ended_switches_nothing_off(office: Office) -> None:
