@@ -167,8 +167,8 @@ def _look_at_replies(saved: Sequence[tuple[Task, Conclusion]]) -> None:
         return
     mailbox_id = saved[0][0].mailbox_id
     left = Decision.objects.filter(mailbox_id=mailbox_id, rule=Rule.NOT_A_REPLY, thread_id__in=since)
-    rows = left.exclude(arrived_at=None).values_list("message_id", "thread_id", "arrived_at")
-    later = [message_id for message_id, thread_id, arrived_at in rows if arrived_at >= since[thread_id]]
+    rows = left.exclude(arrived_at=None).only("message_id", "thread_id", "arrived_at")
+    later = [row.message_id for row in rows if row.arrived_at and row.arrived_at >= since[row.thread_id]]
     if later:
         jobs = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=later, state=Job.State.DONE)
         jobs.update(state=Job.State.DUE, next_at=Now(), created_at=Now())

@@ -1,5 +1,5 @@
-"""What Google and Microsoft tell us: acknowledged at once, believed in nothing, one poll at most for each mailbox
-(BI-C). Parses and wakes up; what has changed is asked of the provider.
+"""What Google and Microsoft tell us: acknowledged before anything is looked up, believed in nothing, one poll at most
+for each mailbox (BI-C). Parses and wakes up; what has changed is asked of the provider.
 
 Sources: learn.microsoft.com/graph/change-notifications-delivery-webhooks (the validation token comes back as plain text
 within 10 s; 202 within 3 s, or it comes again for 4 h), cloud.google.com/pubsub/docs/push (2xx acknowledges)."""
@@ -9,7 +9,8 @@ import binascii
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_POST
 
 from providers.errors import Transient
 from sync import pull, subscriptions, tasks
+from sync.hints import Hints
 from sync.models import SyncedMailbox
 from vault import pushes
 
@@ -28,8 +30,20 @@ _LONGEST_TOKEN = 2_048
 #: Graph puts several notices in one request; more than this nobody sends.
 _MOST = 1_000
 _LONGEST_ID = 20  # digits of a history id
+#: Of a subscription's life, where it has to be looked at. `missed` needs the poll alone.
+_EVENTS = ("reauthorizationRequired", "subscriptionRemoved")
 #: What was dropped, by reason, in this process.
 dropped: Counter[str] = Counter()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Hint:
+    """Gmail names an `address`, Graph a `subscription` and its `secret`."""
+
+    address: str = ""
+    subscription: str = ""
+    secret: str = ""
+    event: str = ""
 
 
 def _acknowledged(status: int) -> HttpResponse:
@@ -48,8 +62,8 @@ def gmail(request: HttpRequest) -> HttpResponse:
     if not is_theirs:
         dropped["gmail: not Google's"] += 1
         return _acknowledged(401)
-    for mailbox_id in _mailboxes(_address_in(request.body)):
-        _poll(mailbox_id)
+    address = _address_in(request.body)
+    _leave([Hint(address=address)] if address else [])
     return _acknowledged(204)
 
 
@@ -72,7 +86,7 @@ def _is_plain(text: object, longest: int) -> bool:
 
 
 def _mailboxes(address: str) -> Iterable[UUID]:
-    found = pushes.connections_of("google", address) if address else ()
+    found = pushes.connections_of("google", address)
     return SyncedMailbox.objects.filter(connection_id__in=found, is_on=True).values_list("pk", flat=True)
 
 
@@ -83,11 +97,7 @@ def graph(request: HttpRequest) -> HttpResponse:
     question = request.GET.get("validationToken")
     if question is not None:
         return _answered(question)
-    notices = [(named, each) for each in _notices(request.body) if (named := _named(each))]
-    whose = subscriptions.told_by({named for named, _ in notices})
-    polled: set[UUID] = set()
-    for (subscription, secret), notice in notices:
-        polled |= _heard(notice, subscription, whose.get((subscription, secret)), polled)
+    _leave([hint for each in _notices(request.body) if (hint := _hint(each))])
     return _acknowledged(202)
 
 
@@ -110,32 +120,48 @@ def _notices(body: bytes) -> list[dict[str, Any]]:
     return [each for each in found[:_MOST] if isinstance(each, dict)]
 
 
-def _named(notice: dict[str, Any]) -> tuple[str, str] | None:
-    """Its subscription and secret; None where it is to be dropped unread."""
-    subscription, secret = notice.get("subscriptionId"), notice.get("clientState")
+def _hint(notice: dict[str, Any]) -> Hint | None:
+    """None where it is to be dropped unread."""
+    subscription, secret, event = notice.get("subscriptionId"), notice.get("clientState"), notice.get("lifecycleEvent")
     if not (isinstance(subscription, str) and isinstance(secret, str) and _is_plain(subscription, 512)):
         dropped["graph: unreadable"] += 1
         return None
     if notice.get("encryptedContent") is not None:
         dropped["graph: content that nobody asked for"] += 1  # we give out no key: whoever signed it cannot be known
         return None
-    return subscription, secret
+    return Hint(subscription=subscription, secret=secret, event=event if event in _EVENTS else "")
 
 
-def _heard(notice: dict[str, Any], subscription: str, mailbox_id: UUID | None, polled: set[UUID]) -> set[UUID]:
-    """The mailbox that is polled for it; none a second time for one request."""
-    if mailbox_id is None:
-        dropped["graph: not ours"] += 1
-        return set()
-    _look_at(subscription, mailbox_id, notice.get("lifecycleEvent"))
-    if mailbox_id not in polled:
+# -- once it is acknowledged -----------------------------------------------------------------------------------------
+
+
+def look_up(hints: Collection[Hint]) -> None:
+    """Poll each mailbox that one of them speaks of, once."""
+    whose = subscriptions.told_by({(hint.subscription, hint.secret) for hint in hints if hint.subscription})
+    polled: dict[UUID, None] = {}
+    for hint in hints:
+        if hint.address:
+            polled.update(dict.fromkeys(_mailboxes(hint.address)))
+        elif (mailbox_id := whose.get((hint.subscription, hint.secret))) is None:
+            dropped["graph: not ours"] += 1
+        else:
+            _look_at(hint.subscription, mailbox_id, hint.event)
+            polled[mailbox_id] = None
+    for mailbox_id in polled:
         _poll(mailbox_id)
-    return {mailbox_id}
 
 
-def _look_at(subscription: str, mailbox_id: UUID, event: object) -> None:
-    """`missed` needs the poll alone; what else may have happened to a subscription, renewing it shows."""
-    if event in ("reauthorizationRequired", "subscriptionRemoved") and subscriptions.is_to_be_checked(subscription):
+_hints = Hints(look_up)
+
+
+def _leave(hints: Collection[Hint]) -> None:
+    if lost := _hints.leave(hints):
+        dropped["no room"] += lost
+
+
+def _look_at(subscription: str, mailbox_id: UUID, event: str) -> None:
+    """What may have happened to it, renewing it shows."""
+    if event and subscriptions.is_to_be_checked(subscription):
         tasks.wake(tasks.look_after_subscription, [mailbox_id])
 
 
