@@ -8,8 +8,8 @@ from django.db.models.functions import Now
 from organizations.models import Member
 from sync.models import Listing, Stream, SyncedMailbox
 from vault import policies
-from vault.models import ENDED, Connection
-from vault.states import USABLE
+from vault.models import Connection
+from vault.states import USABLE, WAITS_FOR_PERSON
 
 PROVIDERS = ("google", "microsoft")
 
@@ -41,7 +41,7 @@ def _keeps_waiting(connection_id: UUID) -> bool:
     """A grant that its provider has ended is no decision against sync: the mailbox goes on where it was once it is
     connected again. To disconnect is one."""
     row = Connection.objects.select_related("member").filter(pk=connection_id, member__is_active=True).first()
-    return row is not None and row.state not in (*USABLE, *ENDED) and is_wanted(row.member)
+    return row is not None and row.state in WAITS_FOR_PERSON and is_wanted(row.member)
 
 
 def switch_on(connection_id: UUID) -> SyncedMailbox:

@@ -17,6 +17,8 @@ from vault.models import Connection, Incident, State
 
 log = logging.getLogger("sidebar.vault")
 
+#: Only its person, by connecting, makes such a connection usable again.
+WAITS_FOR_PERSON = (State.CONNECTING, State.NEEDS_RECONNECT)
 #: A grant in one of these states may be used; what is wrong in the meantime is the renewal's business.
 USABLE = (State.HEALTHY, State.REFRESHING, State.DEGRADED, State.SUSPECT)
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0

@@ -33,7 +33,7 @@ DOORS: dict[str, frozenset[str] | None] = {
     "schedule": None,
     "sealed": None,
     "standing": None,
-    "states": frozenset({"USABLE"}),
+    "states": frozenset({"USABLE", "WAITS_FOR_PERSON"}),
     "suspicion": None,
     "underway": None,
     "upkeep": frozenset({"import_spool"}),
