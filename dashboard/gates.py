@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -14,7 +13,6 @@ from organizations.models import Member
 
 View = Callable[[HttpRequest], HttpResponseBase]
 Page = Callable[[HttpRequest, Member], HttpResponseBase]
-_ZONES = available_timezones()
 
 
 def members_only(page: Page) -> View:
@@ -25,7 +23,7 @@ def members_only(page: Page) -> View:
         member = request.user
         if not isinstance(member, Member):
             return redirect_to_login(request.get_full_path())
-        with timezone.override(zone_of(member)):
+        with timezone.override(member.zone):
             return page(request, member)
 
     return gate
@@ -40,7 +38,3 @@ def administrators_only(page: Page) -> View:
         return page(request, member)
 
     return members_only(guarded)
-
-
-def zone_of(member: Member) -> ZoneInfo:
-    return ZoneInfo(member.time_zone if member.time_zone in _ZONES else "UTC")

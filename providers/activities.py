@@ -114,7 +114,8 @@ class Link:
 @dataclass(frozen=True, slots=True, repr=False)
 class EmailRecord:
     """One mail as it is to be filed. Texts of any length: they are trimmed to what the CRM takes. `related_to`: one
-    account, opportunity, case ...; "" for none. `html` is sanitised already."""
+    account, opportunity, case ...; "" for none. `html` is sanitised already. `sent_at`: in the zone whose day counts,
+    where the CRM keeps a day alone."""
 
     subject: str
     text: str
@@ -172,7 +173,8 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the recipients of one mail did with it, likely, all of them together. `last_at`: None where nobody did."""
+    """What the recipients of one mail did with it, likely, all of them together. `last_at`: None where nobody did; in
+    the zone whose day counts."""
 
     opens: int
     clicks: int

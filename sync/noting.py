@@ -5,6 +5,7 @@ Told are counts and a time; who it was, and what he followed, stays with trackin
 import logging
 from collections.abc import Mapping, Sequence
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from organizations.models import Member
 from organizations.registries import Seen, seen_counters
@@ -89,7 +90,8 @@ class _Noting:
     def _write(
         self, mails: Sequence[Claimed], entries: Mapping[bytes, LedgerEntry], totals: Mapping[UUID, Seen]
     ) -> None:
-        notes = [_note(mail, entries[mail.message_mark], totals[mail.mail_id]) for mail in mails]
+        zone = self._member.zone
+        notes = [_note(mail, entries[mail.message_mark], totals[mail.mail_id], zone) for mail in mails]
         for mail, result in zip(mails, self._activities().note_seen(notes), strict=True):
             if isinstance(result, ProviderError):
                 _put_off(self._lease, [mail], result)
@@ -118,7 +120,7 @@ def _counted(mails: Sequence[Claimed]) -> dict[UUID, Seen]:
     return {mail_id: seen for _, counted in seen_counters for mail_id, seen in counted(ids).items()}
 
 
-def _note(mail: Claimed, entry: LedgerEntry, seen: Seen) -> Note:
+def _note(mail: Claimed, entry: LedgerEntry, seen: Seen, zone: ZoneInfo) -> Note:
     logged = Logged(entry.object_name, entry.salesforce_id, was_there=True)
-    told = activities.Seen(seen.opens, seen.clicks, seen.last_at)
+    told = activities.Seen(seen.opens, seen.clicks, seen.last_at.astimezone(zone) if seen.last_at else None)
     return Note(logged, entry.key, told, mail.beside_id, is_repeat=mail.tries > 1)

@@ -109,7 +109,7 @@ def task_values(
         "Subject": f"Email: {_one_line(record.subject)}",
         "Status": closed_status(rights),
         "TaskSubtype": "Email",
-        "ActivityDate": record.sent_at.astimezone(UTC).date().isoformat(),
+        "ActivityDate": record.sent_at.date().isoformat(),
         "Description": _description(record, _length(rights, "Description"), mark),
     }
     is_lead = bool(who) and who[0].startswith("00Q")

@@ -144,7 +144,7 @@ class _Noting:
             "Subject": f"{_SUBJECT}{mail.get('Subject') or ''}"[:255],
             "Status": closed_status(rights),
             "TaskSubtype": "Task",
-            "ActivityDate": note.seen.last_at.astimezone(UTC).date().isoformat() if note.seen.last_at else "",
+            "ActivityDate": note.seen.last_at.date().isoformat() if note.seen.last_at else "",
             "Description": f"{line_of(note.seen)}\n\n{mark_of(note.key)}",
         }
         values = {name: value for name, value in values.items() if value and name in rights.visible([name])}
