@@ -215,6 +215,7 @@ class _Asked:
         with transaction.atomic():
             for written in filed.written:
                 ledger.settle(written)
+            ledger.join([filed.joined] if filed.joined else [])
 
     def _stayed_out(self, filed: Filed) -> Mapping[Note, int]:
         """Of what was written now."""
@@ -240,4 +241,5 @@ def _concluded(
         asked_why=found.asked_why,
         notes={**found.notes, **stayed_out},
         written=filed.written,
+        joined=filed.joined,
     )

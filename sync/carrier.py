@@ -214,6 +214,7 @@ class MailCarrier:
             asked_why=matched.match.asked_why,
             notes={**matched.match.notes, **stayed_out, **missing},
             written=filed.written,
+            joined=filed.joined,
             error_code=filed.error_code,
         )
 

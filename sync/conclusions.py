@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from sync import ledger
-from sync.ledger import Written
+from sync.ledger import Joined, Written
 from sync.models import Decision, Job, Waiting
 from sync.reasons import BY_PLACE, Note, Outcome, Ranked, Rule, Verdict
 
@@ -80,6 +80,7 @@ class Conclusion:
     asked_why: Mapping[str, Sequence[Ranked]] = field(default_factory=dict)
     notes: Mapping[Note, int] = field(default_factory=dict)
     written: Sequence[Written] = ()
+    joined: Joined | None = None
     waiting: Sequence[bytes] = ()
 
     def __post_init__(self) -> None:
@@ -110,6 +111,7 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
         for _, conclusion in kept:
             for written in conclusion.written:
                 ledger.settle(written)
+        ledger.join(conclusion.joined for _, conclusion in kept if conclusion.joined)
         news = _news(kept)
         _decide(news)
         _leave([task for task, conclusion in news if conclusion.verdict.outcome is Outcome.FAILED])
@@ -134,6 +136,7 @@ def conclude_asked(asked: AskedFor, conclusion: Conclusion) -> None:
         put_down(asked)
         for written in conclusion.written:
             ledger.settle(written)
+        ledger.join([conclusion.joined] if conclusion.joined else [])
         _decide(_news([(asked, conclusion)]))
 
 

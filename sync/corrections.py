@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from organizations import audit
 from organizations.models import Member
-from sync import corrected, retries
+from sync import corrected, ledger, retries
 from sync.models import Correction, CorrectionStep, LedgerEntry, Pause
 from sync.reasons import filled
 
@@ -162,6 +162,7 @@ def _follow(step: CorrectionStep, result: Result) -> None:
     if result in OVER and step.action == Action.DELETE:
         corrected.taken_back(*whose, at)
     elif result is Result.LEFT and by is not None:
+        ledger.leave(entry.pk, by.pk)
         corrected.taken_back(*whose, at, by)
     elif result is Result.MOVED:
         corrected.relinked(*whose, step.former_ids, step.correction.person_ids)

@@ -7,12 +7,13 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
+from django.db.models import F, Func, UUIDField, Value
 from django.db.models.functions import Now
 
 from organizations.ramcache import RamCache
@@ -124,6 +125,7 @@ class Entry:
     mailbox_id: UUID | None = None  # whose copy was written
     rule: str = ""
     is_repeat: bool = False
+    stands_for: tuple[UUID, ...] = ()  # members who have it, where it is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,14 @@ class Written:
     rule: str = ""
     remote_version: str = ""
     object_name: str = ""  # what it became, where that was not known when it was claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A member for whom an entry stands from now on: it was written for him, or his copy has come to it."""
+
+    entry_id: UUID
+    member_id: UUID
 
 
 _CLAIM = """
@@ -175,7 +185,8 @@ def claim(
     if not row.salesforce_id and row.undone_at is None:
         raise InOtherHands
     is_undone = row.undone_at is not None
-    return Entry(row.pk, key, False, row.salesforce_id, row.object_name, is_undone, row.mailbox_id, row.rule)
+    there = Entry(row.pk, key, False, row.salesforce_id, row.object_name, is_undone, row.mailbox_id, row.rule)
+    return replace(there, stands_for=tuple(row.stands_for))
 
 
 def known(organization_id: UUID, message_marks: Iterable[bytes]) -> set[bytes]:
@@ -195,6 +206,23 @@ def settle(written: Written) -> None:
         claimed_until=None,
         written_at=Now(),
     )
+
+
+def join(joined: Iterable[Joined]) -> None:
+    """In the transaction that stores the decisions, after all that is settled. In a fixed order, since colleagues'
+    copies come to the same entries, so that nobody waits for anybody who waits for him."""
+    for each in sorted(joined, key=lambda one: one.entry_id):
+        rows = LedgerEntry.objects.filter(pk=each.entry_id).exclude(stands_for__contains=[each.member_id])
+        rows.update(stands_for=_changed("array_append", each.member_id))
+
+
+def leave(entry_id: UUID, member_id: UUID) -> None:
+    """It stands for him no more; for others it does."""
+    LedgerEntry.objects.filter(pk=entry_id).update(stands_for=_changed("array_remove", member_id))
+
+
+def _changed(function: str, member_id: UUID) -> Func:
+    return Func(F("stands_for"), Value(member_id, output_field=UUIDField()), function=function)
 
 
 def prolong(leases: Iterable[UUID]) -> None:

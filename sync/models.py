@@ -270,6 +270,8 @@ class LedgerEntry(Row):
     created_at = models.DateTimeField(db_default=Now())
     written_at = models.DateTimeField(null=True)
     undone_at = models.DateTimeField(null=True)  # taken back by a person, or about to be; not written again
+    #: Members who have this mail: the first writer, colleagues whose copies came later, whoever asked for it.
+    stands_for = ArrayField(models.UUIDField(), db_default=[])
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "key"], name="ledger_once")]

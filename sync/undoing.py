@@ -7,15 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Now
 
 from organizations import audit
 from organizations.models import Member
 from sync import conversations, corrections, decisions
-from sync.corrections import Action, Result
+from sync.corrections import Action
 from sync.models import Correction, CorrectionStep, Decision, LedgerEntry
-from sync.reasons import Outcome, Rule
+from sync.reasons import Rule
 from sync.writing import UNSEEN
 
 Kind, Scope = Correction.Kind, Correction.Scope
@@ -80,8 +80,7 @@ def undo_activity(member: Member, activity_id: str) -> Correction | None:
     saved from no mailbox that is synced: then one's rights in Salesforce decide. Administrators anybody's."""
     rows = _entries(member, [activity_id])
     if not member.is_administrator:
-        joined = decisions.of_member(member).filter(activity_id=activity_id).exists()
-        rows = rows if joined else rows.filter(Q(mailbox=None) | Q(mailbox__member=member))
+        rows = rows.filter(Q(mailbox=None) | Q(mailbox__member=member) | Q(stands_for__contains=[member.pk]))
     is_for_all = member.is_administrator and rows.exclude(mailbox=None).exclude(mailbox__member=member).exists()
     return _begun(member, Correction(kind=Kind.UNDO, scope=Scope.MAIL, is_for_all=is_for_all), rows, {})
 
@@ -214,20 +213,9 @@ def _actions(member: Member, correction: Correction, rows: Sequence[LedgerEntry]
 
 
 def _with_colleagues(member: Member, entries: Sequence[LedgerEntry]) -> set[str]:
-    """Those that a colleague's copy stands on as well."""
-    activity_ids = [row.salesforce_id for row in entries]
-    rows = Decision.objects.filter(organization_id=member.organization_id, activity_id__in=activity_ids)
-    others = rows.filter(outcome=Outcome.SYNCED).exclude(mailbox__member=member)
-    return set(others.values_list("activity_id", flat=True)) | _asked_for_by_colleagues(member, entries)
-
-
-def _asked_for_by_colleagues(member: Member, entries: Sequence[LedgerEntry]) -> set[str]:
-    """Who has asked for an email may have no decision on it: the ledger knows him, until he was taken off it."""
-    asked = LedgerEntry.objects.filter(pk__in=[row.pk for row in entries if row.rule == Rule.ASKED_FOR])
-    by_him = CorrectionStep.objects.filter(entry=OuterRef("pk"), correction__asked_by=OuterRef("mailbox__member"))
-    gone = Exists(by_him.filter(result=Result.LEFT))
-    kept = asked.exclude(mailbox=None).exclude(mailbox__member=member).exclude(gone)
-    return set(kept.values_list("salesforce_id", flat=True))
+    """Those that a colleague has as well. The ledger remembers it, however old they are: decisions are forgotten, and
+    who has handed an email over may never have had one."""
+    return {row.salesforce_id for row in entries if set(row.stands_for) - {member.pk}}
 
 
 def _step(correction: Correction, row: LedgerEntry, action: str, former: Mapping[str, Sequence[str]]) -> CorrectionStep:

@@ -18,7 +18,7 @@ from sync.attaching import Attaching, Open
 from sync.elsewhere import Elsewhere, elsewhere
 from sync.enclosures import Enclosed, enclosed
 from sync.filing import filed_as, identity_of
-from sync.ledger import Entry, Identity, Marks, Written
+from sync.ledger import Entry, Identity, Joined, Marks, Written
 from sync.letters import Letter
 from sync.matching import Match
 from sync.models import SyncedMailbox
@@ -64,13 +64,14 @@ class Draft:
 class Filed:
     """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `parents`: records that
     its files go onto (`Writing.attach`), () where none wait. `error_code`: of an attachment that was refused, while the
-    mail itself is there."""
+    mail itself is there. `joined`: for whom it stands from now on, stored with the decision."""
 
     rule: Rule
     activity_id: str = ""
     written: tuple[Written, ...] = ()
     parents: tuple[str, ...] = ()
     error_code: str = ""
+    joined: Joined | None = None
 
 
 class Writing:
@@ -125,7 +126,7 @@ class Writing:
             rule = Rule(entry.rule) if is_own else self._of_others(entry)
             is_as_it_was = is_own and not matched.notes.get(Note.CHOSEN)
             if is_as_it_was or not _seen(entry):
-                return Filed(rule, _seen(entry))
+                return Filed(rule, _seen(entry), joined=self._joins(entry))
         along = enclosed(letter, policies.enclosures_for(self._member))
         record = filed_as(letter, candidate, matched, along, source.received_at)
         if not entry.is_mine:
@@ -144,9 +145,17 @@ class Writing:
         keyed = [Keyed(draft.record, draft.entry.key, draft.entry.is_repeat) for draft in drafts]
         outcomes = self._activities.log_emails(keyed)
         return [
-            outcome if isinstance(outcome, ProviderError) else _filed(draft, outcome)
+            outcome if isinstance(outcome, ProviderError) else self._first(draft, outcome)
             for draft, outcome in zip(drafts, outcomes, strict=True)
         ]
+
+    def _first(self, draft: Draft, logged: Logged) -> Filed:
+        return replace(_filed(draft, logged), joined=self._joins(draft.entry))
+
+    def _joins(self, entry: Entry) -> Joined | None:
+        """None where it stands for him already."""
+        mine = self._member.pk
+        return None if mine in entry.stands_for else Joined(entry.id, mine)
 
     def _joined(self, draft: Draft) -> Filed | ProviderError:
         """Whoever of this mail is not on its activity yet comes to stand there."""
@@ -155,7 +164,7 @@ class Writing:
             self._activities.add_relations(there, draft.record.correspondents)
         except ProviderError as error:
             return error
-        return Filed(draft.rule, there.id)
+        return Filed(draft.rule, there.id, joined=self._joins(draft.entry))
 
     def attach(self, draft: Draft, filed: Filed) -> Filed:
         """Its files, onto the first of `filed.parents` that takes them: some organizations let none be added to a

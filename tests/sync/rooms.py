@@ -60,6 +60,7 @@ class Room:
             object_name=logged.object,
             salesforce_id=logged.id,
             written_at=Now(),
+            stands_for=[each.member.pk for each in (post, *colleagues)],
         )
         about = (logged, person["Id"], thread)
         for colleague in colleagues:

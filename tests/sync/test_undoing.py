@@ -12,8 +12,11 @@ from django.db.models.functions import Now
 from organizations.models import AuditEntry, Member, Role
 from providers.activities import Activities, Logged, Removed
 from providers.errors import NeedsReconnect, RateLimited, Rejected, Transient
-from sync import conversations, correcting, corrections, putting_back, undoing
-from sync.models import CorrectionStep, Decision, Job, LedgerEntry, NotedMail, Pause
+from sync import asked, conversations, correcting, corrections, putting_back, undoing
+from sync.asked import Whence
+from sync.letters import Letter
+from sync.mime import read
+from sync.models import CorrectionStep, Decision, Job, LedgerEntry, NotedMail, Pause, SyncedMailbox
 from sync.reasons import Rule
 from sync.undoing import HasChanged, NotAllowed, Span
 from tests.providers.desks import fault
@@ -216,6 +219,37 @@ def test_what_a_colleague_has_asked_for_stays_until_both_take_it_back(room: Room
     assert first() == {"left": 1}
     assert room.there() == {row.activity_id}
     assert second() == {"deleted": 1}
+
+
+def test_a_colleague_keeps_it_after_the_decisions_on_it_were_forgotten(room: Room) -> None:
+    row = room.save(room.bob, room.alice)
+    Decision.objects.all().delete()  # after 90 days
+    assert proceed(undoing.undo_span(room.bob.member, span(), expected=1)) == {"left": 1}
+    assert room.there() == {row.activity_id}
+    assert LedgerEntry.objects.get().stands_for == [room.alice.member.pk]
+    assert proceed(undoing.undo_activity(room.alice.member, row.activity_id)) == {"deleted": 1}
+    assert room.there() == set()
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_a_colleague_who_has_handed_it_over_keeps_it(room: Room, *, is_synced: bool) -> None:
+    """There is no decision on it of his. The last one who has it takes it out."""
+    SyncedMailbox.objects.filter(member=room.bob.member).delete()
+    if not is_synced:
+        SyncedMailbox.objects.all().delete()
+    first, second = room.alice.member, room.bob.member
+    mail = handed_over(room.desk.ids("Contact", 1)[0]["Email"])
+    (activity_id,) = {asked.log_letter_now(each, mail, Whence()).activity_id for each in (first, second)}
+    assert not Decision.objects.exists()
+    assert proceed(undoing.undo_activity(first, activity_id)) == {"left": 1}
+    assert room.there() == {activity_id}
+    assert proceed(undoing.undo_activity(second, activity_id)) == {"deleted": 1}
+    assert room.there() == set()
+
+
+def handed_over(sender: str) -> Letter:
+    about = "To: alice@acme.example\r\nSubject: Unmistakable letter\r\nMessage-ID: <h@mail.example>\r\n"
+    return read([f"From: {sender}\r\n{about}\r\nYes.\r\n".encode()], datetime.now(UTC))
 
 
 # -- a conversation, a rule -------------------------------------------------------------------------------------------
