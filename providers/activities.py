@@ -232,6 +232,11 @@ class Activities(Protocol):
         """Stand these beside those who are on it already; ids of people for whom there is no place."""
         ...
 
+    def make_own_tasks(self, logged: Logged, mail: Keyed, people: Sequence[str]) -> tuple[str, ...]:
+        """For leads for whom there is no place on the task `logged`: each gets one of his own, as `log_email` makes it,
+        or has it already. Ids of those of `people` who have none; no call where that is all of them."""
+        ...
+
     def note_seen(self, notes: Sequence[Note]) -> Sequence[str | ProviderError]:
         """Say of each what its recipients did, instead of what was said before; the rest of the activity stays. In
         their order: the id of the record beside it that says so, "" where it says so itself. Raises as `log_emails`."""

@@ -25,7 +25,7 @@ from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
 from sync.models import SyncedMailbox
-from sync.reasons import WITH_NOBODY, Note, Ranked, Rule, Verdict, verdict
+from sync.reasons import Note, Ranked, Rule, Verdict, verdict
 from sync.rules import Candidate, Thread, decide_asked
 from sync.writing import Filed, Source, Writing
 from vault import clients
@@ -122,7 +122,7 @@ def _without_files(member: Member, letter: Letter, saved: Saved) -> Mapping[Note
     if saved.verdict.rule is not Rule.ASKED_FOR:
         return saved.notes
     along = enclosed(letter, policies.enclosures_for(member))
-    return {**along.notes, **({Note.HANDED_OVER: len(along.files)} if along.files else {})}
+    return {**saved.notes, **along.notes, **({Note.HANDED_OVER: len(along.files)} if along.files else {})}
 
 
 def _again(whole: Collection[bytes]) -> AbstractContextManager[Iterable[bytes]]:
@@ -180,8 +180,7 @@ class _Asked:
         is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate, at)
         filed = Filed(Rule.SAVED_ELSEWHERE) if is_elsewhere else self._filed(candidate, found)
         self._end(filed, candidate, found)
-        ids = tuple(target.person.id for target in found.targets)
-        ids = () if filed.rule in WITH_NOBODY else ids
+        ids = filed.stands_with([target.person.id for target in found.targets])
         return Saved(verdict(filed.rule), filed.activity_id, ids, self._stayed_out(filed))
 
     def _filed(self, candidate: Candidate, found: Match) -> Filed:
@@ -218,17 +217,16 @@ class _Asked:
             ledger.join([filed.joined] if filed.joined else [])
 
     def _stayed_out(self, filed: Filed) -> Mapping[Note, int]:
-        """Of what was written now."""
+        """Of its files only where it was written now."""
         if not filed.written:
-            return {}
+            return filed.notes
         along = enclosed(self._message.letter, policies.enclosures_for(self._member))
-        return {**along.notes, **({Note.FILES_MISSING: 1} if filed.error_code else {})}
+        return {**along.notes, **filed.notes}
 
 
 def _concluded(
     mail: _Message, filed: Filed, candidate: Candidate, found: Match, stayed_out: Mapping[Note, int]
 ) -> Conclusion:
-    is_with_nobody = filed.rule in WITH_NOBODY
     return Conclusion(
         verdict(filed.rule),
         mail.thread_id,
@@ -236,7 +234,7 @@ def _concluded(
         domain=candidate.strangers[0].domain,
         error_code=filed.error_code,
         activity_id=filed.activity_id,
-        record_ids=() if is_with_nobody else tuple(target.person.id for target in found.targets),
+        record_ids=filed.stands_with([target.person.id for target in found.targets]),
         asked_ids=found.asked_ids,
         asked_why=found.asked_why,
         notes={**found.notes, **stayed_out},

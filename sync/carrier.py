@@ -20,7 +20,7 @@ from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
 from sync.models import SyncedMailbox
-from sync.reasons import WITH_NOBODY, Note, Outcome, Rule, Verdict, verdict
+from sync.reasons import Note, Outcome, Rule, Verdict, verdict
 from sync.rules import UNKNOWN_THREAD, Candidate, Rulebook, Thread, decide_by_heading, decide_by_letter
 from sync.writing import Draft, Filed, Source, Writing
 
@@ -204,15 +204,14 @@ class MailCarrier:
         return self._settled(self._matched[task_id], filed, self._drafts[task_id].along.notes)
 
     def _settled(self, matched: Matched, filed: Filed, stayed_out: Mapping[Note, int] = _NONE) -> Conclusion:
-        missing = {Note.FILES_MISSING: 1} if filed.error_code else {}
         return self._said_to(
             matched,
             verdict(filed.rule),
             activity_id=filed.activity_id,
-            record_ids=() if filed.rule in WITH_NOBODY else matched.person_ids,
+            record_ids=filed.stands_with(matched.person_ids),
             asked_ids=matched.match.asked_ids,
             asked_why=matched.match.asked_why,
-            notes={**matched.match.notes, **stayed_out, **missing},
+            notes={**matched.match.notes, **stayed_out, **filed.notes},
             written=filed.written,
             joined=filed.joined,
             error_code=filed.error_code,

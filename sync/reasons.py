@@ -153,6 +153,7 @@ class Note(StrEnum):
     LEAD_BEHIND_CONTACT = "lead_behind_contact"
     CUT = "cut"
     NOT_VISIBLE = "not_visible"
+    NO_PLACE = "no_place"
     FILES_OFF = "files_off"
     FILE_TOO_LARGE = "file_too_large"
     TOO_MANY_FILES = "too_many_files"
@@ -175,6 +176,7 @@ _NOTES: Mapping[Note, str] = {
     Note.LEAD_BEHIND_CONTACT: "Leads left out because a contact has the same address: {count}.",
     Note.CUT: "Addresses that more people in Salesforce have than it tells at once: {count}.",
     Note.NOT_VISIBLE: "Kinds of people that this member may not see in Salesforce: {count}.",
+    Note.NO_PLACE: "People for whom Salesforce has no place on the activity: {count}.",
     Note.FILES_OFF: "Attachments left out because they are switched off: {count}.",
     Note.FILE_TOO_LARGE: "Attachments left out because they are too large: {count}.",
     Note.TOO_MANY_FILES: "Attachments left out because there are too many in one email: {count}.",

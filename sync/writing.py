@@ -3,7 +3,7 @@ its files.
 
 Used by whatever wants a message saved: the engine's carrier, and a person who asks for it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -22,7 +22,7 @@ from sync.ledger import Entry, Identity, Joined, Marks, Written
 from sync.letters import Letter
 from sync.matching import Match
 from sync.models import SyncedMailbox
-from sync.reasons import Note, Rule
+from sync.reasons import WITH_NOBODY, Note, Rule
 from sync.rules import Candidate
 from vault import clients
 
@@ -64,7 +64,8 @@ class Draft:
 class Filed:
     """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `parents`: records that
     its files go onto (`Writing.attach`), () where none wait. `error_code`: of an attachment that was refused, while the
-    mail itself is there. `joined`: for whom it stands from now on, stored with the decision."""
+    mail itself is there. `joined`: for whom it stands from now on, stored with the decision. `left_out`: ids of people
+    it was to be saved with, for whom Salesforce has no place."""
 
     rule: Rule
     activity_id: str = ""
@@ -72,6 +73,17 @@ class Filed:
     parents: tuple[str, ...] = ()
     error_code: str = ""
     joined: Joined | None = None
+    left_out: frozenset[str] = frozenset()
+
+    def stands_with(self, person_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of them whom it is saved with."""
+        return () if self.rule in WITH_NOBODY else tuple(each for each in person_ids if each not in self.left_out)
+
+    @property
+    def notes(self) -> Mapping[Note, int]:
+        """What of it is not there, although it was to be."""
+        found = {Note.NO_PLACE: len(self.left_out), Note.FILES_MISSING: int(bool(self.error_code))}
+        return {note: count for note, count in found.items() if count}
 
 
 class Writing:
@@ -161,10 +173,16 @@ class Writing:
         """Whoever of this mail is not on its activity yet comes to stand there."""
         there = Logged(draft.entry.object_name, draft.entry.salesforce_id, was_there=True)
         try:
-            self._activities.add_relations(there, draft.record.correspondents)
+            left_out = self._stand(there, draft)
         except ProviderError as error:
             return error
-        return Filed(draft.rule, there.id, joined=self._joins(draft.entry))
+        return Filed(draft.rule, there.id, joined=self._joins(draft.entry), left_out=_targets_of(draft, left_out))
+
+    def _stand(self, there: Logged, draft: Draft) -> Sequence[str]:
+        """Whom there is no place for."""
+        left_out = self._activities.add_relations(there, draft.record.correspondents)
+        keyed = Keyed(draft.record, draft.entry.key)
+        return self._activities.make_own_tasks(there, keyed, left_out) if left_out else ()
 
     def attach(self, draft: Draft, filed: Filed) -> Filed:
         """Its files, onto the first of `filed.parents` that takes them: some organizations let none be added to a
@@ -210,4 +228,8 @@ def _filed(draft: Draft, logged: Logged) -> Filed:
     written = Written(draft.entry.id, logged.id or UNSEEN, draft.rule, "", logged.object)
     has_files = logged.id and (draft.along.files or draft.along.posts)
     parents = (logged.id, *logged.others, *draft.person_ids) if has_files else ()
-    return Filed(draft.rule, logged.id, (written,), parents)
+    return Filed(draft.rule, logged.id, (written,), parents, left_out=_targets_of(draft, logged.left_out))
+
+
+def _targets_of(draft: Draft, people: Sequence[str]) -> frozenset[str]:
+    return frozenset(draft.person_ids).intersection(people)

@@ -158,6 +158,9 @@ class WatchedActivities(_Watched[Activities]):
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         return self._watch(lambda: self._client.add_relations(logged, people))
 
+    def make_own_tasks(self, logged: Logged, mail: Keyed, people: Sequence[str]) -> tuple[str, ...]:
+        return self._watch(lambda: self._client.make_own_tasks(logged, mail, people))
+
     def note_seen(self, notes: Sequence[Note]) -> Sequence[str | ProviderError]:
         return self._watch(lambda: self._client.note_seen(notes))
 

@@ -30,6 +30,7 @@ from providers.salesforce import (
     filing,
     newcomers,
     noting,
+    own_tasks,
     relations,
     taking_back,
 )
@@ -77,6 +78,11 @@ class SalesforceActivities:
 
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         return relations.add(self._wire, self._ways(), logged, people)
+
+    def make_own_tasks(self, logged: Logged, mail: Keyed, people: Sequence[str]) -> tuple[str, ...]:
+        if logged.object != filing.TASK or not any(person.startswith("00Q") for person in people):
+            return tuple(people)
+        return own_tasks.make(self._wire, filing.ways(self._access(), prefers_task=True), mail, people)
 
     def note_seen(self, notes: Sequence[Note]) -> Sequence[str | ProviderError]:
         return self._each(notes, lambda part: noting.carry_out(self._wire, self._ways(), part))

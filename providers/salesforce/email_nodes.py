@@ -63,7 +63,7 @@ class Plan:
     def _task(self, who: Sequence[str], number: int) -> Node:
         has_list = self._ways.has_shared_activities
         values = task_values(self.record, who, self._ways.target, self._mark, has_list=has_list)
-        key = _key_of(self.key, who[0]) if number else self.key
+        key = key_of(self.key, who[0]) if number else self.key
         return post(self._wire, f"{OTHER}{number}" if number else ACTIVITY, "Task", {**values, **self._keyed(key)})
 
     def _keyed(self, key: str) -> Mapping[str, str]:
@@ -81,10 +81,10 @@ class Plan:
         reference = task["referenceId"]
         if reference == ACTIVITY:
             return in_ledger(self._wire, self.key, ACTIVITY, [task])
-        return in_ledger(self._wire, _key_of(self.key, task["body"]["WhoId"]), reference, [task], suffix=reference)
+        return in_ledger(self._wire, key_of(self.key, task["body"]["WhoId"]), reference, [task], suffix=reference)
 
 
-def _key_of(key: str, person_id: str) -> str:
+def key_of(key: str, person_id: str) -> str:
     """Of the task that a lead has of his own; `relations` finds it by its beginning."""
     return f"{key}.{person_id[:15]}"
 

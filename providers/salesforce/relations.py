@@ -27,7 +27,7 @@ def add(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent])
 
 def _added(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent]) -> tuple[tuple[str, ...], bool]:
     """Whom there is no place for; and False where somebody of them stands there by now, so that nobody was added."""
-    there = {row["RelationId"] for row in _related(wire, ways, logged)}
+    there = _standing(wire, ways, logged)
     new = {each.person_id: each for each in people if each.person_id and each.person_id not in there}
     if logged.object == TASK:
         new = {person: each for person, each in new.items() if not person.startswith("005")}
@@ -57,6 +57,13 @@ def _node(wire: Wire, logged: Logged, each: Correspondent, number: int) -> graph
     values: dict[str, Any] = {parent: logged.id, "RelationId": each.person_id}
     values |= {"RelationType": each.role.value} if logged.object == EMAIL else {"IsWhat": False}
     return graphs.post(wire, f"r{number}", name, values)
+
+
+def _standing(wire: Wire, ways: Ways, logged: Logged) -> set[str]:
+    if logged.object == TASK and not ways.has_shared_activities:  # its one person stands in a field of its own
+        query = soql.select(TASK, ["WhoId"], where=f"Id = {soql.literal(ids.record_id(logged.id))}", limit=1)
+        return {str(row["WhoId"]) for row in lookups.rows_of(wire, {"task": query})["task"] if row["WhoId"]}
+    return {row["RelationId"] for row in _related(wire, ways, logged)}
 
 
 def _related(wire: Wire, ways: Ways, logged: Logged) -> Sequence[Mapping[str, Any]]:

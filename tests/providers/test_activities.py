@@ -294,6 +294,35 @@ def test_without_shared_activities_the_first_contact_has_it_and_the_others_are_n
     assert desk.activities.add_relations(logged, [to(contacts[1])]) == (contacts[1]["Id"],)
 
 
+def test_who_stands_under_a_task_is_not_left_out_of_it(salesforce: Running) -> None:
+    """Without Shared Activities, too."""
+    desk = Desk(salesforce, "globex", "charlie")
+    first, second = desk.ids("Contact", 2)
+    logged = desk.activities.log_email(mail(to(first)), KEY)
+    assert desk.activities.add_relations(logged, [to(first), to(second)]) == (second["Id"],)
+
+
+@pytest.mark.parametrize("form", list(KeyForm))
+def test_a_lead_for_whom_a_task_has_no_place_has_one_of_his_own(salesforce: Running, form: KeyForm) -> None:
+    """Once, whoever asks; it goes with the mail. Where nothing keeps it single none is made, and that is told."""
+    keys = {"EmailMessage.Sync_Key__c", "Task.Sync_Key__c"}
+    absent = {KeyForm.FIELD: {"Sync_Ledger__c"}, KeyForm.LEDGER: keys, KeyForm.LOOKUP: {"Sync_Ledger__c", *keys}}
+    desk = Desk(salesforce, "acme", "alice", absent=["EmailMessage", *absent[form]])
+    (contact,), (known, new) = desk.ids("Contact", 1), desk.ids("Lead", 2)
+    logged = desk.activities.log_email(mail(to(contact), to(known)), KEY)
+    whole = Keyed(mail(to(contact), to(known), to(new)), KEY)
+    told = (new["Id"],) if form is KeyForm.LOOKUP else ()
+    for _ in range(2):
+        left_out = desk.activities.add_relations(logged, whole.record.correspondents)
+        assert left_out == (known["Id"], new["Id"])
+        assert desk.activities.make_own_tasks(logged, whole, left_out) == told
+        under = [row["WhoId"] for row in desk.mails("Task")]
+        assert sorted(under) == sorted({contact["Id"], known["Id"], new["Id"]} - set(told))
+    desk.activities.delete(Logged("Task", logged.id), KEY)
+    assert not desk.mails("Task")
+    assert not desk.rows("Sync_Ledger__c")
+
+
 def test_fifty_contacts_stand_on_a_task_and_no_more(salesforce: Running) -> None:
     desk = Desk(salesforce, "acme", "alice")
     contacts = desk.ids("Contact", 52)

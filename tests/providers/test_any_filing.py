@@ -25,6 +25,8 @@ from tests.providers.simulated import VERSION, Memory
 
 CANARY = "canary7f3a"
 JANE = {"Id": "003000000000001AAA", "Email": "jane@x.example"}
+LEAD = {"Id": "00Q000000000001AAA", "Email": "lead@x.example"}
+KEYED = Keyed(mail(to(LEAD)), KEY)
 LOGGED = Logged("EmailMessage", "02s000000000001AAA")
 CODES = ("DUPLICATE_VALUE", "PROCESSING_HALTED", "NOT_FOUND", "INVALID_FIELD", "UNABLE_TO_LOCK_ROW", CANARY)
 NAMES = ("graphs", "graphId", "graphResponse", "isSuccessful", "compositeResponse", "body", "httpStatusCode", "records",
@@ -73,6 +75,8 @@ USES: dict[str, Callable[[SalesforceActivities], Any]] = {
     "log": lambda client: client.log_email(mail(to(JANE)), KEY),
     "again": lambda client: client.log_emails([Keyed(mail(to(JANE)), KEY, is_repeat=True), Keyed(mail(), f"{KEY}2")]),
     "add": lambda client: client.add_relations(LOGGED, [to(JANE)]),
+    "add to a task": lambda client: client.add_relations(Logged("Task", "00T000000000001AAA"), [to(JANE)]),
+    "own tasks": lambda client: client.make_own_tasks(Logged("Task", "00T000000000001AAA"), KEYED, [LEAD["Id"]]),
     "unlink": lambda client: client.unlink(LOGGED, JANE["Id"]),
     "delete": lambda client: client.delete(LOGGED, KEY),
     "delete a task": lambda client: client.delete(Logged("Task", "00T000000000001AAA"), KEY),

@@ -239,6 +239,18 @@ def test_what_of_it_stayed_out_is_said(office: Office, crm: Crm, monkeypatch: py
     assert (handed.verdict.rule, handed.notes) == ("asked_for", {"files_off": 1})
 
 
+def test_for_whom_salesforce_has_no_place_is_told(office: Office, crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = moved_in(office, office.alice)
+    second = "003000000000002AAA"
+    crm.without_place = (second,)
+    message_id = box.post("both", more=f"Cc: {TWO}\r\n")
+    for _ in range(2):  # joined the second time
+        found = by_id(office.alice, box, message_id, monkeypatch, second)
+        assert (found.person_ids, found.notes) == (("003000000000001AAA",), {"no_place": 1})
+        row = Decision.objects.get()
+        assert (row.record_ids, row.notes["no_place"]) == (["003000000000001AAA"], 1)
+
+
 def claimed(member: Member) -> Written:
     """A worker is about to write the same mail."""
     mail, marks = identity_of(letter(), ""), Writing(member).marks

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -78,6 +79,7 @@ class Crm:
     no_files: ProviderError | None = None  # why none can be attached
     owners: dict[str, str] = field(default_factory=dict)  # a contact's id -> whose it is
     copies: dict[str, tuple[Copy, ...]] = field(default_factory=dict)  # that another program has saved
+    without_place: tuple[str, ...] = ()  # people whom it takes on no activity
 
     def people(self, addresses: Sequence[str], message_ids: Sequence[str] = ()) -> FoundPeople:
         self.calls["people"] += 1
@@ -112,7 +114,8 @@ class Crm:
             return self.refused[mail.record.subject]
         was_there = mail.key in self.logged
         self.logged.setdefault(mail.key, mail.record)
-        return Logged("EmailMessage", _record_id(list(self.logged).index(mail.key)), was_there=was_there)
+        number = list(self.logged).index(mail.key)
+        return Logged("EmailMessage", _record_id(number), was_there=was_there, left_out=self.without_place)
 
     def attach(self, *_: Any, **__: Any) -> None:
         self.calls["attach"] += 1
@@ -121,7 +124,10 @@ class Crm:
 
     def add_relations(self, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
         self.joined.append((logged.id, tuple(people)))
-        return ()
+        return tuple(each.person_id for each in people if each.person_id in self.without_place)
+
+    def make_own_tasks(self, logged: Logged, mail: Keyed, people: Sequence[str]) -> tuple[str, ...]:
+        return tuple(people)
 
 
 def _record_id(number: int) -> str:
@@ -308,6 +314,23 @@ def test_a_question_beside_somebody_who_is_known_is_asked_all_the_same(office: O
     (joined,) = crm.joined
     assert joined[0] == row.activity_id
     assert {each.person_id for each in joined[1]} >= {"003000000000002AAA"}
+
+
+def test_for_whom_salesforce_has_no_place_is_told(office: Office, box: Letters, crm: Crm) -> None:
+    """Whether it is written first or joined."""
+    jane, second = "003000000000001AAA", "003000000000002AAA"
+    crm.without_place = (second, "005000000000001AAA")
+    letters = [(office.alice, box), (office.bob, moved_in(office, office.bob))]
+    for each, its in letters:
+        its.post("both", more=f"Cc: {TWO}\r\n", thread="t-both")
+        with transaction.atomic():
+            conversations.pin(each.mailbox.pk, "t-both", [second], instead_of=[])
+    for each, _ in letters:
+        each.run()
+        row = Decision.objects.get(mailbox=each.mailbox)
+        assert (row.outcome, row.record_ids, row.notes["no_place"]) == ("synced", [jane], 1)
+        assert "People for whom Salesforce has no place on the activity: 1." in decisions.notes_of(row)
+    assert len(crm.joined) == 1
 
 
 def test_a_lost_answer_writes_no_second_one(office: Office, box: Letters, crm: Crm) -> None:
