@@ -20,7 +20,8 @@ from sync import conclusions, conversations, holds, ledger, owners, policies
 from sync.attaching import Open
 from sync.conclusions import AskedFor, Conclusion
 from sync.conversations import Said
-from sync.enclosures import enclosed
+from sync.enclosures import enclosed, is_whole
+from sync.ledger import Files
 from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
@@ -103,11 +104,11 @@ def log_letter_now(
     row = rows[0] if len(rows) == 1 else None
     said = _said(rows, whence.thread_id)
     written = letter if whole else replace(letter, attachments=())
-    opened = partial(_again, whole)
-    message = _Message(written, _stand_in(letter), timezone.now(), opened, row.pk if row else None)
+    opened, left_behind = partial(_again, whole), {} if whole else _left_behind(member, letter)
+    mailbox_id = row.pk if row else None
+    message = _Message(written, _stand_in(letter), timezone.now(), opened, mailbox_id, left_behind=left_behind)
     own = _own_addresses(member, rows)
-    saved = _Asked(member, message).saved(own, chosen or said.person_ids, is_private=said.is_private)
-    return saved if whole else replace(saved, notes=_without_files(member, letter, saved))
+    return _Asked(member, message).saved(own, chosen or said.person_ids, is_private=said.is_private)
 
 
 def _said(rows: Sequence[SyncedMailbox], thread_id: str) -> Said:
@@ -117,12 +118,10 @@ def _said(rows: Sequence[SyncedMailbox], thread_id: str) -> Said:
     return Said(any(said.is_private for said in found), meant)
 
 
-def _without_files(member: Member, letter: Letter, saved: Saved) -> Mapping[Note, int]:
-    """Of a mail that was there already, its files are too, as far as they are wanted."""
-    if saved.verdict.rule is not Rule.ASKED_FOR:
-        return saved.notes
+def _left_behind(member: Member, letter: Letter) -> Mapping[Note, int]:
+    """What stays out of a mail whose bytes are gone."""
     along = enclosed(letter, policies.enclosures_for(member))
-    return {**saved.notes, **along.notes, **({Note.HANDED_OVER: len(along.files)} if along.files else {})}
+    return {**along.notes, **({Note.HANDED_OVER: len(along.files)} if along.files else {})}
 
 
 def _again(whole: Collection[bytes]) -> AbstractContextManager[Iterable[bytes]]:
@@ -158,6 +157,7 @@ class _Message:
     opened: Open
     mailbox_id: UUID | None
     thread_id: str = ""  # of whom the provider itself told; "" for what was handed over
+    left_behind: Mapping[Note, int] = field(default_factory=dict)  # of what was handed over without its files
 
 
 class _Asked:
@@ -185,7 +185,8 @@ class _Asked:
 
     def _filed(self, candidate: Candidate, found: Match) -> Filed:
         lease, mail = uuid4(), self._message
-        source = Source(mail.id, mail.received_at, mail.opened, mail.mailbox_id, lease)
+        lacks_files = not is_whole(mail.left_behind)
+        source = Source(mail.id, mail.received_at, mail.opened, mail.mailbox_id, lease, lacks_files)
         try:
             with holds.beating(lambda: ledger.prolong([lease])):
                 return self._in_turn(source, candidate, found)
@@ -217,11 +218,11 @@ class _Asked:
             ledger.join([filed.joined] if filed.joined else [])
 
     def _stayed_out(self, filed: Filed) -> Mapping[Note, int]:
-        """Of its files only where it was written now."""
-        if not filed.written:
+        """Of a mail that was there already, its files may be, too."""
+        if not filed.written and filed.files is Files.ALL:
             return filed.notes
         along = enclosed(self._message.letter, policies.enclosures_for(self._member))
-        return {**along.notes, **filed.notes}
+        return {**along.notes, **self._message.left_behind, **filed.notes}
 
 
 def _concluded(

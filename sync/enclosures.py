@@ -11,6 +11,7 @@ from sync.reasons import Note
 SMALL_IMAGE = 40_000
 #: Of one mail. Each is a reading of the whole message and some calls of Salesforce; people attach a few dozen at most.
 MOST_FILES = 100
+_LACKING = {Note.FILES_OFF, Note.FILE_TOO_LARGE, Note.TOO_MANY_FILES, Note.LINKS_OFF, Note.HANDED_OVER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,15 @@ class Enclosed:
     links: tuple[CloudLink, ...]
     posts: tuple[CloudLink, ...]
     notes: Mapping[Note, int]
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing stays out that would go along with other settings."""
+        return is_whole(self.notes)
+
+
+def is_whole(notes: Mapping[Note, int]) -> bool:
+    return not _LACKING & notes.keys()
 
 
 def enclosed(letter: Letter, wanted: Enclosures) -> Enclosed:

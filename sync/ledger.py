@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
-from django.db.models import F, Func, UUIDField, Value
+from django.db.models import F, Func, Q, UUIDField, Value
 from django.db.models.functions import Now
 
 from organizations.ramcache import RamCache
@@ -23,6 +23,7 @@ from sync.models import PEPPER, LedgerEntry, Pepper
 #: Longer than one write at Salesforce may take; whoever died leaves the entry to the next after this.
 CLAIM = timedelta(minutes=2)
 _VERSION = b"v1"
+Files = LedgerEntry.Files
 _peppers: RamCache[UUID, bytes] = RamCache(maxsize=1_000, ttl=300)
 _peppers.forget_on("organization", lambda key, _: key)
 
@@ -126,6 +127,7 @@ class Entry:
     rule: str = ""
     is_repeat: bool = False
     stands_for: tuple[UUID, ...] = ()  # members who have it, where it is there already
+    files: Files = Files.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A member for whom an entry stands from now on: it was written for him, or his copy has come to it."""
+    """A member for whom an entry stands from now on: it was written for him, or his copy has come to it. `files`: what
+    of them is there; None where that is as it was. `lease`: that has held the entry for them."""
 
     entry_id: UUID
     member_id: UUID
+    files: Files | None = None
+    lease: UUID | None = None
 
 
 _CLAIM = """
@@ -186,7 +191,7 @@ def claim(
         raise InOtherHands
     is_undone = row.undone_at is not None
     there = Entry(row.pk, key, False, row.salesforce_id, row.object_name, is_undone, row.mailbox_id, row.rule)
-    return replace(there, stands_for=tuple(row.stands_for))
+    return replace(there, stands_for=tuple(row.stands_for), files=Files(row.files))
 
 
 def known(organization_id: UUID, message_marks: Iterable[bytes]) -> set[bytes]:
@@ -212,27 +217,39 @@ def join(joined: Iterable[Joined]) -> None:
     """In the transaction that stores the decisions, after all that is settled. In a fixed order, since colleagues'
     copies come to the same entries, so that nobody waits for anybody who waits for him."""
     for each in sorted(joined, key=lambda one: one.entry_id):
-        rows = LedgerEntry.objects.filter(pk=each.entry_id).exclude(stands_for__contains=[each.member_id])
-        rows.update(stands_for=_changed("array_append", each.member_id))
+        stands_for = _with("array_append", _with("array_remove", F("stands_for"), each.member_id), each.member_id)
+        changes = {"files": each.files} if each.files else {}
+        LedgerEntry.objects.filter(pk=each.entry_id).update(stands_for=stands_for, **changes)
+        if each.lease:
+            release(each.lease)
 
 
 def leave(entry_id: UUID, member_id: UUID) -> None:
     """It stands for him no more; for others it does."""
-    LedgerEntry.objects.filter(pk=entry_id).update(stands_for=_changed("array_remove", member_id))
+    LedgerEntry.objects.filter(pk=entry_id).update(stands_for=_with("array_remove", F("stands_for"), member_id))
 
 
-def _changed(function: str, member_id: UUID) -> Func:
-    return Func(F("stands_for"), Value(member_id, output_field=UUIDField()), function=function)
+def _with(function: str, members: F | Func, member_id: UUID) -> Func:
+    return Func(members, Value(member_id, output_field=UUIDField()), function=function)
+
+
+def hold(entry: Entry, lease: UUID) -> None:
+    """For whoever adds files to what is there: nobody else does so meanwhile, since not every Salesforce keeps a second
+    copy of a file away. Commits by itself. Raises InOtherHands."""
+    is_free = Q(claimed_until=None) | Q(claimed_until__lt=Now()) | Q(claimed_by=lease)
+    rows = LedgerEntry.objects.filter(is_free, pk=entry.id, undone_at=None)
+    if not rows.update(claimed_by=lease, claimed_until=Now() + CLAIM):
+        raise InOtherHands
 
 
 def prolong(leases: Iterable[UUID]) -> None:
     """Whoever holds these is still writing."""
-    LedgerEntry.objects.filter(claimed_by__in=list(leases), salesforce_id="").update(claimed_until=Now() + CLAIM)
+    LedgerEntry.objects.filter(claimed_by__in=list(leases)).update(claimed_until=Now() + CLAIM)
 
 
 def release(*leases: UUID) -> None:
-    """Whoever was to write gives up for now; the next need not wait."""
-    LedgerEntry.objects.filter(claimed_by__in=leases, salesforce_id="").update(claimed_by=None, claimed_until=None)
+    """Whoever was to write gives up for now, or has done; the next need not wait."""
+    LedgerEntry.objects.filter(claimed_by__in=leases).update(claimed_by=None, claimed_until=None)
 
 
 def forget_peppers() -> None:

@@ -256,6 +256,13 @@ class LedgerEntry(Row):
     """One record in Salesforce that is ours, or is being made. Outlives jobs, decisions, grants and mailboxes: it is
     what keeps a mail from being written twice (F7)."""
 
+    class Files(models.TextChoices):
+        """How many of its attachments went along. A copy that comes later may bring what is missing."""
+
+        ALL = "all", "All there are"
+        SOME = "some", "Perhaps some"
+        NONE = "none", "None"
+
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
     mailbox = models.ForeignKey(SyncedMailbox, on_delete=models.SET_NULL, null=True, related_name="+")  # first writer's
     key = models.CharField(max_length=64)  # ledger.key_for
@@ -272,6 +279,7 @@ class LedgerEntry(Row):
     undone_at = models.DateTimeField(null=True)  # taken back by a person, or about to be; not written again
     #: Members who have this mail: the first writer, colleagues whose copies came later, whoever asked for it.
     stands_for = ArrayField(models.UUIDField(), db_default=[])
+    files = models.CharField(max_length=10, choices=Files.choices, db_default="all")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["organization", "key"], name="ledger_once")]

@@ -18,7 +18,7 @@ from sync.attaching import Attaching, Open
 from sync.elsewhere import Elsewhere, elsewhere
 from sync.enclosures import Enclosed, enclosed
 from sync.filing import filed_as, identity_of
-from sync.ledger import Entry, Identity, Joined, Marks, Written
+from sync.ledger import Entry, Files, Identity, Joined, Marks, Written
 from sync.letters import Letter
 from sync.matching import Match
 from sync.models import SyncedMailbox
@@ -38,18 +38,20 @@ UNSEEN = "unseen"
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a message is from. `open` gives all of it from the beginning, each time. `lease`: whoever holds the
-    ledger's entry meanwhile."""
+    ledger's entry meanwhile. `lacks_files`: it was handed over without them."""
 
     message_id: str  # the mail provider's
     received_at: datetime
     open: Open
     mailbox_id: UUID | None
     lease: UUID
+    lacks_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Draft:
-    """A message that is to be written, its entry claimed; or, where it is there already, to be joined."""
+    """A message that is to be written, its entry claimed; or, where it is there already, to be joined. `brings_people`,
+    `brings_files`: what may be missing there."""
 
     source: Source
     mail: Identity
@@ -58,6 +60,21 @@ class Draft:
     along: Enclosed
     person_ids: tuple[str, ...]
     rule: Rule  # why it is there
+    brings_people: bool
+    brings_files: bool
+
+    def joined(self, member_id: UUID, *, is_done: bool) -> Joined | None:
+        """`is_done`: whatever goes along is there. None where nothing changes for the entry."""
+        is_mine = self.entry.is_mine
+        if not is_mine and not self.brings_files:
+            return None if member_id in self.entry.stands_for else Joined(self.entry.id, member_id)
+        lease = None if is_mine else self.source.lease
+        return Joined(self.entry.id, member_id, self._files(is_done=is_done), lease)
+
+    def _files(self, *, is_done: bool) -> Files:
+        if is_done and self.along.is_whole and not self.source.lacks_files:
+            return Files.ALL
+        return Files.SOME if self.along.files else self.entry.files
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,7 @@ class Filed:
     """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `parents`: records that
     its files go onto (`Writing.attach`), () where none wait. `error_code`: of an attachment that was refused, while the
     mail itself is there. `joined`: for whom it stands from now on, stored with the decision. `left_out`: ids of people
-    it was to be saved with, for whom Salesforce has no place."""
+    it was to be saved with, for whom Salesforce has no place. `files`: what of them is there by now."""
 
     rule: Rule
     activity_id: str = ""
@@ -74,6 +91,7 @@ class Filed:
     error_code: str = ""
     joined: Joined | None = None
     left_out: frozenset[str] = frozenset()
+    files: Files = Files.ALL
 
     def stands_with(self, person_ids: Sequence[str]) -> tuple[str, ...]:
         """Those of them whom it is saved with."""
@@ -127,23 +145,41 @@ class Writing:
         return self.attach(draft, filed) if filed.parents else filed
 
     def draft(self, source: Source, letter: Letter, candidate: Candidate, matched: Match, rule: Rule) -> Draft | Filed:
-        """Claims the message; Filed where there is nothing to write: what is ours is written already, and nobody has
-        said since who is meant. Asks Salesforce nothing. Raises ledger.InOtherHands."""
+        """Claims the message; Filed where there is nothing to write: what is ours is there already, with its files, and
+        nobody has said since who is meant. Asks Salesforce nothing. Raises ledger.InOtherHands."""
         mail = identity_of(letter, source.message_id)
         entry = self._claimed(source, letter, mail)
         if entry.is_undone:
             return Filed(Rule.TAKEN_BACK)
+        along = enclosed(letter, policies.enclosures_for(self._member))
+        brings_files = self._brings_files(entry, along, is_asked=rule is Rule.ASKED_FOR)
+        brings_people = True
         if not entry.is_mine:
             is_own = entry.mailbox_id is not None and entry.mailbox_id == source.mailbox_id
             rule = Rule(entry.rule) if is_own else self._of_others(entry)
-            is_as_it_was = is_own and not matched.notes.get(Note.CHOSEN)
-            if is_as_it_was or not _seen(entry):
-                return Filed(rule, _seen(entry), joined=self._joins(entry))
-        along = enclosed(letter, policies.enclosures_for(self._member))
+            brings_people = not is_own or bool(matched.notes.get(Note.CHOSEN))
         record = filed_as(letter, candidate, matched, along, source.received_at)
-        if not entry.is_mine:
-            record = _without(record, corrections.moved_off(entry.id))
-        return Draft(source, mail, entry, record, along, tuple(each.person.id for each in matched.targets), rule)
+        people = tuple(each.person.id for each in matched.targets)
+        draft = Draft(source, mail, entry, record, along, people, rule, brings_people, brings_files)
+        return draft if entry.is_mine else self._joining(draft)
+
+    def _joining(self, draft: Draft) -> Draft | Filed:
+        """Of what is there already."""
+        entry = draft.entry
+        if not _seen(entry) or not (draft.brings_people or draft.brings_files):
+            filed = Filed(draft.rule, _seen(entry))
+            return self._ended(replace(draft, brings_files=False), filed, is_done=True)
+        if draft.brings_files:
+            ledger.hold(entry, draft.source.lease)
+        return replace(draft, record=_without(draft.record, corrections.moved_off(entry.id)))
+
+    def _brings_files(self, entry: Entry, along: Enclosed, *, is_asked: bool) -> bool:
+        """To what is there already only where some are missing. Where some may have been there, somebody may have
+        deleted one since: that does not come back with any look, but with a member's first, or his asking for it."""
+        if not (along.files or along.posts):
+            return False
+        is_first = is_asked or self._member.pk not in entry.stands_for
+        return entry.is_mine or entry.files is Files.NONE or (entry.files is Files.SOME and is_first)
 
     def write(self, drafts: Sequence[Draft]) -> list[Filed | ProviderError]:
         """In their order, in as few calls as may be. Raises where nothing is known about any."""
@@ -162,12 +198,21 @@ class Writing:
         ]
 
     def _first(self, draft: Draft, logged: Logged) -> Filed:
-        return replace(_filed(draft, logged), joined=self._joins(draft.entry))
+        written = Written(draft.entry.id, logged.id or UNSEEN, draft.rule, "", logged.object)
+        filed = self._begun(draft, logged, logged.left_out)
+        return replace(filed, written=(written,))
 
-    def _joins(self, entry: Entry) -> Joined | None:
-        """None where it stands for him already."""
-        mine = self._member.pk
-        return None if mine in entry.stands_for else Joined(entry.id, mine)
+    def _begun(self, draft: Draft, logged: Logged, left_out: Collection[str]) -> Filed:
+        """There, but for its files."""
+        parents = (logged.id, *logged.others, *draft.person_ids) if logged.id and draft.brings_files else ()
+        targets = frozenset(draft.person_ids).intersection(left_out)
+        filed = Filed(draft.rule, logged.id, parents=parents, left_out=targets)
+        return self._ended(draft, filed, is_done=not parents)
+
+    def _ended(self, draft: Draft, filed: Filed, *, is_done: bool) -> Filed:
+        joined = draft.joined(self._member.pk, is_done=is_done)
+        files = (joined and joined.files) or draft.entry.files
+        return replace(filed, joined=joined, files=files)
 
     def _joined(self, draft: Draft) -> Filed | ProviderError:
         """Whoever of this mail is not on its activity yet comes to stand there."""
@@ -176,10 +221,12 @@ class Writing:
             left_out = self._stand(there, draft)
         except ProviderError as error:
             return error
-        return Filed(draft.rule, there.id, joined=self._joins(draft.entry), left_out=_targets_of(draft, left_out))
+        return self._begun(draft, there, left_out)
 
     def _stand(self, there: Logged, draft: Draft) -> Sequence[str]:
         """Whom there is no place for."""
+        if not draft.brings_people:
+            return ()
         left_out = self._activities.add_relations(there, draft.record.correspondents)
         keyed = Keyed(draft.record, draft.entry.key)
         return self._activities.make_own_tasks(there, keyed, left_out) if left_out else ()
@@ -188,11 +235,13 @@ class Writing:
         """Its files, onto the first of `filed.parents` that takes them: some organizations let none be added to a
         message. Before the entry is settled: whoever dies in between begins again, and keys keep the second copy away.
         Raises what may pass."""
-        most, is_repeat = policies.enclosures_for(self._member).most_bytes, draft.entry.is_repeat
+        most = policies.enclosures_for(self._member).most_bytes
+        is_repeat = draft.entry.is_repeat or not draft.entry.is_mine
         going = Attaching(
             self._activities, filed.parents, draft.mail, self.marks, draft.source.open, most, is_repeat
         )  # fmt: skip
-        return replace(filed, error_code=going.all_of(draft.along), parents=())
+        code = going.all_of(draft.along)
+        return self._ended(draft, replace(filed, error_code=code, parents=()), is_done=not code)
 
     def _of_others(self, entry: Entry) -> Rule:
         """Whose copy from no synced mailbox was written is not known: it may be this member's own. His other mailbox is
@@ -222,14 +271,3 @@ def _without(record: EmailRecord, off: Collection[str]) -> EmailRecord:
 
 def _seen(entry: Entry) -> str:
     return "" if entry.salesforce_id == UNSEEN else entry.salesforce_id
-
-
-def _filed(draft: Draft, logged: Logged) -> Filed:
-    written = Written(draft.entry.id, logged.id or UNSEEN, draft.rule, "", logged.object)
-    has_files = logged.id and (draft.along.files or draft.along.posts)
-    parents = (logged.id, *logged.others, *draft.person_ids) if has_files else ()
-    return Filed(draft.rule, logged.id, (written,), parents, left_out=_targets_of(draft, logged.left_out))
-
-
-def _targets_of(draft: Draft, people: Sequence[str]) -> frozenset[str]:
-    return frozenset(draft.person_ids).intersection(people)

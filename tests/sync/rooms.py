@@ -1,7 +1,7 @@
 """Two colleagues with mail that sync has saved at the simulated Salesforce, in each form it keeps mail in; and a
 worker's turns until a correction has ended."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -95,13 +95,20 @@ class Room:
 def room(
     request: pytest.FixtureRequest, office: Office, salesforce: Running, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Room]:
+    yield furnished(office, salesforce, monkeypatch, request.param, FORMS[request.param])
+    salesforce.reset()
+
+
+def furnished(
+    office: Office, salesforce: Running, monkeypatch: pytest.MonkeyPatch, form: str, absent: Sequence[str]
+) -> Room:
     pairs = ((office.alice, "alice"), (office.bob, "bob"))
-    desks = {post.member.pk: Desk(salesforce, "acme", user, absent=FORMS[request.param]) for post, user in pairs}
+    desks = {post.member.pk: Desk(salesforce, "acme", user, absent=absent) for post, user in pairs}
     users = {user["key"]: user["id"] for user in salesforce.sim("state?object=User", org="acme")["users"]}
     for post, user in pairs:
         post.member.salesforce_user_id = users[user]
         post.member.save()
-    built = Room(office, desks, request.param)
+    built = Room(office, desks, form)
 
     def connection_of(member: Member) -> object:
         if member.pk in built.broken:
@@ -111,8 +118,7 @@ def room(
     monkeypatch.setattr(clients, "salesforce_connection_of", connection_of)
     monkeypatch.setattr(clients, "activities_for", lambda connection, *_, **__: desks[connection].activities)
     monkeypatch.setattr(retries, "BASE", 0.0)
-    yield built
-    salesforce.reset()
+    return built
 
 
 def proceed(correction: Correction | None, rounds: int = 12) -> dict[str, int]:

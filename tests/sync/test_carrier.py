@@ -19,7 +19,7 @@ from organizations import policy
 from providers.activities import Copy, Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
 from providers.errors import Detail, NotFound, PermissionMissing, ProviderError, Rejected, Transient
 from providers.mail import Heading, MimeStream
-from sync import batch, conversations, decisions, jobs, work
+from sync import batch, conversations, decisions, jobs, ledger, work
 from sync.carrier import MailCarrier
 from sync.models import Correction, CorrectionStep, Decision, LedgerEntry, SyncedMailbox
 from sync.retries import TRIES
@@ -247,6 +247,51 @@ def test_a_file_waits_where_no_file_could_go(office: Office, crm: Crm, with_file
     office.alice.run()
     row = Decision.objects.get(message_id=with_file)
     assert (row.rule, row.error_code) == ("matched", "")
+
+
+def test_what_is_there_with_its_files_is_asked_about_no_more(
+    office: Office, box: Letters, crm: Crm, with_file: str
+) -> None:
+    bobs_too(office, box, with_file)
+    office.alice.run()
+    office.bob.run()
+    assert Decision.objects.get(mailbox=office.bob.mailbox).rule == "colleague_was_first"
+    assert (crm.calls["attach"], LedgerEntry.objects.get().files) == (1, "all")
+
+
+def bobs_too(office: Office, box: Letters, message_id: str) -> None:
+    other = moved_in(office, office.bob)
+    other.raw[other.post("file")] = box.raw[message_id]
+
+
+@pytest.mark.parametrize("fault", [Transient("away", provider="salesforce"), Rejected("no", provider="salesforce")])
+def test_a_file_that_a_colleagues_copy_cannot_bring_is_told(
+    office: Office, box: Letters, crm: Crm, with_file: str, fault: ProviderError
+) -> None:
+    """And may still be brought by the next one; nobody waits for him any more."""
+    bobs_too(office, box, with_file)
+    policy.set_member_value(office.alice.member, "attach.enabled", False)
+    office.alice.run()
+    crm.no_files = fault
+    tried(office.bob, TRIES + 1)
+    row = Decision.objects.get(mailbox=office.bob.mailbox)
+    assert (row.rule, row.notes["files_missing"], bool(row.error_code)) == ("colleague_was_first", 1, True)
+    entry = LedgerEntry.objects.get()
+    assert (entry.files, entry.claimed_by, len(entry.stands_for)) == ("some", None, 2)
+
+
+def test_one_brings_files_at_a_time(office: Office, box: Letters, crm: Crm, with_file: str) -> None:
+    bobs_too(office, box, with_file)
+    policy.set_member_value(office.alice.member, "attach.enabled", False)
+    office.alice.run()
+    entry, carols = LedgerEntry.objects.get(), uuid4()
+    ledger.hold(ledger.Entry(entry.pk, entry.key, is_mine=False), carols)
+    office.bob.pull()
+    office.bob.work()
+    assert (crm.calls["attach"], office.bob.decisions()) == (0, {})
+    ledger.release(carols)
+    office.bob.run()
+    assert (crm.calls["attach"], list(office.bob.decisions().values())) == (1, ["colleague_was_first"])
 
 
 def test_what_comes_in_the_second_of_switching_on_is_no_older_mail(office: Office, box: Letters, crm: Crm) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync import ledger
-from sync.ledger import Identity, InOtherHands, Marks, Written
+from sync.ledger import Identity, InOtherHands, Joined, Marks, Written
 from sync.models import LedgerEntry, Pepper
 from tests.organizations import people
 from tests.sync.conftest import Post
@@ -119,6 +119,37 @@ def test_what_is_written_is_written_once(alice: Post) -> None:
     assert (found.is_mine, found.salesforce_id, found.object_name) == (False, "00T000000000001AAA", "Task")
     ledger.release(uuid4())
     assert LedgerEntry.objects.get().rule == "matched"
+
+
+def test_whoever_adds_to_what_is_written_holds_it_alone(alice: Post) -> None:
+    entry = claim(alice, uuid4())
+    ledger.settle(Written(entry.id, "00T000000000001AAA", "matched"))
+    one, other = uuid4(), uuid4()
+    for _ in range(2):
+        ledger.hold(entry, one)
+    with pytest.raises(InOtherHands):
+        ledger.hold(entry, other)
+    LedgerEntry.objects.update(claimed_until=Now())
+    ledger.prolong([one])
+    with pytest.raises(InOtherHands):
+        ledger.hold(entry, other)
+    ledger.join([Joined(entry.id, alice.member.pk, ledger.Files.SOME, one)])
+    ledger.hold(entry, other)
+    ledger.release(other)
+    LedgerEntry.objects.update(undone_at=Now())
+    with pytest.raises(InOtherHands):
+        ledger.hold(entry, one)
+
+
+def test_for_whom_an_entry_stands_is_there_once(alice: Post) -> None:
+    entry, (one, other) = claim(alice, uuid4()), (uuid4(), uuid4())
+    for member in (one, other, one):
+        ledger.join([Joined(entry.id, member, ledger.Files.SOME)])
+    ledger.join([Joined(entry.id, other)])
+    row = LedgerEntry.objects.get()
+    assert (sorted(row.stands_for), row.files) == (sorted([one, other]), "some")
+    ledger.leave(entry.id, one)
+    assert LedgerEntry.objects.get().stands_for == [other]
 
 
 def test_what_a_person_took_back_is_not_written_again(alice: Post) -> None:
