@@ -27,6 +27,10 @@ KEPT_TAIL = 64 * 1024
 #: Of all texts of a message together: code points kept, and bytes as encoded that are decoded. The rest is passed over.
 KEPT_IN_ALL = 1024 * 1024
 MOST_DECODED = 12 * 1024 * 1024
+#: Lines of uuencode that may be shorter than this on average: programs write 61 letters, only the last line has fewer.
+#: Each costs as much as a whole one; behind them nothing is decoded.
+MOST_SHORT_LINES = 100_000
+SHORT_LINE = 16
 #: Code points of EmailMessage.TextBody, EmailMessage.HtmlBody and Task.Description.
 LONGEST_TEXT = 32_000
 

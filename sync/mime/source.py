@@ -65,7 +65,7 @@ class Source:
     """`delimiter`: what ended the body or headers read last, None for the end of the message."""
 
     def __init__(self, pieces: Iterable[bytes], delimiters: Delimiters) -> None:
-        self._pieces = _pieces_of(pieces)
+        self._pieces = pieces_of(pieces)
         self._buffer = b""
         self._at = 0
         self._is_over = False
@@ -202,7 +202,7 @@ class Shortened:
         return bytes(self._head + self._tail)
 
 
-def _pieces_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def pieces_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in pieces of one size, about: neither a byte at a time, nor a whole message."""
     small: list[bytes] = []
     length = 0

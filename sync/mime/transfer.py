@@ -4,6 +4,9 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator
 
+from sync.mime.bounds import MOST_SHORT_LINES, SHORT_LINE
+from sync.mime.source import pieces_of
+
 BASE64_STRAY = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 UUENCODE = frozenset({b"x-uuencode", b"uuencode", b"x-uue", b"uue"})
 _WHITE = b" \t\r\n"
@@ -26,7 +29,7 @@ class Undone:
         elif name == b"quoted-printable":
             self._decoded = _quoted_printable(encoded)
         elif name in UUENCODE:
-            self._decoded = self._uuencode(encoded)
+            self._decoded = pieces_of(self._uuencode(encoded))  # of a line each, they would cost dearly
         else:
             self.is_bad = name not in {b"", b"7bit", b"8bit", b"binary"}
             self._decoded = iter(encoded)
@@ -102,10 +105,13 @@ def _outside_escape(line: bytes) -> int:
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Those that are not empty; one too long to be uuencode's in parts."""
-    rest = b""
+    """Those that are not empty; one too long to be uuencode's in parts. Ends where too many were too short."""
+    rest, read, given = b"", 0, 0
     for piece in pieces:
         lines = _LINE.findall(rest + piece)
+        read, given = read + len(piece), given + len(lines)
+        if given > MOST_SHORT_LINES + read // SHORT_LINE:
+            return
         rest = lines.pop() if lines and not piece.endswith((b"\n", b"\r")) and len(lines[-1]) < _LONGEST_LINE else b""
         yield from lines
     if rest:

@@ -9,7 +9,7 @@ from sync.envelope import envelope_of
 from sync.letters import Letter, Problem, Undecipherable
 from sync.mime import attachment, read
 from sync.mime.bodies import Bodies
-from sync.mime.bounds import KEPT_HEAD, KEPT_IN_ALL, KEPT_TAIL
+from sync.mime.bounds import KEPT_HEAD, KEPT_IN_ALL, KEPT_TAIL, MOST_DECODED
 from sync.mime.walk import Walk
 from tests.sync.mime.mails import HEAD, HTML, MIXED, RECEIVED, TEXT, chained, cheaply, headed, letter, mixed, repeated
 
@@ -302,6 +302,12 @@ def test_the_text_behind_too_many_header_lines_is_read() -> None:
     assert (found.subject, found.text) == ("hello", "hello\n\nthere")
 
 
+def uuencoded_lines(line: bytes) -> Iterable[bytes]:
+    """As many as are decoded, of a part."""
+    lines = repeated(line * 1_000, MOST_DECODED // len(line) // 1_000)
+    return chained(HEAD, UNCODED, b"x-uuencode\r\n\r\nbegin 1 x\n", lines)
+
+
 COSTLY: dict[str, Callable[[], Iterable[bytes]]] = {
     "lines that look like delimiters": lambda: chained(HEAD, MIXED, b"\r\n", repeated(b"--outer-\r\n", 2_000_000)),
     "lines that look a little like delimiters": lambda: chained(HEAD, MIXED, b"\r\n", repeated(b"--x\r\n", 4_000_000)),
@@ -336,6 +342,9 @@ COSTLY: dict[str, Callable[[], Iterable[bytes]]] = {
         HEAD, b"Content-Type: text/plain; charset=utf-7\r\n\r\n+", repeated(b"A" * 1_024, 12 * 1_024)
     ),
     "uuencoded blank lines": lambda: chained(HEAD, UNCODED, b"x-uuencode\r\n\r\n", repeated(b"\n" * 1_000, 50_000)),
+    "uuencoded lines of one byte": lambda: uuencoded_lines(b"!0\n"),
+    "uuencoded lines of three bytes": lambda: uuencoded_lines(b"#0V%T\n"),
+    "uuencoded lines whose letters are missing": lambda: uuencoded_lines(b"M\n"),
     "padding": lambda: chained(HEAD, UNCODED, b"base64\r\n\r\n", repeated(b"A=" * 1_000, 25_000)),
     "soft line breaks": lambda: chained(HEAD, UNCODED, b"quoted-printable\r\n\r\n", repeated(b"=\n" * 1_000, 25_000)),
     "text": lambda: chained(HEAD, TEXT, b"\r\n", repeated("😀 word ".encode() * 1_000, 5_000)),

@@ -101,3 +101,19 @@ def test_an_attachment_is_given_out_before_the_message_is_all_there() -> None:
 def test_quoted_printable_without_line_ends_and_with_spaces_before_them() -> None:
     assert b"".join(Undone(b"quoted-printable", in_pieces(b"=41" * 100_000, [65_000] * 4))) == b"A" * 100_000
     assert b"".join(Undone(b"quoted-printable", [b"hello \t\r\nthere=20\r\n"])) == b"hello\r\nthere \r\n"
+
+
+def test_uuencode_comes_out_in_pieces_of_some_size() -> None:
+    data = bytes(range(256)) * 2_000
+    pieces = list(Undone(b"x-uuencode", [uuencoded(data)]))
+    assert b"".join(pieces) == data
+    assert len(pieces) < 10
+
+
+def test_uuencode_of_short_lines_comes_out_whole_until_there_are_too_many() -> None:
+    for length, lines, is_bad in ((15, 400_000, False), (1, 90_000, False), (1, 400_000, True)):
+        line = binascii.b2a_uu(b"x" * length)
+        undone = Undone(b"x-uuencode", chained(b"begin 644 a\n", repeated(line * 100, lines // 100), b"`\nend\n"))
+        decoded = b"".join(undone)
+        assert undone.is_bad is is_bad
+        assert len(decoded) < 200_000 if is_bad else len(decoded) == length * lines
