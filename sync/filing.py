@@ -1,14 +1,15 @@
 """A letter and the people it was matched with, as the record that Salesforce gets. Pure; for RAM only."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from providers.activities import Correspondent, EmailRecord, Link
 from providers.addresses import fold
 from sync.enclosures import Enclosed
 from sync.ledger import Identity
-from sync.letters import Letter, Problem
+from sync.letters import Letter
 from sync.matching import Match
+from sync.mime import heading
 from sync.rules import Candidate
 
 
@@ -19,14 +20,13 @@ def identity_of(letter: Letter, provider_id: str) -> Identity:
     Source: learn.microsoft.com, "EWS, MIME, and the missing Internet message headers"."""
     said = dict(reversed(letter.headers))  # of several the first counts, as everywhere
     sender = fold(letter.sender.addr) if letter.sender else " ".join(said.get("from", "").split())
-    return Identity(letter.message_id, sender, _date_of(letter, said.get("date", "")), letter.subject, provider_id)
+    return Identity(letter.message_id, sender, _date_of(said.get("date", "")), letter.subject, provider_id)
 
 
-def _date_of(letter: Letter, given: str) -> str:
-    """`given` where it is no time: for that one the time of receipt stands, which is each copy's own."""
-    if not given or letter.sent_at is None or Problem.BAD_DATE in letter.problems:
-        return given
-    return letter.sent_at.astimezone(UTC).isoformat(timespec="seconds")
+def _date_of(given: str) -> str:
+    """Whether it can be believed is not asked: the time of receipt that stands for it then is each copy's own."""
+    found = heading.instant(given)
+    return found.isoformat(timespec="seconds") if found else given
 
 
 def filed_as(

@@ -15,6 +15,7 @@ from sync.mime.words import normal, unfolded, with_words
 _ID = re.compile(rb"<[!-;=?-~]{1,%d}>" % (LONGEST_ID - 2))
 _BARE_ID = re.compile(rb"[!-;=?-~]{1,120}@[!-;=?-~]{1,120}")
 _LONGEST_DATE = 100
+_COMMENT = re.compile(r"\([^()]*+\)")
 _PEOPLE = frozenset({"from", "to", "cc", "bcc", "reply-to"})
 _FIRST_MAIL = datetime(1982, 1, 1, tzinfo=UTC)
 #: Clocks of senders are wrong; those wrong by more than a day say nothing.
@@ -78,11 +79,30 @@ def sent_at(fields: Fields, received_at: datetime | None, problems: set[Problem]
     return received_at
 
 
+def instant(text: str) -> datetime | None:
+    """The instant that a Date names, be it as odd as it may; None where it names none. Of a zone that is unknown
+    (-0000) or missing it is UTC (RFC 5322 3.3, 4.3): what a program makes of it that writes the header anew."""
+    found = _parsed(_COMMENT.sub(" ", text[:_LONGEST_DATE]))
+    return _in_utc(found if found is None or found.tzinfo else found.replace(tzinfo=UTC))
+
+
 def _date(text: str) -> datetime | None:
+    found = _parsed(text)
+    return _in_utc(found) if found and found.tzinfo else None
+
+
+def _parsed(text: str) -> datetime | None:
+    """Without a zone where it is unknown."""
     try:
-        found = parsedate_to_datetime(text)
-        return found.astimezone(UTC) if found.tzinfo else None
+        return parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    try:
+        return moment.astimezone(UTC) if moment else None
+    except OverflowError:  # the last hours of the year 9999
         return None
 
 

@@ -43,6 +43,36 @@ def test_a_mail_is_the_same_in_gmail_and_in_exchange() -> None:
 
 
 @pytest.mark.parametrize(
+    ("date", "anew"),
+    [
+        ("Sun, 22 Nov 2026 10:00:00 -0000", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("Sun, 22 Nov 2026 10:00:00 -0000 (UTC)", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("Sun, 22 Nov 2026 10:00:00 (UTC)", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("Sun, 22 Nov 2026 11:00:00 (Berlin) +0100", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("Sun, 22 Nov 2026 10:00:00", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("Sun, 22 Nov 2026 10:00:00 CEST", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("22 Nov 2026 10:00 -0000", "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("Thu, 01 Jan 1970 01:00:00 +0100", "Thu, 1 Jan 1970 00:00:00 +0000"),
+        ("Sun, 22 Nov 2093 11:00:00 +0100", "Sun, 22 Nov 2093 10:00:00 +0000"),
+    ],
+)
+def test_it_is_the_same_at_any_instant_that_can_be_reckoned(date: str, anew: str) -> None:
+    """Believed or not: Exchange writes the instant anew, in a zone of its own."""
+    raws = [SENT.replace("Sun, 22 Nov 2026 11:00:00 +0100", each) for each in (date, anew)]
+    assert identity(raws[0]) == identity(raws[1], second=7)
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Mon, 99 Foo", "Mon, 1 Jan 20999 00:00:00 +0000", "Mon, 16 Nov 2026 10:00:00 +9999", "9" * 10_000,
+     "Fri, 31 Dec 9999 23:59:59 -0500"],
+)  # fmt: skip
+def test_a_date_of_no_instant_is_told_apart_by_what_stands_there(date: str) -> None:
+    raw = SENT.replace("Sun, 22 Nov 2026 11:00:00 +0100", date)
+    assert identity(raw).date == date
+
+
+@pytest.mark.parametrize(
     ("was", "forged"),
     [
         ("Zoe@Example.com", "eve@example.com"),
