@@ -223,6 +223,23 @@ class TestHeadings(Graph):
         assert (headers["date"], headers["sensitivity"]) == ("Thu, 19 Nov 2026 08:12:41 +0000", "Private")
         assert found.size == len(raw)
 
+    @pytest.mark.parametrize(
+        ("sent", "anew"),
+        [
+            ("Thu, 19 Nov 2026 08:12:41 -0000", "Thu, 19 Nov 2026 08:12:41 +0000"),
+            ("Thu, 19 Nov 2026 09:12:41 +0100 (CET)", "Thu, 19 Nov 2026 08:12:41 +0000"),
+            ("Thu, 19 Nov 2026\r\n 08:12:41", "Thu, 19 Nov 2026 08:12:41 +0000"),
+            ("Mon, 99 Foo", "Mon, 99 Foo"),
+        ],
+    )
+    def test_its_mime_has_the_date_written_anew_and_the_rest_as_it_arrived(
+        self, mailbox: Mailbox, post: Post, sent: str, anew: str
+    ) -> None:
+        raws = [letter(body="Date: of the text").replace(b"Thu, 19 Nov 2026 08:12:41 +0000", sent.encode())]
+        raws += [raw.replace(b"\r\n", b"\n") for raw in raws]
+        for key, raw, end in zip(post.deliver(*raws), raws, ("\r\n", "\n"), strict=True):
+            assert whole(mailbox, key) == raw.replace(sent.replace("\r\n", end).encode(), anew.encode())
+
     def test_a_name_cannot_make_another_header(self, mailbox: Mailbox, post: Post) -> None:
         raw = letter(subject="=?utf-8?q?A=0D=0ABcc=3A_x?=").replace(b"Jane Doe <", b"=?utf-8?q?J=0D=0AX-Y?= <")
         (one,) = post.deliver(raw, folder="sent")

@@ -167,6 +167,17 @@ def test_a_mail_to_two_colleagues_is_one_activity(mailboxes: list[Mailbox], acme
     assert {each["activity_id"] for each in decisions} == {activity["Id"]}
 
 
+def test_a_mail_that_does_not_know_its_zone_is_one_activity_too(mailboxes: list[Mailbox], acme: Salesforce) -> None:
+    """Google has its Date as it was sent, Microsoft writes the instant anew."""
+    both, subject = ", ".join(f"{each.user}@acme.example" for each in mailboxes), "From nowhere in particular"
+    raw = _RAW.format(id="zone-1", sender=NGOZI, to=both, subject=subject, canary=CANARY).replace("+0000", "-0000")
+    ids = [each.deliver_raw(raw.encode()) for each in mailboxes]
+    mailboxes[0].look()
+    decisions = [each.decided(message_id) for each, message_id in zip(mailboxes, ids, strict=True)]
+    assert sorted(each["rule"] for each in decisions) == ["colleague_was_first", "matched"]
+    assert len(activities(acme, subject)) == 1
+
+
 def filed_by_another_program(stack: Stack, key: str, subject: str) -> None:
     if stack.public_url not in _tokens:  # the sixth sign-in of one person would end the first
         _tokens[stack.public_url] = Running(stack.facts).tokens("erin")["access_token"]

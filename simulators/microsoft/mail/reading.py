@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from simulators.front import json_response
 from simulators.mail.messages import Content
+from simulators.microsoft.mail import anew
 from simulators.microsoft.mail.box import Folder, Message
 from simulators.microsoft.mail.call import Call
 from simulators.microsoft.mail.delta import Item, Page
@@ -70,8 +71,8 @@ def _messages(call: Call, folder: Folder | None, tail: Sequence[str]) -> Respons
 def _mime(content: Content) -> Response:
     """Large ones in pieces, as they are made, of a length that nobody announces."""
     if not content.attachment:
-        return Response(content.raw(), media_type="text/plain")
-    return StreamingResponse(content.pieces(), media_type="text/plain")
+        return Response(b"".join(anew.pieces(content)), media_type="text/plain")
+    return StreamingResponse(anew.pieces(content), media_type="text/plain")
 
 
 def _there(call: Call, folder: Folder | None, name: str) -> Message:
