@@ -75,8 +75,7 @@ def query_of(ways: Ways, record: EmailRecord, who: str) -> str:
     """Filed mails among which this one would be. `who`: whom its task stands under."""
     rights = ways.target
     if ways.record == EMAIL:
-        moment = record.sent_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        where = [f"MessageDate = {moment}", *_identified(record, rights.fields.get("MessageIdentifier"))]
+        where = [_identified(record, rights.fields.get("MessageIdentifier")) or f"MessageDate = {_moment(record)}"]
     else:
         where = [f"ActivityDate = {record.sent_at.astimezone(UTC).date().isoformat()}", "TaskSubtype = 'Email'"]
         where += [f"WhoId = {soql.literal(ids.record_id(who))}"] if who else []
@@ -86,10 +85,16 @@ def query_of(ways: Ways, record: EmailRecord, who: str) -> str:
     )
 
 
-def _identified(record: EmailRecord, field: FieldAccess | None) -> list[str]:
+def _identified(record: EmailRecord, field: FieldAccess | None) -> str:
+    """By Message-ID, which Salesforce has an index of; "" where it holds none. The time does not count along: of a
+    mail without a Date that can be it is each copy's own time of receipt."""
     most = field.length if field else 0
     is_known = 0 < len(record.message_id) <= most and soql.is_sayable(record.message_id)
-    return [f"MessageIdentifier = {soql.literal(record.message_id)}"] if is_known else []
+    return f"MessageIdentifier = {soql.literal(record.message_id)}" if is_known else ""
+
+
+def _moment(record: EmailRecord) -> str:
+    return record.sent_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def matching(ways: Ways, rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
@@ -168,6 +169,20 @@ def test_without_any_key_a_message_is_known_by_its_headers(salesforce: Running, 
     assert [row["Id"] for row in desk.mails("EmailMessage")] == [there.id]
     assert len(desk.rows("Task", Subject="Email: Unmistakable offer")) == 1
     assert desk.activities.log_email(record, KEY[::-1]).id != there.id
+
+
+def test_without_any_key_a_message_is_known_by_its_id_whenever_a_copy_of_it_was_received(salesforce: Running) -> None:
+    """Where it has no Date that can be, the time is each copy's own. Of one without an id no copy is known as such."""
+    desk = Desk(salesforce, "acme", "alice", absent=["Sync_Ledger__c", "EmailMessage.Sync_Key__c"])
+    record = mail(to(desk.ids("Contact", 1)[0]))
+    fault(desk, cut_after=0)
+    with pytest.raises(Transient):
+        desk.activities.log_email(record, KEY)
+    later = replace(record, sent_at=SENT + timedelta(seconds=7))
+    there = desk.client().log_email(later, KEY, is_repeat=True)
+    assert there.was_there
+    assert [row["Id"] for row in desk.mails("EmailMessage")] == [there.id]
+    assert desk.activities.log_email(later, KEY[::-1], is_repeat=True).id != there.id
 
 
 def test_a_mail_that_several_write_at_once_is_filed_once(desk: Desk) -> None:
