@@ -1,7 +1,7 @@
 """Errors of the Gmail API in Google's own words.
 
 Sources: developers.google.com/workspace/gmail/api/guides/handle-errors; bodies as clients report them (amd/gaia#2716,
-mxngls/gmail-cleaner#5, mhasbini/gmail_analyzer#12)."""
+mxngls/gmail-cleaner#5, mhasbini/gmail_analyzer#12, googleapis/google-api-dotnet-client#1982)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -75,6 +75,10 @@ def user_rate(until: float) -> GmailError:
     return GmailError(
         429, "userRateLimitExceeded", f"User-rate limit exceeded.  Retry after {when}Z", domain="usageLimits"
     )
+
+
+def too_many_at_once() -> GmailError:
+    return GmailError(429, "rateLimitExceeded", "Too many concurrent requests for user")
 
 
 def quota() -> GmailError:
