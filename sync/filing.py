@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from providers.activities import Correspondent, EmailRecord, Link
 from providers.addresses import fold
@@ -30,15 +31,16 @@ def _date_of(given: str) -> str:
 
 
 def filed_as(
-    letter: Letter, candidate: Candidate, matched: Match, enclosed: Enclosed, received_at: datetime
+    letter: Letter, candidate: Candidate, matched: Match, enclosed: Enclosed, received_at: datetime, zone: ZoneInfo
 ) -> EmailRecord:
-    """With every correspondent, whoever is known among them; without the text where only headers may go."""
+    """With every correspondent, whoever is known among them; without the text where only headers may go. `zone`: of
+    whoever files it."""
     with_text = candidate.rules.with_text
     return EmailRecord(
         subject=letter.subject,
         text=letter.text if with_text else "",
         html=letter.html if with_text else "",
-        sent_at=letter.sent_at or received_at,
+        sent_at=(letter.sent_at or received_at).astimezone(zone),
         is_incoming=not candidate.is_outgoing,
         correspondents=tuple(_correspondents(letter, candidate, matched)),
         message_id=letter.message_id,

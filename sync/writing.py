@@ -158,7 +158,7 @@ class Writing:
             is_own = entry.mailbox_id is not None and entry.mailbox_id == source.mailbox_id
             rule = Rule(entry.rule) if is_own else self._of_others(entry)
             brings_people = not is_own or bool(matched.notes.get(Note.CHOSEN))
-        record = filed_as(letter, candidate, matched, along, source.received_at)
+        record = filed_as(letter, candidate, matched, along, source.received_at, self._member.zone)
         people = tuple(each.person.id for each in matched.targets)
         draft = Draft(source, mail, entry, record, along, people, rule, brings_people, brings_files)
         return draft if entry.is_mine else self._joining(draft)

@@ -1,7 +1,7 @@
 """Finding what was filed already: by its key, or, where nothing unique holds one, by looking for the mail itself."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -77,7 +77,10 @@ def query_of(ways: Ways, record: EmailRecord, who: str) -> str:
     if ways.record == EMAIL:
         where = [_identified(record, rights.fields.get("MessageIdentifier")) or f"MessageDate = {_moment(record)}"]
     else:
-        where = [f"ActivityDate = {record.sent_at.astimezone(UTC).date().isoformat()}", "TaskSubtype = 'Email'"]
+        first, last = (
+            record.sent_at.date() + timedelta(days=each) for each in (-1, 1)
+        )  # its writer's day may be another
+        where = [f"ActivityDate >= {first} AND ActivityDate <= {last}", "TaskSubtype = 'Email'"]
         where += [f"WhoId = {soql.literal(ids.record_id(who))}"] if who else []
     fields = rights.visible(["Id", ways.marked_field])
     return soql.select(

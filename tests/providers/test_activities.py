@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier, BrokenBarrierError
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -336,6 +337,19 @@ def test_a_lead_for_whom_a_task_has_no_place_has_one_of_his_own(salesforce: Runn
     desk.activities.delete(Logged("Task", logged.id), KEY)
     assert not desk.mails("Task")
     assert not desk.rows("Sync_Ledger__c")
+
+
+def test_a_tasks_day_is_its_writers_and_a_repeat_finds_it_from_any_zone(salesforce: Running) -> None:
+    keys = {"EmailMessage.Sync_Key__c", "Task.Sync_Key__c"}
+    desk = Desk(salesforce, "acme", "alice", absent=["EmailMessage", "Sync_Ledger__c", *keys])
+    evening = datetime(2026, 11, 23, 18, 30, tzinfo=ZoneInfo("America/Los_Angeles"))
+    record = replace(mail(to(desk.ids("Contact", 1)[0])), sent_at=evening)
+    logged = desk.activities.log_email(record, KEY)
+    (task,) = desk.rows("Task", Id=logged.id)
+    assert task["ActivityDate"] == "2026-11-23"
+    elsewhere = replace(record, sent_at=evening.astimezone(ZoneInfo("Asia/Tokyo")))
+    assert elsewhere.sent_at.date() != evening.date()
+    assert desk.activities.log_email(elsewhere, KEY, is_repeat=True) == replace(logged, was_there=True)
 
 
 def test_fifty_contacts_stand_on_a_task_and_no_more(salesforce: Running) -> None:

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from organizations import policy
+from organizations.models import Member
 from providers.activities import Copy, Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
 from providers.errors import Detail, NotFound, PermissionMissing, ProviderError, Rejected, Transient
 from providers.mail import Heading, MimeStream
@@ -492,6 +493,15 @@ def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, 
     office.alice.run()
     assert office.alice.decisions() == {message_id: "taken_back"}
     assert crm.calls["log_emails"] == 1
+
+
+def test_a_mails_day_is_that_of_its_members_zone(office: Office, box: Letters, crm: Crm) -> None:
+    """C24. Salesforce keeps of a task's time its day alone."""
+    Member.objects.filter(pk=office.alice.member.pk).update(time_zone="America/Los_Angeles")
+    box.post("early")  # 09:12 UTC
+    office.alice.run()
+    (record,) = crm.logged.values()
+    assert str(record.sent_at) == "2026-11-22 01:12:41-08:00"
 
 
 def test_replies_only_asks_what_was_saved_before(office: Office, box: Letters, crm: Crm) -> None:
