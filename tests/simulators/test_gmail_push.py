@@ -86,8 +86,13 @@ def ask(google: MailProvider) -> Callable[..., dict[str, Any]]:
 Ask = Callable[..., dict[str, Any]]
 
 
+def a_second_later(google: MailProvider) -> None:
+    google.sim("clock", {"advance": 1})
+
+
 def test_news_come_signed(google: MailProvider, endpoint: Endpoint, post: Post, ask: Ask) -> None:
     watched = ask("watch", TOPIC)
+    a_second_later(google)
     post.deliver(letter())
     endpoint.wait(2)
     body, authorization = endpoint.heard[-1]
@@ -103,10 +108,11 @@ def test_news_come_signed(google: MailProvider, endpoint: Endpoint, post: Post, 
     assert (claims["email"], claims["email_verified"]) == ("push@sidebar-demo.iam.gserviceaccount.example", True)
 
 
-def test_news_come_again_until_they_are_taken(endpoint: Endpoint, post: Post, ask: Ask) -> None:
+def test_news_come_again_until_they_are_taken(google: MailProvider, endpoint: Endpoint, post: Post, ask: Ask) -> None:
     ask("watch", TOPIC)
     endpoint.wait(1)
     endpoint.statuses = [500, 302, 404]
+    a_second_later(google)
     post.deliver(letter())
     endpoint.wait(5)
     assert len({body["message"]["messageId"] for body, _ in endpoint.heard[1:]}) == 1
@@ -118,25 +124,55 @@ def test_news_may_come_twice_or_never(google: MailProvider, endpoint: Endpoint, 
     ask("watch", TOPIC)
     endpoint.wait(1)
     google.sim("push", {"copies": 2})
+    a_second_later(google)
     post.deliver(letter("1"))
     endpoint.wait(3)
     google.sim("push", {"copies": 1, "lost": 1})
+    a_second_later(google)
     post.deliver(letter("2"))
+    a_second_later(google)
     post.deliver(letter("3"))
     endpoint.wait(4)
     time.sleep(0.1)
     assert len(endpoint.heard) == 4
 
 
+def test_of_many_changes_within_a_second_the_first_alone_is_told(
+    google: MailProvider, endpoint: Endpoint, post: Post, ask: Ask
+) -> None:
+    """For each person; what was dropped is never told of, and known from the history id of the next one."""
+    ask("watch", TOPIC)
+    bob = Post(google, "bob")
+    token = google.tokens("bob", scope=READ)["access_token"]
+    url, bearer = f"{google.info['api_url']}/gmail/v1/users/me/watch", {"Authorization": f"Bearer {token}"}
+    assert google.http.post(url, json=TOPIC, headers=bearer, timeout=10).ok
+    endpoint.wait(2)
+    a_second_later(google)
+    for number in range(5):
+        post.deliver(letter(number))
+        bob.deliver(letter(number))
+    endpoint.wait(4)
+    time.sleep(0.2)
+    assert sorted(each["emailAddress"] for each in endpoint.news()[2:]) == ["alice@acme.example", "bob@acme.example"]
+    a_second_later(google)
+    post.deliver(letter("later"))
+    endpoint.wait(5)
+    assert len(endpoint.heard) == 5
+    hers = [int(each["historyId"]) for each in endpoint.news() if each["emailAddress"] == "alice@acme.example"]
+    assert hers[-1] > hers[-2] + 4
+
+
 def test_who_is_not_watched_is_not_told_of(google: MailProvider, endpoint: Endpoint, post: Post, ask: Ask) -> None:
     post.deliver(letter("1"))
     ask("watch", {**TOPIC, "labelIds": ["SENT"], "labelFilterBehavior": "include"})
     endpoint.wait(1)
+    a_second_later(google)
     post.deliver(letter("2"))
     Post(google, "bob").deliver(letter("3"))
     post.deliver(letter("4"), folder="sent")
     endpoint.wait(2)
     ask("stop", {})
+    a_second_later(google)
     post.deliver(letter("5"), folder="sent")
     time.sleep(0.1)
     assert len(endpoint.heard) == 2

@@ -1,8 +1,8 @@
 """Watching a mailbox, and Pub/Sub that carries the news to a push endpoint: at least once, signed, again where refused.
 
-Sources: developers.google.com/workspace/gmail/api/guides/push (seven days, at most one notice a second and user);
-cloud.google.com/pubsub/docs/push (body, acknowledgement by 102, 200, 201, 202, 204; back-off), .../authenticate-push-
-subscriptions (claims)."""
+Sources: developers.google.com/workspace/gmail/api/guides/push (seven days; one notice a second and user, the
+others are dropped); cloud.google.com/pubsub/docs/push (body, acknowledgement by 102, 200, 201, 202, 204; back-off),
+.../authenticate-push-subscriptions (claims)."""
 
 import asyncio
 import base64
@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ from simulators.google.mail.errors import GmailError, invalid
 from simulators.oauth.signing import Signer
 
 WATCH_SECONDS = 7 * 86_400
+#: Between two notices of one user.
+APART = 1.0
 _GOOD = frozenset({102, 200, 201, 202, 204})
 _TRIES = 8
 
@@ -55,17 +58,19 @@ class Endpoint:
 class Pusher:
     """`push_to`: where notices go unless a test says otherwise. `refused_topics`: watching is refused there."""
 
-    def __init__(self, signer: Signer, ca: str = "") -> None:
-        self.signer, self.ca = signer, ca
+    def __init__(self, signer: Signer, now: Callable[[], float], ca: str = "") -> None:
+        self.signer, self.now, self.ca = signer, now, ca
         self.issuer = self.push_to = ""
         self.endpoint = Endpoint()
         self.refused_topics: set[str] = set()
         self._number = 0
+        self._told_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def restore(self) -> None:
         self.endpoint = Endpoint(url=self.push_to)
         self.refused_topics.clear()
+        self._told_at.clear()
 
     def check(self, topic: str) -> None:
         """Raises GmailError as users.watch does."""
@@ -77,9 +82,12 @@ class Pusher:
             raise GmailError(403, "forbidden", text)
 
     def tell(self, email: str, history: int) -> None:
-        """Soon; the caller does not wait."""
-        if not self.endpoint.url:
+        """Soon; the caller does not wait. Never where this user was told of something within the last second: what
+        is dropped comes with no later notice either."""
+        now = self.now()
+        if not self.endpoint.url or now - self._told_at.get(email, 0.0) < APART:
             return
+        self._told_at[email] = now
         if self.endpoint.lost > 0:
             self.endpoint.lost -= 1
             return

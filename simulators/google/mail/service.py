@@ -31,7 +31,7 @@ class Standing:
 class Mail:
     def __init__(self, signer: Signer, clock: Clock) -> None:
         self.clock = clock
-        self.pusher = Pusher(signer)
+        self.pusher = Pusher(signer, clock.now)
         self.boxes: dict[str, Box] = {}
         self.standings: dict[str, Standing] = {}
 
