@@ -1,4 +1,4 @@
-"""Tells subscribers of changes: the handshake, notices with retries, lifecycle notices.
+"""Tells subscribers of changes: the handshake, notices with retries, late or never to who is slow, lifecycle notices.
 
 Sources: learn.microsoft.com/graph/change-notifications-delivery-webhooks (3 s for an answer; up to four hours of
 retries, then dropped; 10 s for the handshake), /graph/change-notifications-lifecycle-events."""
@@ -14,12 +14,14 @@ from simulators.microsoft.accounts import Account, new_id
 from simulators.microsoft.mail.box import Message
 from simulators.microsoft.mail.calling import Answer, Caller
 from simulators.microsoft.mail.failures import bad
+from simulators.microsoft.mail.pace import SLOW, Pace
 from simulators.microsoft.mail.resources import stamp
 from simulators.microsoft.mail.subscriptions import Subscription, Subscriptions
 
-HANDSHAKE_SECONDS, SECONDS, SLOW = 10.0, 3.0, 2.9
+HANDSHAKE_SECONDS, SECONDS = 10.0, 3.0
 GIVES_UP = 4 * 3600.0
 _LONGEST_WAIT = 60.0
+_LOOKS_EVERY = 0.2
 _EVENTS = ("reauthorizationRequired", "subscriptionRemoved", "missed")
 _ABOUT = ("subscriptionId", "subscriptionExpirationDateTime", "clientState", "tenantId")
 Json = dict[str, Any]
@@ -39,6 +41,7 @@ class Notices:
     def __init__(self, subscriptions: Subscriptions, now: Callable[[], float], caller: Caller) -> None:
         self.subscriptions, self.now, self.caller = subscriptions, now, caller
         self.manners = Manners()
+        self.pace = Pace(now)
         self.sent: list[Json] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -87,8 +90,12 @@ class Notices:
     async def _deliver(self, subscription: Subscription, url: str, notice: Json) -> None:
         began, wait, tries = self.now(), self.manners.first_wait, 0
         while self.now() - began < GIVES_UP:
+            if self.pace.is_cut_off(url):
+                return
+            await self._until(self.now() + self.pace.delay(url))
             tries += 1
             answer = await self.caller.post(url, {"value": [notice]}, "application/json", SECONDS)
+            self.pace.note(url, answer.seconds)
             self._note(subscription, notice, answer, tries)
             if 200 <= answer.status < 300:
                 return
@@ -97,6 +104,11 @@ class Notices:
         if "changeType" in notice and subscription.lifecycle_url:
             about = {name: value for name, value in notice.items() if name in _ABOUT}
             self._post(subscription, subscription.lifecycle_url, about | {"lifecycleEvent": "missed"})
+
+    async def _until(self, then: float) -> None:
+        """By the provider's clock, which a test may put forward."""
+        while (left := then - self.now()) > 0:  # noqa: ASYNC110  a clock that is put forward wakes nobody
+            await asyncio.sleep(min(left, _LOOKS_EVERY))
 
     def _note(self, subscription: Subscription, notice: Json, answer: Answer, tries: int) -> None:
         kind = notice.get("changeType") or notice.get("lifecycleEvent")
