@@ -77,10 +77,8 @@ def query_of(ways: Ways, record: EmailRecord, who: str) -> str:
     if ways.record == EMAIL:
         where = [_identified(record, rights.fields.get("MessageIdentifier")) or f"MessageDate = {_moment(record)}"]
     else:
-        first, last = (
-            record.sent_at.date() + timedelta(days=each) for each in (-1, 1)
-        )  # its writer's day may be another
-        where = [f"ActivityDate >= {first} AND ActivityDate <= {last}", "TaskSubtype = 'Email'"]
+        day, one = record.sent_at.date(), timedelta(days=1)  # who wrote it may have had another
+        where = [f"ActivityDate >= {day - one} AND ActivityDate <= {day + one}", "TaskSubtype = 'Email'"]
         where += [f"WhoId = {soql.literal(ids.record_id(who))}"] if who else []
     fields = rights.visible(["Id", ways.marked_field])
     return soql.select(
