@@ -10,7 +10,8 @@ from uuid import UUID
 from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Greatest, Now
 
 from sync import conclusions, ledger, parking, retries
 from sync.conclusions import About, Conclusion, Task
@@ -106,12 +107,17 @@ def fail(
     """After a failure of all of `tasks` at once. Whether the mailbox has to wait now. `at_last`: how it ends where it
     is tried no more, and all but a part of it was done."""
     is_elsewhere = parking.note_failure(mailbox, ruling)
+    counts = not is_elsewhere and ruling.cause != retries.IN_OTHER_HANDS
     for task in tasks:
         is_refused = ruling.answer is Answer.GIVE_UP and len(tasks) == 1
-        if is_refused or _is_over(task, ruling, counts=not is_elsewhere):
+        if is_refused and at_last is None:
+            ledger.let_go(task.lease)  # all of it was refused: a colleague may write it at once
+        if is_refused or _is_over(task, ruling, counts=counts):
             _end(task, at_last, _failed(about(task), ruling, _refused(ruling) if is_refused else _gave_up(task)))
+        elif is_elsewhere:
+            _wait(task)
         else:
-            _try_again(task, ruling, counts=not is_elsewhere)
+            _try_again(task, ruling, counts=counts)
     return is_elsewhere
 
 
@@ -141,16 +147,27 @@ def _is_over(task: Task, ruling: Ruling, *, counts: bool) -> bool:
     return not is_waiting and Job.objects.filter(pk=task.id, created_at__lt=Now() - LONGEST, tries__gt=0).exists()
 
 
-def _try_again(task: Task, ruling: Ruling, *, counts: bool) -> None:
-    """What waits for somebody else (a provider, a person) is due at once: the mailbox is what waits."""
+def _wait(task: Task) -> None:
+    """For a provider or a person: it is due at once, as the mailbox is what waits."""
     ledger.release(task.lease)
-    wait = timedelta(seconds=retries.back_off(task.tries + 1, ruling.wait) if counts else 0.0)
+    _due_again(task, timedelta(0), tries=F("tries"))
+
+
+def _try_again(task: Task, ruling: Ruling, *, counts: bool) -> None:
+    """All waiting for a colleague together counts as one try, so that it is known to have been tried (LONGEST)."""
+    ledger.release(task.lease)
+    times = task.tries + 1 if counts else 1
+    tries = F("tries") + 1 if counts else Greatest(F("tries"), 1)
+    _due_again(task, timedelta(seconds=retries.back_off(times, ruling.wait)), tries=tries)
+
+
+def _due_again(task: Task, wait: timedelta, *, tries: Combinable) -> None:
     _mine(task).update(
         state=Job.State.DUE,
         lease_by=None,
         lease_until=None,
         crashes=F("crashes") - 1,
-        tries=F("tries") + (1 if counts else 0),
+        tries=tries,
         next_at=Now() + wait,
     )
 

@@ -13,15 +13,22 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
-from django.db.models import F, Func, Q, UUIDField, Value
+from django.db.models import F, Func, Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Now
 
 from organizations.ramcache import RamCache
 from providers.errors import Transient
 from sync.models import PEPPER, LedgerEntry, Pepper
+from vault import clock
 
 #: Longer than one write at Salesforce may take; whoever died leaves the entry to the next after this.
 CLAIM = timedelta(minutes=2)
+#: A try whose answer was lost may have written the mail, and only its writer's own next try surely finds that: others
+#: may have it kept in another form. So long after it was last held his mailbox alone has the entry; the second where
+#: nobody knows whose it is, as a person without a synced mailbox has asked.
+FIRST_WRITERS, ASKERS = timedelta(hours=1), timedelta(minutes=10)
+#: Seconds after which whoever met it in other hands looks again.
+SOONEST, LATEST = 5.0, 300.0
 _VERSION = b"v1"
 Files = LedgerEntry.Files
 _peppers: RamCache[UUID, bytes] = RamCache(maxsize=1_000, ttl=300)
@@ -29,10 +36,11 @@ _peppers.forget_on("organization", lambda key, _: key)
 
 
 class InOtherHands(Transient):
-    """Another worker writes the same mail (a colleague's copy) just now; look again in a moment."""
+    """Another worker writes the same mail (a colleague's copy) just now, or is to try again; look again in a moment."""
 
-    def __init__(self) -> None:
-        super().__init__("A colleague's copy of this mail is being written.", code="in_other_hands", retry_after=5.0)
+    def __init__(self, retry_after: float = 5.0) -> None:
+        text = "A colleague's copy of this mail is being written."
+        super().__init__(text, code="in_other_hands", retry_after=retry_after)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,16 +160,25 @@ class Joined:
     lease: UUID | None = None
 
 
+#: `written_at` of what is not written yet: until when it was held by whoever may have written it. A mailbox that is
+#: switched off never comes back to its entries: others need not wait for it.
 _CLAIM = """
-INSERT INTO sync_ledgerentry (id, organization_id, mailbox_id, key, message_mark, thread_mark, object_name, rule,
-                              salesforce_id, remote_version, claimed_by, claimed_until)
-VALUES (%(id)s, %(organization)s, %(mailbox)s, %(key)s, %(message)s, %(thread)s, %(object)s, '',
-        '', '', %(lease)s, now() + %(claim)s)
+INSERT INTO sync_ledgerentry AS mine (id, organization_id, mailbox_id, key, message_mark, thread_mark, object_name,
+                                      rule, salesforce_id, remote_version, claimed_by, claimed_until)
+VALUES (%(id)s, %(organization)s, %(mailbox)s, %(key)s, %(message)s, %(thread)s, %(object)s,
+        '', '', '', %(lease)s, now() + %(claim)s)
 ON CONFLICT (organization_id, key)
-DO UPDATE SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
-WHERE sync_ledgerentry.salesforce_id = '' AND sync_ledgerentry.undone_at IS NULL
-  AND (sync_ledgerentry.claimed_until IS NULL OR sync_ledgerentry.claimed_until < now()
-       OR sync_ledgerentry.claimed_by = EXCLUDED.claimed_by)
+DO UPDATE SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until,
+              mailbox_id = EXCLUDED.mailbox_id, written_at = greatest(mine.written_at, mine.claimed_until)
+WHERE mine.salesforce_id = '' AND mine.undone_at IS NULL
+  AND (mine.claimed_until IS NULL OR mine.claimed_until < now() OR mine.claimed_by = EXCLUDED.claimed_by)
+  AND (greatest(mine.written_at, mine.claimed_until) IS NULL
+       OR mine.mailbox_id IS NOT DISTINCT FROM EXCLUDED.mailbox_id
+       OR greatest(mine.written_at, mine.claimed_until) < now() - CASE
+            WHEN mine.mailbox_id IS NULL THEN %(askers)s
+            WHEN EXISTS (SELECT FROM sync_syncedmailbox AS his WHERE his.id = mine.mailbox_id AND his.is_on)
+            THEN %(writers)s
+            ELSE interval '0' END)
 RETURNING id
 """
 
@@ -177,10 +194,11 @@ def claim(
     thread_mark: bytes | None = None,
 ) -> Entry:
     """The entry of `key`, for `lease` (a job's) to write where nobody has. Commits by itself, before Salesforce is
-    asked. Raises InOtherHands."""
+    asked. `mailbox_id`: None for a person's without a synced one. Raises InOtherHands."""
     fresh = uuid4()
     values: dict[str, Any] = {"id": fresh, "organization": organization_id, "mailbox": mailbox_id, "key": key}
     values |= {"message": message_mark, "thread": thread_mark, "object": object_name, "lease": lease, "claim": CLAIM}
+    values |= {"writers": FIRST_WRITERS, "askers": ASKERS}
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         mine = cursor.fetchone()
@@ -188,10 +206,16 @@ def claim(
         return Entry(mine[0], key, is_mine=True, object_name=object_name, is_repeat=mine[0] != fresh)
     row = LedgerEntry.objects.get(organization_id=organization_id, key=key)
     if not row.salesforce_id and row.undone_at is None:
-        raise InOtherHands
+        raise InOtherHands(_patience(row))
     is_undone = row.undone_at is not None
     there = Entry(row.pk, key, False, row.salesforce_id, row.object_name, is_undone, row.mailbox_id, row.rule)
     return replace(there, stands_for=tuple(row.stands_for), files=Files(row.files))
+
+
+def _patience(row: LedgerEntry) -> float:
+    """Seconds until it is of use to look again: the longer it takes, the longer."""
+    age = (clock.now() - row.created_at).total_seconds()
+    return min(max(SOONEST, age / 4), LATEST)
 
 
 def known(organization_id: UUID, message_marks: Iterable[bytes]) -> set[bytes]:
@@ -221,7 +245,7 @@ def join(joined: Iterable[Joined]) -> None:
         changes = {"files": each.files} if each.files else {}
         LedgerEntry.objects.filter(pk=each.entry_id).update(stands_for=stands_for, **changes)
         if each.lease:
-            release(each.lease)
+            let_go(each.lease)
 
 
 def leave(entry_id: UUID, member_id: UUID) -> None:
@@ -244,12 +268,22 @@ def hold(entry: Entry, lease: UUID) -> None:
 
 def prolong(leases: Iterable[UUID]) -> None:
     """Whoever holds these is still writing."""
-    LedgerEntry.objects.filter(claimed_by__in=list(leases)).update(claimed_until=Now() + CLAIM)
+    _held(leases).update(claimed_until=Now() + CLAIM)
 
 
 def release(*leases: UUID) -> None:
-    """Whoever was to write gives up for now, or has done; the next need not wait."""
-    LedgerEntry.objects.filter(claimed_by__in=leases).update(claimed_by=None, claimed_until=None)
+    """Whoever was to write gives up for now, and may have written: his mailbox' next try need not wait, others do."""
+    _held(leases).filter(salesforce_id="").update(written_at=Now())
+    let_go(*leases)
+
+
+def let_go(*leases: UUID) -> None:
+    """The same of who has certainly written nothing, or is done: unless an earlier try may have, nobody waits for him."""
+    _held(leases).update(claimed_by=None, claimed_until=None)
+
+
+def _held(leases: Iterable[UUID]) -> QuerySet[LedgerEntry]:
+    return LedgerEntry.objects.filter(claimed_by__in=list(leases))
 
 
 def forget_peppers() -> None:

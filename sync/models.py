@@ -275,7 +275,7 @@ class LedgerEntry(Row):
     claimed_by = models.UUIDField(null=True)  # a job's lease
     claimed_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
-    written_at = models.DateTimeField(null=True)
+    written_at = models.DateTimeField(null=True)  # or may have been, where salesforce_id says nothing (ledger.release)
     undone_at = models.DateTimeField(null=True)  # taken back by a person, or about to be; not written again
     #: Members who have this mail: the first writer, colleagues whose copies came later, whoever asked for it.
     stands_for = ArrayField(models.UUIDField(), db_default=[])

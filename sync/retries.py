@@ -22,6 +22,7 @@ from vault.errors import ConnectRequired, KeyGone, OwnTrouble, VaultError
 SALESFORCE = "salesforce"
 #: Of providers.salesforce and providers.google: all of a backlog would be refused, and none of it is wrong.
 API_DISABLED = "api_disabled"
+IN_OTHER_HANDS = "in_other_hands"
 BASE, CAP, TRIES = 2.0, 900.0, 8
 #: Looked at again after so long where only a person can mend it; mended earlier, it is heard of (parking.py).
 UNTIL_MENDED = 900.0
@@ -71,8 +72,8 @@ def _passing(error: Exception, provider: str, code: str) -> Ruling:
         wait = getattr(error, "retry_after", 60.0)
         cause = "ending" if isinstance(error, KeyGone) else "own_trouble"
         return Ruling(Answer.PARK, cause, wait=wait, provider=provider, error_code=code)
-    if isinstance(error, InOtherHands):  # nobody is away: a colleague's copy is being written
-        return Ruling(Answer.RETRY, "in_other_hands", wait=error.retry_after, counts=True, provider=provider)
+    if isinstance(error, InOtherHands):  # nobody is away, and nothing has failed: a colleague's copy is being written
+        return Ruling(Answer.RETRY, IN_OTHER_HANDS, wait=error.retry_after, provider=provider)
     if isinstance(error, Transient):
         return Ruling(Answer.RETRY, "unreachable", wait=error.retry_after, counts=True, provider=provider)
     if isinstance(error, CursorExpired | ProviderError):

@@ -63,9 +63,10 @@ class Post:
         )
         Job.objects.filter(mailbox=self.mailbox).update(next_at=past)
         Job.objects.filter(mailbox=self.mailbox).exclude(lease_until=None).update(lease_until=past)
-        LedgerEntry.objects.filter(organization=self.member.organization).exclude(claimed_until=None).update(
-            claimed_until=past
-        )
+        long_past = past - ledger.FIRST_WRITERS
+        entries = LedgerEntry.objects.filter(organization=self.member.organization, salesforce_id="")
+        entries.exclude(claimed_until=None).update(claimed_until=long_past)
+        entries.exclude(written_at=None).update(written_at=long_past)
 
     def open_jobs(self) -> int:
         return Job.objects.filter(mailbox=self.mailbox).exclude(state__in=[Job.State.DONE, Job.State.DEAD]).count()

@@ -1,6 +1,7 @@
 """Keys of mails and who may write one (sync.md 2)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,11 +11,11 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync import ledger
+from sync import ledger, mailboxes
 from sync.ledger import Identity, InOtherHands, Joined, Marks, Written
 from sync.models import LedgerEntry, Pepper
 from tests.organizations import people
-from tests.sync.conftest import Post
+from tests.sync.conftest import Office, Post
 from vault import keys, rotation
 from vault.errors import KeyGone
 from vault.models import DataKey
@@ -105,10 +106,88 @@ def test_one_writer_at_a_time(alice: Post) -> None:
     assert claim(alice, one) == replace(mine, is_repeat=True)
     with pytest.raises(InOtherHands):
         claim(alice, other)
-    ledger.release(one)
+    ledger.let_go(one)
     assert claim(alice, other).is_mine
     LedgerEntry.objects.update(claimed_until=Now())
     assert claim(alice, one).id == mine.id
+
+
+def of_bob(office: Office, lease: UUID) -> ledger.Entry:
+    whose = (office.bob.member.organization_id, office.bob.mailbox.pk)
+    return ledger.claim(*whose, "K", "Task", lease, message_mark=b"m" * 32)
+
+
+def held_until(ago: timedelta) -> None:
+    LedgerEntry.objects.exclude(written_at=None).update(written_at=Now() - ago)
+    LedgerEntry.objects.exclude(claimed_until=None).update(claimed_until=Now() - ago)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_what_may_have_been_written_is_its_writers_to_try_again(office: Office, is_killed: bool) -> None:
+    """A colleague may have it kept in another form, and would look for it there alone."""
+    lease = uuid4()
+    mine = claim(office.alice, lease)
+    if is_killed:
+        held_until(timedelta(seconds=1))
+    else:
+        ledger.release(lease)
+    with pytest.raises(InOtherHands):
+        of_bob(office, uuid4())
+    again = claim(office.alice, lease := uuid4())
+    assert (again.id, again.is_mine, again.is_repeat) == (mine.id, True, True)
+    ledger.let_go(lease)  # this try has written nothing, but the first may have
+    held_until(ledger.FIRST_WRITERS - timedelta(minutes=1))
+    with pytest.raises(InOtherHands):
+        of_bob(office, uuid4())
+    held_until(ledger.FIRST_WRITERS + timedelta(minutes=1))
+    taken = of_bob(office, lease := uuid4())
+    assert (taken.id, taken.is_mine, taken.is_repeat) == (mine.id, True, True)
+    ledger.release(lease)
+    with pytest.raises(InOtherHands):
+        claim(office.alice, uuid4())  # he may have written it by now, and has it
+
+
+def test_whoever_has_certainly_written_nothing_is_not_waited_for(office: Office) -> None:
+    mine = claim(office.alice, lease := uuid4())
+    ledger.let_go(lease)
+    taken = of_bob(office, uuid4())
+    assert (taken.id, taken.is_mine) == (mine.id, True)
+    assert LedgerEntry.objects.get().mailbox_id == office.bob.mailbox.pk
+
+
+def test_a_mailbox_that_is_switched_off_is_not_waited_for(office: Office) -> None:
+    claim(office.alice, lease := uuid4())
+    ledger.release(lease)
+    mailboxes.switch_off(office.alice.mailbox.connection_id)
+    assert of_bob(office, uuid4()).is_mine
+
+
+def test_somebody_without_a_synced_mailbox_is_waited_for_less_long(office: Office) -> None:
+    def by_hand() -> ledger.Entry:
+        key, mark = "K", b"m" * 32
+        return ledger.claim(office.alice.member.organization_id, None, key, "Task", uuid4(), message_mark=mark)
+
+    by_hand()
+    held_until(timedelta(seconds=1))
+    with pytest.raises(InOtherHands):
+        of_bob(office, uuid4())
+    assert by_hand().is_mine
+    held_until(ledger.ASKERS + timedelta(minutes=1))
+    assert of_bob(office, uuid4()).is_mine
+
+
+def test_who_meets_it_in_other_hands_looks_again_less_and_less_often(office: Office) -> None:
+    def wait() -> float:
+        with pytest.raises(InOtherHands) as raised:
+            of_bob(office, uuid4())
+        return raised.value.retry_after
+
+    claim(office.alice, uuid4())
+    waits = [wait()]
+    for minutes in (10, 60):
+        LedgerEntry.objects.update(created_at=Now() - timedelta(minutes=minutes))
+        waits.append(wait())
+    assert waits == [5.0, pytest.approx(150.0, abs=1.0), 300.0]
 
 
 def test_what_is_written_is_written_once(alice: Post) -> None:

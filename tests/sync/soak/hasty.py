@@ -60,6 +60,7 @@ def _make_haste() -> None:
     ):
         for name in names:
             setattr(module, name, getattr(module, name) / HASTE)
+    ledger.FIRST_WRITERS, ledger.ASKERS = ledger.FIRST_WRITERS / HASTE / HASTE, ledger.ASKERS / HASTE / HASTE
     jobs.SET_ASIDE = tuple(each / HASTE / HASTE for each in jobs.SET_ASIDE)  # type: ignore[assignment]
     schedule.BEAT["sync-look-around"]["schedule"] = timedelta(seconds=30 / HASTE)
     schedule.BEAT["sync-follow-settings"]["schedule"] = timedelta(seconds=30 / HASTE)
