@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from providers.mail import Change, Folder
@@ -34,10 +35,12 @@ def _hold(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
 def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
     """Of these nothing new is known: who was looked at stays so, unless a mailbox that begins earlier by now was what
     decided."""
-    _add(mailbox, message_ids, is_live=False)
     early = Decision.objects.filter(mailbox=mailbox, message_id__in=message_ids, rule=Rule.BEFORE_START)
     rows = Job.objects.filter(mailbox=mailbox, state=Job.State.DONE, message_id__in=early.values("message_id"))
-    rows.update(state=Job.State.DUE, is_live=False, next_at=Now(), created_at=Now())
+    with transaction.atomic():
+        _add(mailbox, message_ids, is_live=False)
+        _hold(mailbox, message_ids)
+        rows.update(state=Job.State.DUE, is_live=False, next_at=Now(), created_at=Now())
 
 
 def _add(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_live: bool) -> None:

@@ -70,7 +70,7 @@ def _task(row: Job, lease: UUID) -> Task:
 def prolong(tasks: Sequence[Task]) -> None:
     """These, and whatever they are writing."""
     if tasks:
-        _mine(*tasks).update(lease_until=Now() + LEASE)
+        _change(tasks, lease_until=Now() + LEASE)
         ledger.prolong([task.lease for task in tasks])
 
 
@@ -79,9 +79,17 @@ def _mine(*tasks: Task) -> QuerySet[Job]:
     return Job.objects.filter(pk__in=ids, lease_by__in=leases, state=Job.State.RUNNING)
 
 
+def _change(tasks: Sequence[Task], **changes: object) -> None:
+    """In the order of `intake` and `conclusions`, so that none of them waits for another."""
+    with transaction.atomic():
+        mine = _mine(*tasks)
+        list(mine.select_for_update().order_by("pk").values_list("pk"))
+        mine.update(**changes)
+
+
 def looked_at(tasks: Sequence[Task]) -> None:
     """Their headings have killed nobody: those that wait for their turn are no suspects any more."""
-    _mine(*tasks).update(crashes=F("crashes") - 1)
+    _change(tasks, crashes=F("crashes") - 1)
 
 
 def begin(task: Task) -> bool:
@@ -93,7 +101,7 @@ def put_back(tasks: Sequence[Task], *, were_begun: bool = True) -> None:
     """Untouched: the worker has other things to do, or their provider has."""
     ledger.release(*(task.lease for task in tasks))
     crashes = F("crashes") - 1 if were_begun else F("crashes")
-    _mine(*tasks).update(state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes)
+    _change(tasks, state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes)
 
 
 def fail(
@@ -206,4 +214,6 @@ def again(mailbox_id: UUID, message_ids: Sequence[str]) -> int:
     decided about them. What is under way stays so. Returns how many."""
     rest = [Job.State.DONE, Job.State.DEAD, Job.State.SET_ASIDE]
     rows = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=message_ids, state__in=rest)
-    return rows.update(state=Job.State.DUE, tries=0, crashes=0, next_at=Now(), created_at=Now())
+    with transaction.atomic():
+        list(rows.select_for_update().order_by("pk").values_list("pk"))  # in the order of all who change several
+        return rows.update(state=Job.State.DUE, tries=0, crashes=0, next_at=Now(), created_at=Now())
