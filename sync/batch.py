@@ -30,7 +30,7 @@ ATTACHING = 60.0
 
 def carry_out(row: SyncedMailbox, tasks: Sequence[Task], make: Callable[[], Carrier], until: float) -> bool:
     """Whether the mailbox may go on. `until`: by time.monotonic(); what is not read by then, or within READING, is put
-    back."""
+    back, as is what another stage's throttling has overtaken."""
     batch = _Batch(row, tasks, until)
     with holds.beating(lambda: jobs.prolong(tuple(batch.held))):
         return batch.carried_out(make)
@@ -69,8 +69,7 @@ class _Batch:
         to_read, to_write = list(self.held), list[Task]()
         may_go_on = True
         while to_read and may_go_on and len(to_write) < MOST_TOGETHER and self._is_in_time():
-            task = to_read.pop(0)
-            may_go_on = self._read(task, carrier, to_write)
+            may_go_on = holds.is_free(self._row.pk) and self._read(to_read.pop(0), carrier, to_write)
         may_go_on = self._write(to_write, carrier) and may_go_on
         if to_read:
             self._let_go(to_read)
@@ -109,7 +108,8 @@ class _Batch:
         until = time.monotonic() + ATTACHING
         is_first = True
         while tasks and may_go_on and (is_first or time.monotonic() < until):
-            may_go_on, is_first = self._attach(tasks.pop(0), carrier), False
+            may_go_on = holds.is_free(self._row.pk) and self._attach(tasks.pop(0), carrier)
+            is_first = False
         self._let_go(tasks)
         jobs.put_back(tasks)
         return may_go_on

@@ -40,8 +40,14 @@ def take(mailbox_id: UUID, what: str) -> UUID | None:
 
 
 def prolong(mailbox_id: UUID, what: str, token: UUID) -> bool:
+    """Whether whoever holds it may go on: it is his, and nobody was told to wait meanwhile."""
     mine = SyncedMailbox.objects.filter(pk=mailbox_id, **{f"{what}_by": token})
-    return bool(mine.update(**{f"{what}_until": Now() + HOLD}))
+    return bool(mine.update(**{f"{what}_until": Now() + HOLD})) and is_free(mailbox_id)
+
+
+def is_free(mailbox_id: UUID) -> bool:
+    """For whoever is at it, before each step: another stage may have been told to wait."""
+    return free().filter(pk=mailbox_id).exists()
 
 
 def let_go(mailbox_id: UUID, what: str, token: UUID) -> None:

@@ -65,12 +65,13 @@ def _is_a_series(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
 
 
 def note_success(mailbox: SyncedMailbox, *providers: str) -> None:
-    """These have just answered. No query where none of them was in trouble when the row was read, or since by us."""
+    """These have just answered. No query where none of them was in trouble when the row was read, or since by us. A
+    wait that is not over was begun meanwhile by who was told to wait: it stays."""
     if mailbox.parked_at_provider not in providers:
         return
     mailbox.failures, mailbox.parked_at_provider = 0, ""
     troubled = SyncedMailbox.objects.filter(pk=mailbox.pk, parked_at_provider__in=providers)
-    troubled.update(failures=0, parked_for="", parked_at_provider="", parked_until=None)
+    troubled.exclude(parked_until__gt=Now()).update(failures=0, parked_for="", parked_at_provider="", parked_until=None)
 
 
 def unpark_mended() -> list[UUID]:

@@ -19,16 +19,16 @@ def work(mailbox_id: UUID, carrier_for: CarrierFor) -> bool:
         return False
     try:
         with holds.beating(lambda: holds.prolong(mailbox_id, "working", token)):
-            return _work(mailbox_id, carrier_for)
+            return _work(mailbox_id, carrier_for, token)
     finally:
         holds.let_go(mailbox_id, "working", token)
 
 
-def _work(mailbox_id: UUID, carrier_for: CarrierFor) -> bool:
+def _work(mailbox_id: UUID, carrier_for: CarrierFor, token: UUID) -> bool:
     SyncedMailbox.objects.filter(pk=mailbox_id).update(hinted_at=None)  # whoever has jobs for it calls again
     row = SyncedMailbox.objects.select_related("member", "connection").get(pk=mailbox_id)
     until = time.monotonic() + SLICE
-    while time.monotonic() < until:
+    while time.monotonic() < until and holds.prolong(mailbox_id, "working", token):
         tasks = jobs.claim(mailbox_id)
         if not tasks:
             return False

@@ -23,9 +23,9 @@ from providers.errors import (
     Transient,
 )
 from providers.mail import Heading
-from sync import batch, conclusions, intake, jobs, parking, pull, retries, sweep
+from sync import batch, conclusions, holds, intake, jobs, parking, pull, retries, sweep
 from sync.conclusions import Conclusion, Task
-from sync.models import Decision, Job, LedgerEntry, Pause, Stream
+from sync.models import Decision, Job, LedgerEntry, Pause, Stream, SyncedMailbox
 from sync.reasons import Rule, verdict
 from tests.sync.boxes import INBOX, Clerk
 from tests.sync.conftest import Office, Post
@@ -193,6 +193,24 @@ def test_files_of_many_mails_take_turns(alice: Post, monkeypatch: pytest.MonkeyP
     assert alice.desk.writes == dict.fromkeys(ids, 1)
 
 
+def test_files_wait_where_another_stage_was_told_to_wait(alice: Post) -> None:
+    alice.pull()
+    alice.box.arrive(3)
+    while alice.pull():
+        pass
+    slow = retries.rule(RateLimited("slow down", provider="google", retry_after=120.0), "google")
+
+    class ParkedMeanwhile(WithFiles):
+        def attach(self, task: Task) -> Conclusion:
+            parking.park(alice.mailbox.pk, slow)
+            return super().attach(task)
+
+    tasks = jobs.claim(alice.mailbox.pk)
+    until = time.monotonic() + 9.0
+    assert not batch.carry_out(alice.again(), tasks, lambda: ParkedMeanwhile(alice.desk, alice.again()), until)
+    assert len(alice.decisions()) == 1
+
+
 def test_what_is_gone_makes_no_job(alice: Post) -> None:
     alice.pull()
     alice.box.tell("gone", is_gone=True)
@@ -254,6 +272,52 @@ def test_throttled_by_the_mail_provider_nothing_is_asked_until_its_time(office: 
     assert set(Job.objects.filter(mailbox=alice.mailbox).values_list("tries", "crashes")) == {(0, 0)}
     bob.work()
     assert len(bob.decisions()) == 2
+
+
+def test_a_stage_that_succeeds_lifts_no_wait_that_another_was_told_meanwhile(alice: Post) -> None:
+    """Trouble that it has known of itself is over."""
+    slow = retries.rule(RateLimited("slow down", provider="google", retry_after=120.0), "google")
+    alice.box.errors.append(Transient("away", provider="google"))
+    alice.pull()
+    knows = alice.again()
+    assert knows.failures == 1
+    parking.park(alice.mailbox.pk, slow)
+    parking.note_success(knows, "google")
+    row = alice.again()
+    assert row.parked_until is not None
+    assert (row.parked_until - clock.now()).total_seconds() > 110
+    assert row.parked_for == "throttled"
+    SyncedMailbox.objects.update(parked_until=Now() - timedelta(seconds=1))
+    parking.note_success(alice.again(), "google")
+    row = alice.again()
+    assert (row.parked_until, row.parked_for, row.failures) == (None, "", 0)
+
+
+def test_who_is_at_a_mailbox_stops_where_another_stage_was_told_to_wait(
+    alice: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two readings, two turns, two pages of a list."""
+    alice.box.page_size = 50
+    alice.pull()
+    alice.box.arrive(3)
+    alice.pull()
+    slow = retries.rule(RateLimited("slow down", provider="google", retry_after=120.0), "google")
+    begin = jobs.begin
+
+    def parked_meanwhile(task: Task) -> bool:
+        parking.park(alice.mailbox.pk, slow)
+        return begin(task)
+
+    monkeypatch.setattr(jobs, "begin", parked_meanwhile)
+    assert alice.work() is False
+    assert len(alice.decisions()) == 1
+    assert list(Job.objects.filter(state="due").values_list("tries", "crashes")) == [(0, 0)] * 2
+    token = uuid4()
+    SyncedMailbox.objects.update(listing_by=token)
+    assert not holds.prolong(alice.mailbox.pk, "listing", token)
+    SyncedMailbox.objects.update(parked_until=None)
+    assert holds.prolong(alice.mailbox.pk, "listing", token)
+    assert not holds.prolong(alice.mailbox.pk, "listing", uuid4())
 
 
 def test_throttled_by_salesforce_the_whole_organization_waits_and_no_other(office: Office) -> None:
