@@ -4,6 +4,7 @@ A try is counted as a crash before it begins and counted back when it ends, so t
 known by the second time, set aside, and keeps nobody else from being looked at (sync.md 7)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -114,6 +115,8 @@ def fail(
 ) -> bool:
     """After a failure of all of `tasks` at once. Whether the mailbox has to wait now. `at_last`: how it ends where it
     is tried no more, and all but a part of it was done."""
+    if ruling.cause == retries.NOT_ALLOWED and _is_open_to_others(mailbox, tasks):
+        ruling = replace(ruling, answer=Answer.GIVE_UP, cause="refused")
     is_elsewhere = parking.note_failure(mailbox, ruling)
     counts = not is_elsewhere and ruling.cause != retries.IN_OTHER_HANDS
     for task in tasks:
@@ -123,10 +126,17 @@ def fail(
         if is_refused or _is_over(task, ruling, counts=counts):
             _end(task, at_last, _failed(about(task), ruling, _refused(ruling) if is_refused else _gave_up(task)))
         elif is_elsewhere:
-            _wait(task)
+            _wait(task, ruling)
         else:
             _try_again(task, ruling, counts=counts)
     return is_elsewhere
+
+
+def _is_open_to_others(mailbox: SyncedMailbox, tasks: Sequence[Task]) -> bool:
+    """Whether one of these was refused before, and its mailbox has been read since: then it is these that the provider
+    refuses, of which each is tried alone, and the mailbox need not wait."""
+    tried = Job.objects.filter(pk__in=[task.id for task in tasks], tries__gt=0)
+    return mailbox.polled_at is not None and tried.filter(next_at__lt=mailbox.polled_at).exists()
 
 
 def _end(task: Task, at_last: Conclusion | None, failed: Conclusion) -> None:
@@ -155,10 +165,12 @@ def _is_over(task: Task, ruling: Ruling, *, counts: bool) -> bool:
     return not is_waiting and Job.objects.filter(pk=task.id, created_at__lt=Now() - LONGEST, tries__gt=0).exists()
 
 
-def _wait(task: Task) -> None:
-    """For a provider or a person: it is due at once, as the mailbox is what waits."""
+def _wait(task: Task, ruling: Ruling) -> None:
+    """For a provider or a person: it is due at once, as the mailbox is what waits. What the mail provider refused is
+    known again by its one try (`_is_open_to_others`)."""
     ledger.release(task.lease)
-    _due_again(task, timedelta(0), tries=F("tries"))
+    is_refused = ruling.cause == retries.NOT_ALLOWED
+    _due_again(task, timedelta(0), tries=Greatest(F("tries"), 1) if is_refused else F("tries"))
 
 
 def _try_again(task: Task, ruling: Ruling, *, counts: bool) -> None:

@@ -16,7 +16,7 @@ _PAGE = "/dashboard/email-sync/"
 _OTHERS: Mapping[Trouble, str] = {
     Trouble.NEEDS_RECONNECT: "Wait until their people connect again, who have been told how",
     Trouble.SCOPE_MISSING: "Wait for a right that was not given: connect again and allow it, or ask who administers it",
-    Trouble.WAITS: "Have waited for hours for a provider that does not answer, or asks for a pause",
+    Trouble.WAITS: "Have waited for hours for a provider that does not answer, refuses to, or asks for a pause",
     Trouble.STANDS_STILL: "Have not been looked at for longer than they should (do a worker and the timetable run?)",
     Trouble.BEHIND: "Have emails that waited for over an hour (are there enough workers?)",
     Trouble.SILENCE: "Had emails that their provider did not tell of; counting has found them",

@@ -1,5 +1,6 @@
 """Mailboxes and organizations that have to wait, and why. Waiting is nobody's failure: jobs keep their tries."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from vault.errors import VaultError
 #: So many passing faults of one provider in a row are the mailbox' trouble, not the message's.
 IN_A_ROW = 3
 #: Until a person mends it.
-MENDABLE = ("needs_reconnect", "scope_missing")
+MENDABLE = ("needs_reconnect", retries.SCOPE_MISSING)
 _PAUSE = """
 INSERT INTO sync_pause (organization_id, until, cause) VALUES (%s, now() + make_interval(secs => %s), %s)
 ON CONFLICT (organization_id) DO UPDATE
@@ -44,9 +45,17 @@ def note_failure(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
         pause(mailbox.organization_id, ruling)
         return True
     if ruling.answer is Answer.PARK:
-        park(mailbox.pk, ruling)
+        park(mailbox.pk, _told_apart(mailbox, ruling))
         return True
     return ruling.cause == "unreachable" and _is_a_series(mailbox, ruling)
+
+
+def _told_apart(mailbox: SyncedMailbox, ruling: Ruling) -> Ruling:
+    """Where all that was to be granted is, the provider refuses for another reason: connecting again would mend
+    nothing, and finding it granted says nothing."""
+    if ruling.cause == retries.SCOPE_MISSING and _has_grant(mailbox, ruling.provider):
+        return replace(ruling, cause=retries.NOT_ALLOWED)
+    return ruling
 
 
 def _is_a_series(mailbox: SyncedMailbox, ruling: Ruling) -> bool:
@@ -87,14 +96,18 @@ def unpark_mended() -> list[UUID]:
 
 
 def _is_mended(row: SyncedMailbox) -> bool:
+    return _has_grant(row, row.parked_at_provider)
+
+
+def _has_grant(row: SyncedMailbox, provider: str) -> bool:
     """Salesforce refusing a right is found out by trying: its wait runs out by itself. Another account of his mends
     nothing here (access.mailbox_of)."""
-    feature = "" if row.parked_at_provider == retries.SALESFORCE else "email"
+    feature = "" if provider == retries.SALESFORCE else "email"
     try:
-        found = clients.connection_of(row.member, row.parked_at_provider, feature)
+        found = clients.connection_of(row.member, provider, feature)
     except (ProviderError, VaultError):
         return False
-    return row.parked_at_provider == retries.SALESFORCE or found.id == row.connection_id
+    return provider == retries.SALESFORCE or found.id == row.connection_id
 
 
 def forget_old_pauses() -> None:

@@ -23,6 +23,8 @@ SALESFORCE = "salesforce"
 #: Of providers.salesforce and providers.google: all of a backlog would be refused, and none of it is wrong.
 API_DISABLED = "api_disabled"
 IN_OTHER_HANDS = "in_other_hands"
+#: A right that the person did not give; and what the mail provider refuses all the same, for reasons of its own.
+SCOPE_MISSING, NOT_ALLOWED = "scope_missing", "not_allowed"
 BASE, CAP, TRIES = 2.0, 900.0, 8
 #: Looked at again after so long where only a person can mend it; mended earlier, it is heard of (parking.py).
 UNTIL_MENDED = 900.0
@@ -61,7 +63,8 @@ def rule(error: Exception, mail_provider: str) -> Ruling:
     if isinstance(error, PermissionMissing) and error.code == API_DISABLED:
         return Ruling(Answer.PARK, API_DISABLED, wait=UNTIL_MENDED, provider=provider, error_code=code)
     if isinstance(error, PermissionMissing) and provider != SALESFORCE:
-        return Ruling(Answer.PARK, "scope_missing", wait=UNTIL_MENDED, provider=provider, error_code=code)
+        cause = SCOPE_MISSING if error.code == SCOPE_MISSING else NOT_ALLOWED
+        return Ruling(Answer.PARK, cause, wait=UNTIL_MENDED, provider=provider, error_code=code)
     if isinstance(error, PermissionMissing | Rejected | NotFound | HostNotAllowed):
         return Ruling(Answer.GIVE_UP, "refused", provider=provider, error_code=code)
     return _passing(error, provider, code)

@@ -35,6 +35,8 @@ _WAITS: Mapping[str, str] = {
     "needs_reconnect": "It waits until you connect {provider} again.",
     "scope_missing": "It waits for a right at {provider}: connect again and allow it, or ask your administrator.",
     "api_disabled": "{provider} does not let you use its API; it goes on once an administrator has allowed that.",
+    "not_allowed": "{provider} does not let us read it, though all rights were given: its administrator may know why. "
+    "It is tried again every 15 minutes.",
     "throttled": "{provider} asks for a pause; it goes on by itself.",
     "unreachable": "{provider} does not answer just now; it is tried again by itself.",
     "own_trouble": "Something on our side is in the way; it is tried again by itself.",

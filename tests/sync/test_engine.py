@@ -23,7 +23,7 @@ from providers.errors import (
     Transient,
 )
 from providers.mail import Heading
-from sync import batch, conclusions, holds, intake, jobs, parking, pull, retries, sweep
+from sync import batch, conclusions, holds, intake, jobs, parking, pull, retries, standing, sweep
 from sync.conclusions import Conclusion, Task
 from sync.models import Decision, Job, LedgerEntry, Pause, Stream, SyncedMailbox
 from sync.reasons import Rule, verdict
@@ -384,6 +384,74 @@ def test_a_scope_that_was_not_granted_parks_the_mailbox(alice: Post) -> None:
     alice.box.errors.append(PermissionMissing("no", provider="google", code="scope_missing"))
     alice.pull()
     assert alice.again().parked_for == "scope_missing"
+
+
+@pytest.mark.parametrize("code", ["scope_missing", "admin_policy", "denied", ""])
+def test_what_the_mail_provider_refuses_all_the_same_waits_its_time(
+    alice: Post, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """All scopes are granted: seeing that again is no reason to ask again."""
+    alice.pull()
+    monkeypatch.setattr(clients, "connection_of", lambda *_: alice.mailbox.connection)
+    alice.box.errors.append(PermissionMissing("no", provider="google", code=code))
+    alice.pull()
+    row = alice.again()
+    assert (row.parked_for, row.parked_at_provider) == ("not_allowed", "google")
+    assert row.parked_until is not None
+    assert (row.parked_until - clock.now()).total_seconds() > 800
+    assert parking.unpark_mended() == []
+    assert alice.pull() is False
+    found = standing.hindrance(row)
+    assert "does not let us read it" in found
+    alice.run()
+    assert alice.again().parked_for == ""
+
+
+def _forbidden(alice: Post, forbidden: str) -> None:
+    """Nobody may see this one's heading, and a batch with it in it fails as a whole."""
+    look = alice.box.headings
+
+    def headings(message_ids: Sequence[str]) -> Mapping[str, Heading | None]:
+        if forbidden in message_ids:
+            raise PermissionMissing("no", provider="google", details=(Detail("forbidden", "Canary"),))
+        return look(message_ids)
+
+    alice.box.headings = headings  # type: ignore[method-assign]
+
+
+def test_one_mail_that_the_mail_provider_refuses_is_found_and_keeps_no_others_out(alice: Post) -> None:
+    alice.box.page_size = 50
+    alice.pull()
+    refused, *others = alice.box.arrive(12)
+    _forbidden(alice, refused)
+    waits = 0
+    for _ in range(40):
+        alice.pull()
+        alice.work()
+        waits += alice.again().parked_until is not None
+        alice.wait()
+    assert alice.decisions() == {**dict.fromkeys(others, "matched"), refused: "refused"}
+    assert Decision.objects.get(message_id=refused).error_code == "forbidden"
+    assert waits < 5
+
+
+def test_a_mailbox_that_is_closed_makes_no_dead_letters(alice: Post) -> None:
+    """However often it is asked: nothing of it was read since."""
+    alice.box.page_size = 50
+    alice.pull()
+    ids = alice.box.arrive(3)
+    alice.pull()
+    SyncedMailbox.objects.update(polled_at=Now() - timedelta(minutes=1))
+    for _ in range(2 * retries.TRIES):
+        alice.wait()
+        alice.box.errors.extend([PermissionMissing("no", provider="google", code="admin_policy")] * 2)
+        assert alice.pull() is False
+        SyncedMailbox.objects.update(parked_until=None)
+        assert alice.work() is False
+    assert not alice.decisions()
+    assert alice.again().parked_for == "not_allowed"
+    alice.run()
+    assert alice.decisions() == dict.fromkeys(ids, "matched")
 
 
 def test_an_api_that_is_switched_off_makes_no_dead_letters(alice: Post) -> None:
