@@ -1,6 +1,7 @@
 """A page of messages becomes jobs. Inside the caller's transaction, which also moves the cursor: both or neither."""
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -9,6 +10,9 @@ from providers.mail import Change, Folder
 from sync import places
 from sync.models import Decision, Job, SyncedMailbox
 from sync.reasons import BY_PLACE, Rule
+
+#: Due as if it had been so long ago: before a backfill's jobs, which may have waited for weeks.
+AHEAD, _NONE = timedelta(days=365), timedelta(0)
 
 
 def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mapping[str, Folder]) -> None:
@@ -32,21 +36,21 @@ def _hold(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
     list(rows.select_for_update().order_by("pk").values_list("pk"))
 
 
-def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
+def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_urgent: bool = True) -> None:
     """Of these nothing new is known: who was looked at stays so, unless a mailbox that begins earlier by now was what
-    decided."""
+    decided. `is_urgent`: all but a backfill's, which wait for these."""
     early = Decision.objects.filter(mailbox=mailbox, message_id__in=message_ids, rule=Rule.BEFORE_START)
     rows = Job.objects.filter(mailbox=mailbox, state=Job.State.DONE, message_id__in=early.values("message_id"))
     with transaction.atomic():
-        _add(mailbox, message_ids, is_live=False)
+        _add(mailbox, message_ids, is_live=False, ahead=AHEAD if is_urgent else _NONE)
         _hold(mailbox, message_ids)
         rows.update(state=Job.State.DUE, is_live=False, next_at=Now(), created_at=Now())
 
 
-def _add(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_live: bool) -> None:
+def _add(
+    mailbox: SyncedMailbox, message_ids: Collection[str], *, is_live: bool, ahead: timedelta = timedelta(0)
+) -> None:
     """In a fixed order, so that two who take in the same never wait for each other."""
-    rows = [
-        Job(organization_id=mailbox.organization_id, mailbox=mailbox, message_id=message_id, is_live=is_live)
-        for message_id in sorted(set(message_ids))
-    ]
+    about = {"organization_id": mailbox.organization_id, "mailbox": mailbox, "is_live": is_live}
+    rows = [Job(**about, message_id=each, next_at=Now() - ahead) for each in sorted(set(message_ids))]
     Job.objects.bulk_create(rows, ignore_conflicts=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from providers.errors import ProviderError
@@ -24,12 +24,12 @@ WINDOW, SHORTEST = timedelta(days=1), timedelta(minutes=1)
 PAGE = 100
 #: Messages of one window, about; one with more than twice as many is given up for a shorter one.
 IN_A_WINDOW = 1_000
-#: So many jobs that wait are enough: listing goes on when they are fewer.
+#: So many jobs that wait are enough: a backfill's listing goes on when they are fewer.
 ENOUGH = 5_000
 
 
 def proceed(mailbox_id: UUID) -> bool:
-    """One window of the oldest listing that is open. Whether there is more to list now."""
+    """One window of the listing whose turn it is (`_first`). Whether there is more to list now."""
     token = holds.take(mailbox_id, "listing")
     if token is None:
         return False
@@ -41,8 +41,8 @@ def proceed(mailbox_id: UUID) -> bool:
 
 def _proceed(mailbox_id: UUID, token: UUID) -> bool:
     row = SyncedMailbox.objects.select_related("member", "connection").get(pk=mailbox_id)
-    listing = open_ones().filter(mailbox=row).order_by("created_at").first()
-    if listing is None or jobs.due(row.pk).count() >= ENOUGH:
+    listing = _first(row)
+    if listing is None or (is_backfill(listing) and jobs.due(row.pk).count() >= ENOUGH):
         return False
     try:
         client = access.mailbox_of(row, PURPOSE)
@@ -53,6 +53,16 @@ def _proceed(mailbox_id: UUID, token: UUID) -> bool:
         return False
     parking.note_success(row, client.provider)
     return open_ones().filter(mailbox=row).exists()
+
+
+def _first(row: SyncedMailbox) -> Listing | None:
+    """The oldest, but a backfill of years waits for what is new and was missed, as its jobs do (intake)."""
+    rows = open_ones().filter(mailbox=row).alias(is_backfill=Q(kind=Listing.Kind.BACKFILL))
+    return rows.order_by("is_backfill", "created_at").first()
+
+
+def is_backfill(listing: Listing) -> bool:
+    return listing.kind == Listing.Kind.BACKFILL
 
 
 def open_ones() -> QuerySet[Listing]:
@@ -66,7 +76,7 @@ def _window(row: SyncedMailbox, listing: Listing, client: Mailbox, token: UUID) 
         since, found = max(listing.since, listing.reached - span), 0
         for listed in pages(client, since, listing.reached):
             with transaction.atomic():
-                intake.take_in_listed(row, listed.message_ids)
+                intake.take_in_listed(row, listed.message_ids, is_urgent=not is_backfill(listing))
             found += len(listed.message_ids)
             if not holds.prolong(row.pk, "listing", token):
                 return False

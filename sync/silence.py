@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from providers.errors import ProviderError
 from providers.mail import Change, Heading, Mailbox
 from sync import access, intake, listing, parking, places, pull, tallies
-from sync.models import Job, Stream, SyncedMailbox
+from sync.models import Job, Listing, Stream, SyncedMailbox
 from vault import clock
 from vault.errors import VaultError
 
@@ -76,9 +76,10 @@ def _span(row: SyncedMailbox) -> Span | None:
 
 
 def _is_being_listed(row: SyncedMailbox) -> bool:
-    """A listing is about to bring what is missing."""
+    """A listing is about to bring what is missing. A backfill brings only what is older than all that was compared."""
     has_expired = Stream.objects.filter(mailbox=row).exclude(missed_since=None).exists()
-    return has_expired or listing.open_ones().filter(mailbox=row).exists()
+    rows = listing.open_ones().filter(mailbox=row)
+    return has_expired or (rows.exclude(kind=Listing.Kind.BACKFILL) if row.counted_until else rows).exists()
 
 
 def _compare(row: SyncedMailbox, client: Mailbox, span: Span) -> None:

@@ -281,6 +281,32 @@ def test_listing_waits_while_enough_jobs_wait(alice: Post, monkeypatch: pytest.M
     assert alice.mailbox.pk in sweep.to_list()
 
 
+def test_what_was_missed_goes_before_a_backfill_that_is_under_way(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its listing does not wait for the backfill's jobs, and its mail is looked at before these."""
+    alice.run()
+    old = old_mail(alice, 5)
+    backfill.start(alice.again(), datetime.now(UTC) - timedelta(days=6))
+    monkeypatch.setattr(listing, "ENOUGH", 1)
+    for _ in range(3):
+        alice.list_more()
+    before = set(Job.objects.values_list("message_id", flat=True))
+    assert before
+    missed = set(alice.box.arrive(2))
+    alice.box.expire()
+    SyncedMailbox.objects.update(resynced_at=None)
+    alice.pull()
+    alice.list_more()
+    assert not Listing.objects.filter(kind="resync", ended_at=None).exists()
+    assert Listing.objects.filter(kind="backfill", ended_at=None).exists()
+    assert missed < set(Job.objects.values_list("message_id", flat=True))
+    live = alice.box.arrive()
+    alice.pull()
+    in_turn = [task.message_id for task in jobs.claim(alice.mailbox.pk)]
+    assert (in_turn[0], set(in_turn[1:3])) == (live[0], missed)
+    assert before <= set(in_turn[3:])
+    assert not Job.objects.filter(message_id__in=[*missed, *old], is_live=True).exists()
+
+
 def test_switched_off_and_on_again_it_begins_anew(office: Office) -> None:
     alice = office.alice
     alice.run()

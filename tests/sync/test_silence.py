@@ -8,8 +8,8 @@ from django.db.models.functions import Now
 
 from providers.errors import Transient
 from providers.mail import Change, Listed
-from sync import backfill, pull, silence, sweep, tallies
-from sync.models import SyncedMailbox, Tally
+from sync import backfill, cursors, pull, silence, sweep, tallies
+from sync.models import Listing, SyncedMailbox, Tally
 from tests.sync.conftest import Office, Post
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -97,16 +97,30 @@ def test_changes_are_counted_as_often_as_they_are_told(alice: Post) -> None:
 def test_nothing_is_said_while_a_listing_runs_or_changes_cannot_be_read(alice: Post) -> None:
     begun(alice)
     alice.box.keep(1, at=earlier(1.5))
-    backfill.start(alice.again(), earlier(48))
+    listed = cursors.open_listing(alice.again(), Listing.Kind.RESYNC, earlier(3))
     compare(alice)
     assert counted() == (0, 0)
-    backfill.cancel(alice.mailbox)
+    listed.delete()
     SyncedMailbox.objects.update(folders_at=None)
     alice.box.errors.append(Transient("away", provider="google"))
     compare(alice)
     assert counted() == (0, 0)
     assert alice.again().count_at < datetime.now(UTC) + silence.AGAIN + timedelta(minutes=1)
     SyncedMailbox.objects.update(parked_until=None)
+    compare(alice)
+    assert counted() == (1, 1)
+
+
+def test_a_backfill_keeps_no_alarm_silent(alice: Post) -> None:
+    """It takes days, and lists what is older than anything that was compared; of whom nothing was yet, it waits."""
+    begun(alice)
+    alice.box.keep(1, at=earlier(1.5))
+    alice.box.keep(2, at=earlier(30))
+    assert backfill.start(alice.again(), earlier(48))
+    SyncedMailbox.objects.update(counted_until=None)
+    compare(alice)
+    assert counted() == (0, 0)
+    SyncedMailbox.objects.update(counted_until=Now() - timedelta(hours=2))
     compare(alice)
     assert counted() == (1, 1)
 
