@@ -3,6 +3,7 @@
 A try is counted as a crash before it begins and counted back when it ends, so that a mail which kills its worker is
 known by the second time, set aside, and keeps nobody else from being looked at (sync.md 7)."""
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -23,9 +24,12 @@ from sync.retries import Answer, Ruling
 #: People are asked about for so many mails at once.
 BATCH = 40
 LEASE = timedelta(seconds=60)
-#: Waits of a mail that has killed its worker twice, three times; after the last it is given up.
+#: Waits of a mail that has killed its worker twice, three times; after the last it is given up. Up to twice as long, so
+#: that those which were in hand together do not come back together.
 SET_ASIDE = (timedelta(minutes=10), timedelta(hours=1))
 POISON = 2
+#: Seconds, and up to twice as many, that one which was in hand when a worker died waits for another such one's turn.
+PUT_OFF = 5.0
 #: Whatever fails for so long is given up, though nothing counted.
 LONGEST = timedelta(days=3)
 _WAITING = (Job.State.DUE, Job.State.SET_ASIDE)
@@ -38,14 +42,22 @@ def due(mailbox_id: UUID | None = None) -> QuerySet[Job]:
     return rows.filter(mailbox_id=mailbox_id) if mailbox_id else rows
 
 
-def claim(mailbox_id: UUID, most: int = BATCH) -> list[Task]:
+def _always() -> bool:
+    return True
+
+
+def claim(mailbox_id: UUID, most: int = BATCH, *, may_be_suspect: Callable[[], bool] = _always) -> list[Task]:
     """Jobs that are ours now, each counted as begun. Live mail first; what has crashed, or failed more than once (a
-    provider's passing fault fails a whole batch), comes alone, so that it takes no neighbour along."""
+    provider's passing fault fails a whole batch), comes alone, so that it takes no neighbour along. `may_be_suspect`:
+    asked before one that has crashed is taken; where not, all such are put off (suspects.py)."""
     set_aside_poison(mailbox_id)
     with transaction.atomic():
         ordered = due(mailbox_id).order_by("-is_live", "next_at")
-        rows = list(ordered.select_for_update(skip_locked=True)[:most])
-        rows = _alone(rows)
+        found = list(ordered.select_for_update(skip_locked=True)[:most])
+        rows = _alone(found)
+        if rows and rows[0].crashes and not may_be_suspect():
+            _put_off([row for row in found if row.crashes])
+            rows = _alone([row for row in found if not row.crashes])
         mine = Job.objects.filter(pk__in=[row.pk for row in rows])
         mine.update(
             state=Job.State.RUNNING,
@@ -56,6 +68,17 @@ def claim(mailbox_id: UUID, most: int = BATCH) -> list[Task]:
         )
         leases = {key: lease for key, lease in mine.values_list("pk", "lease_by") if lease}
     return [_task(row, leases[row.pk]) for row in rows]
+
+
+def _put_off(rows: Sequence[Job]) -> None:
+    """A little later, and nothing else of them changes."""
+    mine = Job.objects.filter(pk__in=[row.pk for row in rows])
+    mine.filter(state=Job.State.RUNNING).update(state=Job.State.DUE, lease_by=None, lease_until=None)
+    mine.update(next_at=Now() + timedelta(seconds=_spread(PUT_OFF)))
+
+
+def _spread(seconds: float) -> float:
+    return seconds * random.uniform(1.0, 2.0)  # noqa: S311  spreads, hides nothing
 
 
 def _alone(rows: list[Job]) -> list[Job]:
@@ -210,7 +233,7 @@ def _set_aside(row: Job, *, is_there: bool) -> None:
     """Of what is in Salesforce by an earlier look nobody has to be asked in the end."""
     times = row.crashes - POISON
     is_over = times >= len(SET_ASIDE)
-    wait = timedelta(0) if is_over else SET_ASIDE[times]
+    wait = timedelta(seconds=0.0 if is_over else _spread(SET_ASIDE[times].total_seconds()))
     Job.objects.filter(pk=row.pk).update(
         state=Job.State.DEAD if is_over else Job.State.SET_ASIDE,
         next_at=Now() + wait,

@@ -3,7 +3,7 @@
 import time
 from uuid import UUID
 
-from sync import access, batch, holds, jobs
+from sync import access, batch, holds, jobs, suspects
 from sync.carriers import CarrierFor
 from sync.models import SyncedMailbox
 
@@ -29,9 +29,15 @@ def _work(mailbox_id: UUID, carrier_for: CarrierFor, token: UUID) -> bool:
     row = SyncedMailbox.objects.select_related("member", "connection").get(pk=mailbox_id)
     until = time.monotonic() + SLICE
     while time.monotonic() < until and holds.prolong(mailbox_id, "working", token):
-        tasks = jobs.claim(mailbox_id)
-        if not tasks:
-            return False
-        if not batch.carry_out(row, tasks, lambda: carrier_for(row, access.mailbox_of(row, PURPOSE)), until):
+        if not _batch(row, carrier_for, until):
             return False
     return jobs.due(mailbox_id).exists()
+
+
+def _batch(row: SyncedMailbox, carrier_for: CarrierFor, until: float) -> bool:
+    """Whether there may be more to do, and the mailbox may go on."""
+    with suspects.turn() as turn:
+        tasks = jobs.claim(row.pk, may_be_suspect=turn.take)
+        if not tasks:
+            return False
+        return batch.carry_out(row, tasks, lambda: carrier_for(row, access.mailbox_of(row, PURPOSE)), until)

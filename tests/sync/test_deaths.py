@@ -4,21 +4,24 @@ Afterwards each message has one decision, and each that matches one record (FT1-
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.db.models.functions import Now
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from providers.errors import Rejected
-from sync import conclusions, jobs
+from sync import conclusions, jobs, suspects, work
 from sync.conclusions import Conclusion, Task
-from sync.models import Decision, Job, LedgerEntry, Listing, Stream
+from sync.models import Decision, Job, LedgerEntry, Listing, Stream, SyncedMailbox
 from sync.reasons import Rule, verdict
-from tests.sync.boxes import Box, Killed
+from tests.sync.boxes import Box, Clerk, Killed
 from tests.sync.conftest import Office, Post
 from tests.sync.dying import reaping
+from vault import clock
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -105,6 +108,83 @@ def test_a_mail_that_kills_its_worker_twice_is_set_aside_and_its_neighbours_go_o
     jobs.again(alice.mailbox.pk, [deadly])
     alice.run()
     assert alice.decisions()[deadly] == "matched"
+
+
+def left_behind(*posts: Post) -> None:
+    """A worker had one mail of each in hand, and was killed."""
+    for each in posts:
+        each.pull()
+        each.box.arrive(1)
+        each.pull()
+        jobs.claim(each.mailbox.pk)
+        each.wait()
+
+
+class Beside:
+    """A desk that is killed by its mail, while another thread of its process has a turn for a colleague."""
+
+    def __init__(self, post: Post, other: Post) -> None:
+        self._post, self._other = post, other
+
+    def __call__(self, row: SyncedMailbox, client: object) -> Clerk:
+        self._other.work()
+        return self._post.desk(row, client)
+
+
+def test_of_two_suspects_one_kills_and_the_other_does_not_die_with_it(office: Office) -> None:
+    alice, bob = office.alice, office.bob
+    left_behind(alice, bob)
+    (deadly,) = alice.box.mails
+    (innocent,) = bob.box.mails
+    alice.desk.deadly = {deadly}
+    with pytest.raises(Killed):
+        work.work(alice.mailbox.pk, Beside(alice, bob))
+    row = Job.objects.get(message_id=innocent)
+    assert (row.state, row.crashes, row.lease_by) == (Job.State.DUE, 1, None)
+    assert row.next_at > clock.now()
+    assert Job.objects.get(message_id=deadly).crashes == 2
+    bob.wait()
+    bob.work()
+    assert bob.decisions() == {innocent: "matched"}
+
+
+def test_what_no_death_met_goes_on_beside_a_suspect(office: Office) -> None:
+    alice, bob = office.alice, office.bob
+    left_behind(alice, bob)
+    (suspect,) = bob.box.mails
+    fresh = bob.box.arrive(2)
+    bob.pull()
+    work.work(alice.mailbox.pk, Beside(alice, bob))
+    assert list(alice.decisions().values()) == ["matched"]
+    assert bob.decisions() == dict.fromkeys(fresh, "matched")
+    bob.run()
+    assert bob.decisions()[suspect] == "matched"
+
+
+def test_who_is_taken_for_hung_keeps_no_suspect_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with suspects.turn() as hung, suspects.turn() as other:
+        assert (hung.take(), other.take(), hung.take()) == (True, False, True)
+        monkeypatch.setattr(hung, "until", 0.0)
+        assert other.take()
+        hung.end()
+        with suspects.turn() as third:
+            assert not third.take()
+    with suspects.turn() as last:
+        assert last.take()
+
+
+def test_those_that_were_set_aside_together_do_not_come_back_together(office: Office) -> None:
+    alice = office.alice
+    alice.box.page_size = 50
+    alice.pull()
+    alice.box.arrive(12)
+    alice.pull()
+    jobs.claim(alice.mailbox.pk)
+    Job.objects.update(crashes=jobs.POISON, lease_until=Now() - timedelta(seconds=1))
+    jobs.set_aside_poison(alice.mailbox.pk)
+    waits = [(row.next_at - clock.now()).total_seconds() for row in Job.objects.filter(state="set_aside")]
+    assert len({round(each) for each in waits}) > 6
+    assert all(590 < each <= 1_200 for each in waits)
 
 
 def _kills_again(post: Post, message_id: str) -> None:

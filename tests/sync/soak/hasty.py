@@ -53,7 +53,7 @@ def _make_haste() -> None:
 
     for module, names in (
         (holds, ("HOLD", "BEAT")),
-        (jobs, ("LEASE",)),
+        (jobs, ("LEASE", "PUT_OFF")),
         (ledger, ("CLAIM",)),
         (resync, ("EVERY",)),
         (sweep, ("PATIENCE",)),
