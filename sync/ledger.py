@@ -278,7 +278,7 @@ def release(*leases: UUID) -> None:
 
 
 def let_go(*leases: UUID) -> None:
-    """The same of who has certainly written nothing, or is done: unless an earlier try may have, nobody waits for him."""
+    """The same of who is done, or has certainly written nothing: nobody waits for him, unless an earlier try may have."""
     _held(leases).update(claimed_by=None, claimed_until=None)
 
 
