@@ -278,7 +278,7 @@ def release(*leases: UUID) -> None:
 
 
 def let_go(*leases: UUID) -> None:
-    """The same of who is done, or has certainly written nothing: nobody waits for him, unless an earlier try may have."""
+    """The same of who is done, or has certainly written nothing: unless an earlier try may have, nobody waits."""
     _held(leases).update(claimed_by=None, claimed_until=None)
 
 
