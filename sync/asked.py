@@ -20,8 +20,7 @@ from sync import conclusions, conversations, holds, ledger, owners, policies
 from sync.attaching import Open
 from sync.conclusions import AskedFor, Conclusion
 from sync.conversations import Said
-from sync.enclosures import enclosed, is_whole
-from sync.ledger import Files
+from sync.enclosures import enclosed
 from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
@@ -181,12 +180,11 @@ class _Asked:
         filed = Filed(Rule.SAVED_ELSEWHERE) if is_elsewhere else self._filed(candidate, found)
         self._end(filed, candidate, found)
         ids = filed.stands_with([target.person.id for target in found.targets])
-        return Saved(verdict(filed.rule), filed.activity_id, ids, self._stayed_out(filed))
+        return Saved(verdict(filed.rule), filed.activity_id, ids, filed.notes)
 
     def _filed(self, candidate: Candidate, found: Match) -> Filed:
         lease, mail = uuid4(), self._message
-        lacks_files = not is_whole(mail.left_behind)
-        source = Source(mail.id, mail.received_at, mail.opened, mail.mailbox_id, lease, lacks_files)
+        source = Source(mail.id, mail.received_at, mail.opened, mail.mailbox_id, lease, mail.left_behind)
         try:
             with holds.beating(lambda: ledger.prolong([lease])):
                 return self._in_turn(source, candidate, found)
@@ -210,24 +208,15 @@ class _Asked:
         mail = self._message
         if mail.mailbox_id and mail.thread_id:
             asked = AskedFor(self._member.organization_id, mail.mailbox_id, mail.id)
-            conclusions.conclude_asked(asked, _concluded(mail, filed, candidate, found, self._stayed_out(filed)))
+            conclusions.conclude_asked(asked, _concluded(mail, filed, candidate, found))
             return
         with transaction.atomic():
             for written in filed.written:
                 ledger.settle(written)
             ledger.join([filed.joined] if filed.joined else [])
 
-    def _stayed_out(self, filed: Filed) -> Mapping[Note, int]:
-        """Of a mail that was there already, its files may be, too."""
-        if not filed.written and filed.files is Files.ALL:
-            return filed.notes
-        along = enclosed(self._message.letter, policies.enclosures_for(self._member))
-        return {**along.notes, **self._message.left_behind, **filed.notes}
 
-
-def _concluded(
-    mail: _Message, filed: Filed, candidate: Candidate, found: Match, stayed_out: Mapping[Note, int]
-) -> Conclusion:
+def _concluded(mail: _Message, filed: Filed, candidate: Candidate, found: Match) -> Conclusion:
     return Conclusion(
         verdict(filed.rule),
         mail.thread_id,
@@ -238,7 +227,7 @@ def _concluded(
         record_ids=filed.stands_with([target.person.id for target in found.targets]),
         asked_ids=found.asked_ids,
         asked_why=found.asked_why,
-        notes={**found.notes, **stayed_out},
+        notes={**found.notes, **filed.notes},
         written=filed.written,
         joined=filed.joined,
     )

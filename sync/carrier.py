@@ -6,7 +6,6 @@ batch ends."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
 from sync.models import SyncedMailbox
-from sync.reasons import Note, Outcome, Rule, Verdict, verdict
+from sync.reasons import Outcome, Rule, Verdict, verdict
 from sync.rules import UNKNOWN_THREAD, Candidate, Rulebook, Thread, decide_by_heading, decide_by_letter
 from sync.writing import Draft, Filed, Source, Writing
 
@@ -30,7 +29,6 @@ MOST_BYTES = 200_000_000
 _TOO_LONG = "too_long"
 #: Headings (providers.mail).
 _AT_ONCE = 20
-_NONE: Mapping[Note, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -201,9 +199,9 @@ class MailCarrier:
     # -- how it ends ----------------------------------------------------------------------------------------------
 
     def _by_id(self, task_id: UUID, filed: Filed) -> Conclusion:
-        return self._settled(self._matched[task_id], filed, self._drafts[task_id].along.notes)
+        return self._settled(self._matched[task_id], filed)
 
-    def _settled(self, matched: Matched, filed: Filed, stayed_out: Mapping[Note, int] = _NONE) -> Conclusion:
+    def _settled(self, matched: Matched, filed: Filed) -> Conclusion:
         return self._said_to(
             matched,
             verdict(filed.rule),
@@ -211,7 +209,7 @@ class MailCarrier:
             record_ids=filed.stands_with(matched.person_ids),
             asked_ids=matched.match.asked_ids,
             asked_why=matched.match.asked_why,
-            notes={**matched.match.notes, **stayed_out, **filed.notes},
+            notes={**matched.match.notes, **filed.notes},
             written=filed.written,
             joined=filed.joined,
             error_code=filed.error_code,

@@ -4,7 +4,7 @@ its files.
 Used by whatever wants a message saved: the engine's carrier, and a person who asks for it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
@@ -16,7 +16,7 @@ from providers.errors import ProviderError
 from sync import corrections, ledger, policies, threads
 from sync.attaching import Attaching, Open
 from sync.elsewhere import Elsewhere, elsewhere
-from sync.enclosures import Enclosed, enclosed
+from sync.enclosures import Enclosed, enclosed, is_whole
 from sync.filing import filed_as, identity_of
 from sync.ledger import Entry, Files, Identity, Joined, Marks, Written
 from sync.letters import Letter
@@ -38,14 +38,15 @@ UNSEEN = "unseen"
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a message is from. `open` gives all of it from the beginning, each time. `lease`: whoever holds the
-    ledger's entry meanwhile. `lacks_files`: it was handed over without them."""
+    ledger's entry meanwhile. `left_behind`: what of it stays out, where it was
+    handed over without its files."""
 
     message_id: str  # the mail provider's
     received_at: datetime
     open: Open
     mailbox_id: UUID | None
     lease: UUID
-    lacks_files: bool = False
+    left_behind: Mapping[Note, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,7 +73,7 @@ class Draft:
         return Joined(self.entry.id, member_id, self._files(is_done=is_done), lease)
 
     def _files(self, *, is_done: bool) -> Files:
-        if is_done and self.along.is_whole and not self.source.lacks_files:
+        if is_done and self.along.is_whole and is_whole(self.source.left_behind):
             return Files.ALL
         return Files.SOME if self.along.files else self.entry.files
 
@@ -82,7 +83,8 @@ class Filed:
     """`activity_id`: "" where nobody may see it. `written`: to be settled with the decision. `parents`: records that
     its files go onto (`Writing.attach`), () where none wait. `error_code`: of an attachment that was refused, while the
     mail itself is there. `joined`: for whom it stands from now on, stored with the decision. `left_out`: ids of people
-    it was to be saved with, for whom Salesforce has no place. `files`: what of them is there by now."""
+    it was to be saved with, for whom Salesforce has no place. `files`: what of them is there by now; `stayed_out`: how
+    many this copy does not bring, and why."""
 
     rule: Rule
     activity_id: str = ""
@@ -92,6 +94,7 @@ class Filed:
     joined: Joined | None = None
     left_out: frozenset[str] = frozenset()
     files: Files = Files.ALL
+    stayed_out: Mapping[Note, int] = field(default_factory=dict)
 
     def stands_with(self, person_ids: Sequence[str]) -> tuple[str, ...]:
         """Those of them whom it is saved with."""
@@ -99,9 +102,10 @@ class Filed:
 
     @property
     def notes(self) -> Mapping[Note, int]:
-        """What of it is not there, although it was to be."""
+        """What of it is not there. Whatever a copy that joins goes without is there where all files are."""
         found = {Note.NO_PLACE: len(self.left_out), Note.FILES_MISSING: int(bool(self.error_code))}
-        return {note: count for note, count in found.items() if count}
+        missing = {note: count for note, count in found.items() if count}
+        return {**self.stayed_out, **missing} if self.written or self.files is not Files.ALL else missing
 
 
 class Writing:
@@ -212,7 +216,7 @@ class Writing:
     def _ended(self, draft: Draft, filed: Filed, *, is_done: bool) -> Filed:
         joined = draft.joined(self._member.pk, is_done=is_done)
         files = (joined and joined.files) or draft.entry.files
-        return replace(filed, joined=joined, files=files)
+        return replace(filed, joined=joined, files=files, stayed_out={**draft.along.notes, **draft.source.left_behind})
 
     def _joined(self, draft: Draft) -> Filed | ProviderError:
         """Whoever of this mail is not on its activity yet comes to stand there."""

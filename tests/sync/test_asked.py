@@ -78,7 +78,9 @@ def test_ones_other_mailbox_is_no_colleagues(office: Office, crm: Crm) -> None:
     mailboxes.switch_on(connect(office.alice.member, "microsoft").pk)
     rules = [saved(office.alice.member, Whence(each)).verdict.rule for each in ("google", "microsoft")]
     assert rules == ["asked_for", "asked_for"]
+    assert LedgerEntry.objects.get().stands_for == [office.alice.member.pk]
     assert saved(office.bob.member).verdict.rule == "colleague_was_first"
+    assert LedgerEntry.objects.get().stands_for == [office.alice.member.pk, office.bob.member.pk]
     assert len(crm.logged) == 1
 
 

@@ -17,7 +17,7 @@ from tests.simulators.running import Running, salesforce, salesforce_process
 from tests.sync.conftest import Office, Post
 from tests.sync.rooms import Room, furnished
 from tests.sync.test_asked import by_id
-from tests.sync.test_carrier import Letters, moved_in
+from tests.sync.test_carrier import moved_in
 
 __all__ = ["salesforce", "salesforce_process"]
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
@@ -51,7 +51,7 @@ class Two:
         boxes = {key: moved_in(room.office, post) for key, post in self.posts.items()}
         self.sender = room.desk.ids("Contact", 1)[0]["Email"]
         self.ids = {key: box.post("both", sender=self.sender) for key, box in boxes.items()}
-        self.boxes: dict[object, Letters] = boxes
+        self.boxes = boxes
         for key, box in boxes.items():
             box.raw[self.ids[key]] = self.raw = _with_files(box.raw[self.ids[key]])
         policy.set_organization_value("test", room.alice.member.organization_id, "attach.enabled", True)
@@ -143,6 +143,7 @@ def test_who_asks_for_it_once_more_has_its_attachments_go_along_that_were_off(
     alice = two.room.alice
     switch_off(alice.member)
     two.run(alice)
+    assert two.look_again(alice).notes["files_off"] == 2
     assert two.save_now(alice, monkeypatch).notes == {"files_off": 2}
     policy.set_member_value(alice.member, "attach.enabled", True)
     for uploads in (2, 0):
