@@ -30,7 +30,7 @@ MOST_DECODED = 12 * 1024 * 1024
 #: Lines of uuencode that may be shorter than this on average: programs write 61 letters, only the last line has fewer.
 #: Each costs as much as a whole one; behind them nothing is decoded.
 MOST_SHORT_LINES = 100_000
-SHORT_LINE = 16
+SHORT_LINE = 32
 #: Code points of EmailMessage.TextBody, EmailMessage.HtmlBody and Task.Description.
 LONGEST_TEXT = 32_000
 

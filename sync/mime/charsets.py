@@ -26,7 +26,7 @@ _MEANT = {
 }  # fmt: skip
 _KNOWN = {name: codec for name, codec in aliases.items() if codec not in _NO_CHARSETS}
 _KNOWN |= {codec: codec for codec in _KNOWN.values()} | {"cp874": "cp874", "cp1252": "cp1252"} | _MEANT
-_NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+_NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Their order of bytes is told by a mark at the beginning, if at all: (the width, what it is without one).
 _MARKED = {"utf_16": (2, "utf_16_le"), "utf_32": (4, "utf_32_le")}

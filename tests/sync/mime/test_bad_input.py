@@ -345,8 +345,10 @@ COSTLY: dict[str, Callable[[], Iterable[bytes]]] = {
     "uuencoded lines of one byte": lambda: uuencoded_lines(b"!0\n"),
     "uuencoded lines of three bytes": lambda: uuencoded_lines(b"#0V%T\n"),
     "uuencoded lines whose letters are missing": lambda: uuencoded_lines(b"M\n"),
+    "uuencoded lines as short as may be, whose letters are missing": lambda: uuencoded_lines(b"M" + b"A" * 30 + b"\n"),
     "padding": lambda: chained(HEAD, UNCODED, b"base64\r\n\r\n", repeated(b"A=" * 1_000, 25_000)),
     "soft line breaks": lambda: chained(HEAD, UNCODED, b"quoted-printable\r\n\r\n", repeated(b"=\n" * 1_000, 25_000)),
+    "characters that are not printed": lambda: chained(HEAD, TEXT, b"\r\n", repeated(b"\0" * 1_000, 12_000)),
     "text": lambda: chained(HEAD, TEXT, b"\r\n", repeated("😀 word ".encode() * 1_000, 5_000)),
     "many long texts": lambda: chained(
         HEAD, MIXED, b"\r\n", repeated(b"--outer\r\n" + TEXT + b"\r\n" + "😀".encode() * 400_000 + b"\r\n", 30)

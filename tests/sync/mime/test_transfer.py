@@ -111,7 +111,7 @@ def test_uuencode_comes_out_in_pieces_of_some_size() -> None:
 
 
 def test_uuencode_of_short_lines_comes_out_whole_until_there_are_too_many() -> None:
-    for length, lines, is_bad in ((15, 400_000, False), (1, 90_000, False), (1, 400_000, True)):
+    for length, lines, is_bad in ((24, 400_000, False), (1, 90_000, False), (1, 400_000, True)):
         line = binascii.b2a_uu(b"x" * length)
         undone = Undone(b"x-uuencode", chained(b"begin 644 a\n", repeated(line * 100, lines // 100), b"`\nend\n"))
         decoded = b"".join(undone)
