@@ -40,6 +40,12 @@ def wake(task: Any, ids: Iterable[UUID]) -> None:
             task.apply_async(args=[str(mailbox_id)], expires=_STALE)
 
 
+def wake_once_more(task: Any, mailbox_id: UUID, seconds: float) -> None:
+    """A little later, whatever came of the first time."""
+    with suppress(OperationalError):
+        task.apply_async(args=[str(mailbox_id)], countdown=seconds, expires=_STALE)
+
+
 @shared_task(ignore_result=True)
 def poll(mailbox_id: str) -> None:
     """What it finds is carried out at once, unless there is more: a single mail waits in the queue once, not twice."""

@@ -32,6 +32,9 @@ _MOST = 1_000
 _LONGEST_ID = 20  # digits of a history id
 #: Of a subscription's life, where it has to be looked at. `missed` needs the poll alone.
 _EVENTS = ("reauthorizationRequired", "subscriptionRemoved")
+#: Seconds. Gmail tells of one person once a second at most, and drops the rest (developers.google.com/gmail/api/guides/
+#: push, "Limits"): what came just behind is found by a second look.
+SETTLED = 5.0
 #: What was dropped, by reason, in this process.
 dropped: Counter[str] = Counter()
 
@@ -138,10 +141,10 @@ def _hint(notice: dict[str, Any]) -> Hint | None:
 def look_up(hints: Collection[Hint]) -> None:
     """Poll each mailbox that one of them speaks of, once."""
     whose = subscriptions.told_by({(hint.subscription, hint.secret) for hint in hints if hint.subscription})
-    polled: dict[UUID, None] = {}
+    polled, googles = dict[UUID, None](), dict[UUID, None]()
     for hint in hints:
         if hint.address:
-            polled.update(dict.fromkeys(_mailboxes(hint.address)))
+            googles.update(dict.fromkeys(_mailboxes(hint.address)))
         elif (mailbox_id := whose.get((hint.subscription, hint.secret))) is None:
             dropped["graph: not ours"] += 1
         else:
@@ -149,6 +152,9 @@ def look_up(hints: Collection[Hint]) -> None:
             polled[mailbox_id] = None
     for mailbox_id in polled:
         _poll(mailbox_id)
+    for mailbox_id in googles:
+        if _poll(mailbox_id):
+            tasks.wake_once_more(tasks.poll, mailbox_id, SETTLED)
 
 
 _hints = Hints(look_up)
@@ -165,6 +171,8 @@ def _look_at(subscription: str, mailbox_id: UUID, event: str) -> None:
         tasks.wake(tasks.look_after_subscription, [mailbox_id])
 
 
-def _poll(mailbox_id: UUID) -> None:
-    if pull.want(mailbox_id):
+def _poll(mailbox_id: UUID) -> bool:
+    is_first = pull.want(mailbox_id)
+    if is_first:
         tasks.wake(tasks.poll, [mailbox_id])
+    return is_first
