@@ -1,6 +1,6 @@
 """A dry run decides as the rules do, asks Salesforce in few calls, counts all, and writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ import pytest
 
 from providers.activities import Copy, FoundPeople
 from providers.errors import Transient
+from providers.mail import Heading
 from sync.dry_run import AT_ONCE, Foreseen, as_if_on, forecast, foresee
 from sync.elsewhere import Copies, Elsewhere
 from sync.reasons import Outcome, Rule, verdict
@@ -99,9 +100,7 @@ def test_what_is_there_already_is_not_counted_as_saved() -> None:
     assert forecast(told).sentence == "1 of 2 emails would have been saved, 1 would not."
 
 
-def test_whoever_was_chosen_for_a_conversation_is_meant() -> None:
-    mails = [heading("b@twice.example", id=str(number)) for number in range(2)]
-    threads = {"0": Thread(chosen=frozenset({"ab@twice.example"})), "1": Thread()}
+def rules_by_thread(mails: Sequence[Heading], threads: Mapping[str, Thread]) -> list[Rule]:
     told = foresee(
         mails,
         FOLDERS,
@@ -111,7 +110,13 @@ def test_whoever_was_chosen_for_a_conversation_is_meant() -> None:
         member_id=MEMBER,
         thread_of=lambda each: threads[each.id],
     )
-    assert [each.verdict.rule for each in told] == [Rule.MATCHED, Rule.SEVERAL_PEOPLE]
+    return [each.verdict.rule for each in told]
+
+
+def test_whoever_was_chosen_for_a_conversation_is_meant() -> None:
+    mails = [heading("b@twice.example", id=str(number)) for number in range(2)]
+    threads = {"0": Thread(chosen=frozenset({"ab@twice.example"})), "1": Thread()}
+    assert rules_by_thread(mails, threads) == [Rule.MATCHED, Rule.SEVERAL_PEOPLE]
 
 
 def test_it_is_told_as_it_goes() -> None:
@@ -143,16 +148,7 @@ def test_what_salesforce_cannot_answer_is_not_made_up() -> None:
 def test_the_thread_of_each_counts() -> None:
     headings = [heading("a@known.example", id="1"), heading("a@known.example", id="2")]
     threads = {"1": Thread(is_private=True), "2": Thread()}
-    told = foresee(
-        headings,
-        FOLDERS,
-        book(),
-        Salesforce().people,
-        strangers_work,
-        member_id=MEMBER,
-        thread_of=lambda each: threads[each.id],
-    )
-    assert [each.verdict.rule for each in told] == [Rule.KEPT_PRIVATE, Rule.MATCHED]
+    assert rules_by_thread(headings, threads) == [Rule.KEPT_PRIVATE, Rule.MATCHED]
 
 
 def test_as_if_it_were_on() -> None:
