@@ -73,7 +73,7 @@ class _Batch:
         may_go_on = self._write(to_write, carrier) and may_go_on
         if to_read:
             self._let_go(to_read)
-            jobs.put_back(to_read, were_begun=False)
+            jobs.put_back(to_read, were_begun=self._is_single)
         return may_go_on
 
     def _is_in_time(self) -> bool:

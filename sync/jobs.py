@@ -138,7 +138,7 @@ def fail(
 ) -> bool:
     """After a failure of all of `tasks` at once. Whether the mailbox has to wait now. `at_last`: how it ends where it
     is tried no more, and all but a part of it was done."""
-    if ruling.cause == retries.NOT_ALLOWED and _is_open_to_others(mailbox, tasks):
+    if ruling.cause == retries.NOT_ALLOWED and _is_open_to_others(tasks):
         ruling = replace(ruling, answer=Answer.GIVE_UP, cause="refused")
     is_elsewhere = parking.note_failure(mailbox, ruling)
     counts = not is_elsewhere and ruling.cause != retries.IN_OTHER_HANDS
@@ -155,11 +155,11 @@ def fail(
     return is_elsewhere
 
 
-def _is_open_to_others(mailbox: SyncedMailbox, tasks: Sequence[Task]) -> bool:
+def _is_open_to_others(tasks: Sequence[Task]) -> bool:
     """Whether one of these was refused before, and its mailbox has been read since: then it is these that the provider
     refuses, of which each is tried alone, and the mailbox need not wait."""
     tried = Job.objects.filter(pk__in=[task.id for task in tasks], tries__gt=0)
-    return mailbox.polled_at is not None and tried.filter(next_at__lt=mailbox.polled_at).exists()
+    return tried.filter(mailbox__streams__read_at__gt=F("next_at")).exists()
 
 
 def _end(task: Task, at_last: Conclusion | None, failed: Conclusion) -> None:
@@ -184,6 +184,8 @@ def _gave_up(task: Task) -> Verdict:
 def _is_over(task: Task, ruling: Ruling, *, counts: bool) -> bool:
     if counts and task.tries + 1 >= retries.TRIES:
         return True
+    if ruling.cause == retries.IN_OTHER_HANDS:  # which end by themselves (ledger)
+        return False
     is_waiting = ruling.answer in (Answer.PARK, Answer.PAUSE)
     return not is_waiting and Job.objects.filter(pk=task.id, created_at__lt=Now() - LONGEST, tries__gt=0).exists()
 
@@ -197,10 +199,9 @@ def _wait(task: Task, ruling: Ruling) -> None:
 
 
 def _try_again(task: Task, ruling: Ruling, *, counts: bool) -> None:
-    """All waiting for a colleague together counts as one try, so that it is known to have been tried (LONGEST)."""
+    """Waiting for a colleague is no try."""
     ledger.release(task.lease)
-    times = task.tries + 1 if counts else 1
-    tries = F("tries") + 1 if counts else Greatest(F("tries"), 1)
+    times, tries = (task.tries + 1, F("tries") + 1) if counts else (1, F("tries"))
     _due_again(task, timedelta(seconds=retries.back_off(times, ruling.wait)), tries=tries)
 
 

@@ -60,7 +60,7 @@ def require(provider: str, granted: Collection[str], feature: str) -> None:
     if absent:
         text = f"You have not allowed what {_WORDS[feature]} needs at {spoken.label}. Connect again and allow it."
         details = tuple(Detail(SCOPE_MISSING, spoken.purpose_of(scope), (scope,)) for scope in absent)
-        raise PermissionMissing(text, provider=provider, details=details)
+        raise PermissionMissing(text, provider=provider, code=SCOPE_MISSING, details=details)
 
 
 def held_back(member: Member, provider: str, granted: Collection[str]) -> frozenset[str]:

@@ -29,7 +29,7 @@ from sync.models import Decision, Job, LedgerEntry, Pause, Stream, SyncedMailbox
 from sync.reasons import Rule, verdict
 from tests.sync.boxes import INBOX, Clerk
 from tests.sync.conftest import Office, Post
-from vault import clients, clock
+from vault import clients, clock, consent
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -381,9 +381,22 @@ def test_what_salesforce_refuses_is_a_dead_letter_at_once_with_its_code_and_not_
 
 
 def test_a_scope_that_was_not_granted_parks_the_mailbox(alice: Post) -> None:
-    alice.box.errors.append(PermissionMissing("no", provider="google", code="scope_missing"))
+    with pytest.raises(PermissionMissing) as told:
+        consent.require("google", ["openid"], "email")
+    alice.box.errors.append(told.value)
     alice.pull()
     assert alice.again().parked_for == "scope_missing"
+
+
+def test_a_single_mail_that_is_overtaken_by_a_wait_has_not_crashed(
+    alice: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice.pull()
+    alice.box.arrive(1)
+    alice.pull()
+    monkeypatch.setattr(holds, "is_free", lambda _: False)
+    alice.work()
+    assert list(Job.objects.values_list("state", "tries", "crashes")) == [("due", 0, 0)]
 
 
 @pytest.mark.parametrize("code", ["scope_missing", "admin_policy", "denied", ""])
@@ -441,7 +454,7 @@ def test_a_mailbox_that_is_closed_makes_no_dead_letters(alice: Post) -> None:
     alice.pull()
     ids = alice.box.arrive(3)
     alice.pull()
-    SyncedMailbox.objects.update(polled_at=Now() - timedelta(minutes=1))
+    Stream.objects.update(read_at=Now() - timedelta(minutes=1))
     for _ in range(2 * retries.TRIES):
         alice.wait()
         alice.box.errors.extend([PermissionMissing("no", provider="google", code="admin_policy")] * 2)
