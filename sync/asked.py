@@ -16,7 +16,7 @@ from django.utils import timezone
 from organizations.models import Member
 from providers.base import Priority
 from providers.errors import NotFound, ProviderError
-from sync import conclusions, conversations, holds, ledger, owners, policies
+from sync import conclusions, conversations, holds, ledger, owners, policies, retries
 from sync.attaching import Open
 from sync.conclusions import AskedFor, Conclusion
 from sync.conversations import Said
@@ -188,8 +188,9 @@ class _Asked:
         try:
             with holds.beating(lambda: ledger.prolong([lease])):
                 return self._in_turn(source, candidate, found)
-        except Exception:
-            ledger.release(lease)
+        except Exception as error:
+            is_refused = retries.rule(error, retries.SALESFORCE).answer is retries.Answer.GIVE_UP
+            (ledger.let_go if is_refused else ledger.release)(lease)
             raise
 
     def _in_turn(self, source: Source, candidate: Candidate, found: Match) -> Filed:

@@ -187,7 +187,7 @@ class MailCarrier:
             for task, each in matched.items()
             if said.get(each.heading.thread_id, conversations.NOTHING).is_private
         }
-        ledger.release(*(task.lease for task in found))
+        ledger.let_go(*(task.lease for task in found))
         return {task.id: self._said_to(each, verdict(Rule.KEPT_PRIVATE)) for task, each in found.items()}
 
     def attach(self, task: Task) -> Conclusion:

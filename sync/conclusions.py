@@ -106,6 +106,9 @@ NOTHING_KNOWN = About()
 def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
     """Store what became of some messages of one mailbox, all or none; returns those that were still ours to store."""
     with transaction.atomic():
+        replies = _replies_to([(task, conclusion) for task, conclusion in ended if conclusion.written])
+        if replies:
+            _hold([*(task.id for task, _ in ended), *replies])
         ours = _end([task for task, _ in ended], Job.State.DONE)
         kept = [(task, conclusion) for task, conclusion in ended if task.id in ours]
         for _, conclusion in kept:
@@ -116,7 +119,7 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
         _decide(news)
         _leave([task for task, conclusion in news if conclusion.verdict.outcome is Outcome.FAILED])
         _look_again([task for task, conclusion in kept if conclusion.verdict.rule in BY_PLACE])
-        _look_at_replies([(task, conclusion) for task, conclusion in kept if conclusion.written])
+        Job.objects.filter(pk__in=replies).update(state=Job.State.DUE, next_at=Now(), created_at=Now())
     return [task for task, _ in kept]
 
 
@@ -163,18 +166,23 @@ def _look_again(tasks: Sequence[Task]) -> None:
         told.update(state=Job.State.DUE, next_at=Now())
 
 
-def _look_at_replies(saved: Sequence[tuple[Task, Conclusion]]) -> None:
-    """What answers them may have been looked at before they were there: beside them, or, in a listing, before."""
+def _replies_to(saved: Sequence[tuple[Task, Conclusion]]) -> list[UUID]:
+    """Jobs of what answers these, where that was looked at before they were there: beside them, or, in a listing,
+    before."""
     since = {each.thread_id: each.arrived_at for _, each in saved if each.thread_id and each.arrived_at}
     if not since:
-        return
+        return []
     mailbox_id = saved[0][0].mailbox_id
     left = Decision.objects.filter(mailbox_id=mailbox_id, rule=Rule.NOT_A_REPLY, thread_id__in=since)
     rows = left.exclude(arrived_at=None).only("message_id", "thread_id", "arrived_at")
     later = [row.message_id for row in rows if row.arrived_at and row.arrived_at >= since[row.thread_id]]
-    if later:
-        jobs = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=later, state=Job.State.DONE)
-        jobs.update(state=Job.State.DUE, next_at=Now(), created_at=Now())
+    done = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=later, state=Job.State.DONE)
+    return list(done.values_list("pk", flat=True)) if later else []
+
+
+def _hold(ids: Sequence[UUID]) -> None:
+    """In the order of all who change several."""
+    list(Job.objects.filter(pk__in=ids).select_for_update().order_by("pk").values_list("pk"))
 
 
 def give_up(task: Task, conclusion: Conclusion) -> bool:

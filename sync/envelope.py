@@ -12,8 +12,8 @@ from sync.mime.words import one_line, with_words
 _ROLES = {"from": Role.FROM, "to": Role.TO, "cc": Role.CC, "bcc": Role.BCC}
 #: Of a subject, in characters as they came (BI-E6).
 _LONGEST_SUBJECT = 4_000
-#: More than Gmail (2,000) or Exchange Online (1,000) sends to at once.
-_MOST_ADDRESSES = 2_500
+#: Salesforce is asked about each of them, and takes fewer on one email.
+_MOST_ADDRESSES = 500
 
 Headers = Iterable[tuple[str, str]]
 

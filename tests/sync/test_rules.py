@@ -140,12 +140,12 @@ def test_a_colleague_at_a_blocked_domain_is_one_address_as_well() -> None:
 
 
 def test_nobody_is_too_far_behind_to_be_blocked() -> None:
-    many = ", ".join(f"p{number}@customer.example" for number in range(2_600))
+    many = ", ".join(f"p{number}@customer.example" for number in range(600))
     mail = heading(JANE, ALICE, cc=f"{many}, x@blocked.example")
     assert rule_of(decide(mail, book(blocked_domains=frozenset({"blocked.example"})))) is Rule.BLOCKED_DOMAIN
     decided = decide(mail, book())
     assert isinstance(decided, Candidate)
-    assert len(decided.strangers) == 2_499
+    assert len(decided.strangers) == 499
     assert decided.envelope.unreadable == 1
 
 
