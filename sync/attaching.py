@@ -37,12 +37,12 @@ class Attaching:
 
     def all_of(self, enclosed: Enclosed) -> str:
         """The code of what was refused last, "" where everything is there. Raises what may pass (Transient ...)."""
-        refused = [_tried(partial(self._file, part)) for part in enclosed.files]
+        refused = [_tried(partial(self._file, part, enclosed.names[part.path])) for part in enclosed.files]
         refused += [_tried(partial(self._post, number, link)) for number, link in enumerate(enclosed.posts)]
         return next((code for code in reversed(refused) if code), "")
 
-    def _file(self, part: AttachmentPart) -> None:
-        key = self.marks.key(self.mail, "ContentVersion", part.path)
+    def _file(self, part: AttachmentPart, name: str) -> None:
+        key = self.marks.key(self.mail, "ContentVersion", name)
         file = FileToAttach(part.name, part.media_type, partial(_opened, self.open, part, self.most))
         self.activities.attach(self.parents, file, key, is_repeat=self.is_repeat)
 

@@ -1,7 +1,7 @@
 """What goes to Salesforce along with an email's text: which attachments and links, and how many stay out. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sync.letters import AttachmentPart, CloudLink, Letter
@@ -26,12 +26,14 @@ class Enclosures:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Enclosed:
-    """`files` are streamed; `links` stand in the activity, `posts` become posts beside it. `notes`: what stays out."""
+    """`files` are streamed; `links` stand in the activity, `posts` become posts beside it. `notes`: what stays out.
+    `names`: by a part's path, what it is called in each copy of the mail, whoever has put that together anew."""
 
     files: tuple[AttachmentPart, ...]
     links: tuple[CloudLink, ...]
     posts: tuple[CloudLink, ...]
     notes: Mapping[Note, int]
+    names: Mapping[str, str]
 
     @property
     def is_whole(self) -> bool:
@@ -52,7 +54,18 @@ def enclosed(letter: Letter, wanted: Enclosures) -> Enclosed:
     told = letter.links if wanted.with_links else ()
     notes[Note.LINKS_OFF] += len(letter.links) - len(told)
     links, posts = ((), told) if wanted.posts_links else (told, ())
-    return Enclosed(files, links, posts, {note: count for note, count in notes.items() if count})
+    told_of = {note: count for note, count in notes.items() if count}
+    return Enclosed(files, links, posts, told_of, _names(letter.attachments))
+
+
+def _names(parts: Sequence[AttachmentPart]) -> Mapping[str, str]:
+    """Its file's name, and which it is of those of that name."""
+    so_far: Counter[str] = Counter()
+    names = {}
+    for part in parts:
+        names[part.path] = f"{so_far[part.name]} {part.name}"
+        so_far[part.name] += 1
+    return names
 
 
 def _goes(part: AttachmentPart, wanted: Enclosures, notes: Counter[Note]) -> bool:

@@ -115,9 +115,9 @@ def letter(text: str = "Hello", mail: Heading | None = None, **changes: Any) -> 
 
 
 def part(
-    name: str = "offer.pdf", *, size: int = 5_000, media_type: str = "", is_inline: bool = False
+    name: str = "offer.pdf", *, size: int = 5_000, media_type: str = "", is_inline: bool = False, path: str = "2"
 ) -> AttachmentPart:
-    return AttachmentPart("2", name, media_type or "application/pdf", size, is_inline, "")
+    return AttachmentPart(path, name, media_type or "application/pdf", size, is_inline, "")
 
 
 LINK = CloudLink("https://drive.google.com/file/d/1/view", "Plan", CloudService.GOOGLE_DRIVE)

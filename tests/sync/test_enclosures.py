@@ -27,6 +27,18 @@ def test_what_goes_and_what_stays() -> None:
     assert (sorted_out.links, sorted_out.posts) == ((LINK,), ())
 
 
+def test_a_file_is_called_the_same_in_a_copy_that_was_put_together_anew() -> None:
+    """Apple Mail puts texts between attachments, which Exchange puts at the end; both have the same files in order."""
+    names = ("a.pdf", "image.png", "a.pdf")
+    copies = [
+        letter(attachments=tuple(part(name, path=path) for name, path in zip(names, paths, strict=True)))
+        for paths in (("2.2", "2.4", "2.6"), ("2", "3", "4"))
+    ]
+    first, second = (list(enclosed(copy, ALL).names.values()) for copy in copies)
+    assert first == second == ["0 a.pdf", "0 image.png", "1 a.pdf"]
+    assert [each.path for each in enclosed(copies[0], ALL).files] == list(enclosed(copies[0], ALL).names)
+
+
 def test_a_picture_of_a_screen_is_no_logo() -> None:
     shown = letter(attachments=(part("shot.png", size=SMALL_IMAGE + 1, media_type="image/png", is_inline=True),))
     assert len(enclosed(shown, replace(ALL, most_bytes=10**6)).files) == 1

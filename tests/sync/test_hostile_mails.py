@@ -118,7 +118,7 @@ def test_a_file_is_cut_off_by_what_comes_and_not_by_what_was_reckoned(office: Of
     mail = Identity("<1@customer.example>", JANE, "", "", "m1")
     part = AttachmentPart("1", "a.zip", "application/zip", 1_000, False, "")
     going = Attaching(activities, ("003000000000001AAA",), mail, marks, opened, 1_000_000, False)
-    assert going.all_of(Enclosed((part,), (), (), {})) == "too_large"
+    assert going.all_of(Enclosed((part,), (), (), {}, {"1": "0 a.zip"})) == "too_large"
     assert asked[0] < 3_000_000
 
 
