@@ -5,6 +5,7 @@ us less. What is lost here, with the process or beyond MOST, the next safety pol
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Hashable
 from typing import Generic, TypeVar
 
@@ -14,6 +15,8 @@ log = logging.getLogger("sidebar.sync")
 
 #: That wait at a time.
 MOST = 10_000
+#: Seconds; with a last try after all of them.
+AGAIN = (2.0, 10.0, 30.0)
 H = TypeVar("H", bound=Hashable)
 
 
@@ -35,8 +38,17 @@ class Hints(Generic[H]):
             begins = bool(self._waiting) and not self._is_at_work
             self._is_at_work = self._is_at_work or begins
         if begins:
-            threading.Thread(target=self._work, name="hints", daemon=True).start()
+            self._begin()
         return len(fresh) - len(taken)
+
+    def _begin(self) -> None:
+        """Where no thread can be had, the next hint tries again."""
+        try:
+            threading.Thread(target=self._work, name="hints", daemon=True).start()
+        except RuntimeError:
+            log.error("no thread can be started that looks at hints")
+            with self._lock:
+                self._is_at_work = False
 
     def _work(self) -> None:
         try:
@@ -52,7 +64,13 @@ class Hints(Generic[H]):
         return hints
 
     def _look_at(self, hints: Collection[H]) -> None:
-        try:
-            self._look(hints)
-        except Exception as error:  # noqa: BLE001  the thread goes on, and what a hint says is in no log
-            log.error("%s hints were lost: %s", len(hints), type(error).__name__)
+        """Again after a while where that fails; it may be the database's start. What a hint says is in no log."""
+        for seconds in (*AGAIN, None):
+            try:
+                return self._look(hints)
+            except Exception as error:  # noqa: BLE001  the thread goes on
+                log.error("%s hints could not be looked at: %s", len(hints), type(error).__name__)
+                connections.close_all()
+                if seconds is not None:
+                    time.sleep(seconds)
+        return None

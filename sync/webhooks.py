@@ -30,6 +30,7 @@ _LONGEST_TOKEN = 2_048
 #: Graph puts several notices in one request; more than this nobody sends.
 _MOST = 1_000
 _LONGEST_ID = 20  # digits of a history id
+_LONGEST_SECRET = 128  # Graph's own limit of a clientState
 #: Of a subscription's life, where it has to be looked at. `missed` needs the poll alone.
 _EVENTS = ("reauthorizationRequired", "subscriptionRemoved")
 #: Seconds. Gmail tells of one person once a second at most, and drops the rest (developers.google.com/gmail/api/guides/
@@ -125,14 +126,22 @@ def _notices(body: bytes) -> list[dict[str, Any]]:
 
 def _hint(notice: dict[str, Any]) -> Hint | None:
     """None where it is to be dropped unread."""
-    subscription, secret, event = notice.get("subscriptionId"), notice.get("clientState"), notice.get("lifecycleEvent")
-    if not (isinstance(subscription, str) and isinstance(secret, str) and _is_plain(subscription, 512)):
+    named, event = _named(notice), notice.get("lifecycleEvent")
+    if named is None:
         dropped["graph: unreadable"] += 1
         return None
     if notice.get("encryptedContent") is not None:
         dropped["graph: content that nobody asked for"] += 1  # we give out no key: whoever signed it cannot be known
         return None
-    return Hint(subscription=subscription, secret=secret, event=event if event in _EVENTS else "")
+    return Hint(subscription=named[0], secret=named[1], event=event if event in _EVENTS else "")
+
+
+def _named(notice: dict[str, Any]) -> tuple[str, str] | None:
+    """Its subscription and secret."""
+    subscription, secret = notice.get("subscriptionId"), notice.get("clientState")
+    if not isinstance(subscription, str) or not isinstance(secret, str):
+        return None
+    return (subscription, secret) if _is_plain(subscription, 512) and len(secret) <= _LONGEST_SECRET else None
 
 
 # -- once it is acknowledged -----------------------------------------------------------------------------------------

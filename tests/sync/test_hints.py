@@ -67,15 +67,29 @@ def test_no_more_wait_than_there_is_room_for(looking: Looking, monkeypatch: pyte
 
 
 def test_one_that_fails_is_said_without_a_word_of_it_and_others_follow(
-    looking: Looking, caplog: pytest.LogCaptureFixture
+    looking: Looking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looking.gate.set()
+    monkeypatch.setattr(hints, "AGAIN", (0.0, 0.0))
     waiting = Hints(looking)
     waiting.leave([13])
-    within(10, lambda: "1 hints were lost: ValueError" in caplog.text)
+    within(10, lambda: caplog.text.count("1 hints could not be looked at: ValueError") == 3)
     waiting.leave([14])
     within(10, lambda: [14] in looking.seen)
     assert "bad luck" not in caplog.text
+
+
+def test_without_a_thread_the_next_hint_tries_again(looking: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    looking.gate.set()
+    waiting = Hints(looking)
+    with monkeypatch.context() as nothing_left:
+        nothing_left.setattr(threading.Thread, "start", fail)
+        assert waiting.leave([1]) == 0
+    assert waiting.leave([2]) == 0
+    within(10, lambda: looking.seen == [[1, 2]])
 
 
 def test_a_database_that_hangs_keeps_no_provider_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
