@@ -32,11 +32,12 @@ class Desk:
 
     def __init__(self, salesforce: Running, org: str, user: str, absent: Sequence[str] | None = None) -> None:
         self.salesforce, self.org, self.user = salesforce, org, user
-        if (org, user) not in _signed_in:
-            _signed_in[org, user] = someone(salesforce, user, org)
+        here = (salesforce.org(org)["api_url"], user)
+        if here not in _signed_in:
+            _signed_in[here] = someone(salesforce, user, org)
         if absent is not None:
             salesforce.sim("features", {"absent": list(absent)}, org)
-        self.me = _signed_in[org, user].afresh()
+        self.me = _signed_in[here].afresh()
         if absent is not None:
             self.me.store.kept = None  # described with other features
         self.activities = self.client()
