@@ -262,6 +262,15 @@ def claimed(member: Member) -> Written:
     return Written(entry.id, "02s000000000001AAA", "matched", "", "EmailMessage")
 
 
+def test_what_salesforce_has_refused_to_one_another_saves_at_once(office: Office, crm: Crm) -> None:
+    """It was certainly not written: nobody waits for whoever tried."""
+    crm.refused[letter().subject] = Rejected("no", provider="salesforce", details=(Detail("FIELD_CUSTOM", ""),))
+    with pytest.raises(Rejected):
+        saved(office.alice.member)
+    crm.refused.clear()
+    assert saved(office.bob.member).verdict.rule == "asked_for"
+
+
 def test_a_worker_at_the_same_mail_is_waited_for(office: Office, crm: Crm) -> None:
     written = claimed(office.alice.member)
 

@@ -448,6 +448,26 @@ def test_one_mail_that_the_mail_provider_refuses_is_found_and_keeps_no_others_ou
     assert waits < 5
 
 
+def test_it_is_found_too_where_the_mailbox_is_read_beside_each_look(alice: Post) -> None:
+    """Both are woken when the wait is over, and each begins before the other has ended."""
+    alice.box.page_size = 50
+    alice.pull()
+    refused, *others = alice.box.arrive(3)
+    alice.pull()
+    _forbidden(alice, refused)
+    look = alice.box.headings
+
+    def beside(message_ids: Sequence[str]) -> Mapping[str, Heading | None]:
+        Stream.objects.update(read_at=Now())
+        return look(message_ids)
+
+    alice.box.headings = beside  # type: ignore[method-assign]
+    for _ in range(40):
+        alice.work()
+        alice.wait()
+    assert alice.decisions() == {**dict.fromkeys(others, "matched"), refused: "refused"}
+
+
 def test_a_mailbox_that_is_closed_makes_no_dead_letters(alice: Post) -> None:
     """However often it is asked: nothing of it was read since."""
     alice.box.page_size = 50
