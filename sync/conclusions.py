@@ -119,7 +119,8 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
         _decide(news)
         _leave([task for task, conclusion in news if conclusion.verdict.outcome is Outcome.FAILED])
         _look_again([task for task, conclusion in kept if conclusion.verdict.rule in BY_PLACE])
-        Job.objects.filter(pk__in=replies).update(state=Job.State.DUE, next_at=Now(), created_at=Now())
+        again = Job.objects.filter(pk__in=replies, state=Job.State.DONE)
+        again.update(state=Job.State.DUE, next_at=Now(), created_at=Now())
     return [task for task, _ in kept]
 
 
