@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from sync import ledger
 from sync.ledger import Joined, Written
+from sync.locks import hold
 from sync.models import Decision, Job, Waiting
 from sync.reasons import BY_PLACE, Note, Outcome, Ranked, Rule, Verdict
 
@@ -108,7 +109,7 @@ def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
     with transaction.atomic():
         replies = _replies_to([(task, conclusion) for task, conclusion in ended if conclusion.written])
         if replies:
-            _hold([*(task.id for task, _ in ended), *replies])
+            hold(Job.objects.filter(pk__in=[*(task.id for task, _ in ended), *replies]))
         ours = _end([task for task, _ in ended], Job.State.DONE)
         kept = [(task, conclusion) for task, conclusion in ended if task.id in ours]
         for _, conclusion in kept:
@@ -181,11 +182,6 @@ def _replies_to(saved: Sequence[tuple[Task, Conclusion]]) -> list[UUID]:
     return list(done.values_list("pk", flat=True)) if later else []
 
 
-def _hold(ids: Sequence[UUID]) -> None:
-    """In the order of all who change several."""
-    list(Job.objects.filter(pk__in=ids).select_for_update().order_by("pk").values_list("pk"))
-
-
 def give_up(task: Task, conclusion: Conclusion) -> bool:
     """The same for a job that is tried no more until a person asks; nor then, where its mail is in Salesforce. Whether
     it was still ours."""
@@ -230,7 +226,7 @@ def _end(tasks: Sequence[Task], state: Job.State) -> set[UUID]:
     """Ids of those that were still ours to end."""
     leases = {task.lease for task in tasks}
     mine = Job.objects.filter(pk__in=[task.id for task in tasks], lease_by__in=leases, state=Job.State.RUNNING)
-    found = set(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
+    found = set(hold(mine))
     crashes = {"crashes": 0, "tries": 0} if state == Job.State.DONE else {}
     Job.objects.filter(pk__in=found).update(state=state, lease_by=None, lease_until=None, **crashes)
     return found

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from providers.mail import Change, Folder
 from sync import places
+from sync.locks import hold
 from sync.models import Decision, Job, SyncedMailbox
 from sync.reasons import BY_PLACE, Rule
 
@@ -32,8 +33,7 @@ def take_in(mailbox: SyncedMailbox, changes: Collection[Change], folders: Mappin
 def _hold(mailbox: SyncedMailbox, message_ids: Collection[str]) -> None:
     """Until the caller commits nobody ends a look at these: whoever is at it is told again, or has ended. In the order
     of `conclusions`, so that neither waits for the other."""
-    rows = Job.objects.filter(mailbox=mailbox, message_id__in=message_ids)
-    list(rows.select_for_update().order_by("pk").values_list("pk"))
+    hold(Job.objects.filter(mailbox=mailbox, message_id__in=message_ids))
 
 
 def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_urgent: bool = True) -> None:
@@ -47,9 +47,7 @@ def take_in_listed(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_u
         rows.update(state=Job.State.DUE, is_live=False, next_at=Now(), created_at=Now())
 
 
-def _add(
-    mailbox: SyncedMailbox, message_ids: Collection[str], *, is_live: bool, ahead: timedelta = timedelta(0)
-) -> None:
+def _add(mailbox: SyncedMailbox, message_ids: Collection[str], *, is_live: bool, ahead: timedelta = _NONE) -> None:
     """In a fixed order, so that two who take in the same never wait for each other."""
     about = {"organization_id": mailbox.organization_id, "mailbox": mailbox, "is_live": is_live}
     rows = [Job(**about, message_id=each, next_at=Now() - ahead) for each in sorted(set(message_ids))]

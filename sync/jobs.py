@@ -17,6 +17,7 @@ from django.db.models.functions import Greatest, Now
 
 from sync import conclusions, ledger, parking, retries
 from sync.conclusions import About, Conclusion, Task
+from sync.locks import hold
 from sync.models import Job, SyncedMailbox
 from sync.reasons import Rule, Verdict, verdict
 from sync.retries import Answer, Ruling
@@ -107,7 +108,7 @@ def _change(tasks: Sequence[Task], **changes: object) -> None:
     """In the order of `intake` and `conclusions`, so that none of them waits for another."""
     with transaction.atomic():
         mine = _mine(*tasks)
-        list(mine.select_for_update().order_by("pk").values_list("pk"))
+        hold(mine)
         mine.update(**changes)
 
 
@@ -251,5 +252,5 @@ def again(mailbox_id: UUID, message_ids: Sequence[str]) -> int:
     rest = [Job.State.DONE, Job.State.DEAD, Job.State.SET_ASIDE]
     rows = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=message_ids, state__in=rest)
     with transaction.atomic():
-        list(rows.select_for_update().order_by("pk").values_list("pk"))  # in the order of all who change several
+        hold(rows)
         return rows.update(state=Job.State.DUE, tries=0, crashes=0, next_at=Now(), created_at=Now())

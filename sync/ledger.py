@@ -38,7 +38,7 @@ _peppers.forget_on("organization", lambda key, _: key)
 class InOtherHands(Transient):
     """Another worker writes the same mail (a colleague's copy) just now, or is to try again; look again in a moment."""
 
-    def __init__(self, retry_after: float = 5.0) -> None:
+    def __init__(self, retry_after: float = SOONEST) -> None:
         text = "A colleague's copy of this mail is being written."
         super().__init__(text, code="in_other_hands", retry_after=retry_after)
 

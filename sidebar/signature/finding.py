@@ -1,6 +1,6 @@
 """Finds the lines of the signature: the run of lines near the end that looks most like one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -72,8 +72,13 @@ def _best(cues: Sequence[Cue], sender: Sender) -> Block | None:
 def _motto(run: Sequence[Cue], rest: Sequence[Cue]) -> Sequence[Cue]:
     """What stands at the very end below names and numbers: opening hours, a quotation. Not what lawyers add."""
     is_whole = _is_own(run) and sum(cue.has(*_REACH, Mark.TITLE, Mark.COMPANY) for cue in run) >= 2
-    rest = rest[: next((place for place, cue in enumerate(rest) if _is_no_motto(cue)), len(rest))]
+    rest = _before(rest, _is_no_motto)
     return rest if is_whole and len(rest) <= LONGEST_MOTTO else ()
+
+
+def _before(cues: Sequence[Cue], ends: Callable[[Cue], bool]) -> Sequence[Cue]:
+    """Those that come before the first which `ends` them."""
+    return cues[: next((place for place, cue in enumerate(cues) if ends(cue)), len(cues))]
 
 
 def _is_no_motto(cue: Cue) -> bool:
@@ -86,8 +91,7 @@ def _after_delimiter(cues: Sequence[Cue], sender: Sender) -> Block | None:
     if not marked or not 0 < len(cues) - marked[-1] - 1 <= LONGEST_BLOCK:
         return None
     start = marked[-1]
-    below = cues[start + 1 :]
-    below = below[: next((place for place, cue in enumerate(below) if place and _is_postscript(cue)), len(below))]
+    below = (cues[start + 1], *_before(cues[start + 2 :], _is_postscript))
     if below[0].has(Mark.PROSE) and sender.address and not _is_own(below):  # what a program writes
         return None
     if sum(cue.has(Mark.PROSE) and not cue.has(Mark.LEGAL) for cue in below) * 2 > len(below) + 1:

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from django.test import Client
 
 from sync import hints, subscriptions, tasks, webhooks
 from sync.hints import Hints
+from tests.journeys.test_tracking import within
 
 GRAPH = "/hooks/microsoft/graph/"
 
@@ -34,13 +35,6 @@ def looking() -> Iterator[Looking]:
     made = Looking()
     yield made
     made.gate.set()
-
-
-def within(seconds: float, look: Callable[[], bool]) -> None:
-    until = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_what_comes_while_somebody_looks_is_looked_at_together_and_once(looking: Looking) -> None:
