@@ -27,6 +27,8 @@ pytestmark = pytest.mark.browser
 SAVED_BY_HAND = re.compile("Saved because somebody asked for it in the sidebar|was in Salesforce already")
 #: As it was asked for; or by sync, which is told of it in the same moment.
 SAVED = re.compile("Saved (because somebody asked for it in the sidebar|with the people of this email)")
+#: Milliseconds between two looks at what sync has in hand (email.js).
+EVERY = 1_500
 SENSOR = "sensor 14 reads 80 degrees"
 TWIN = "stores@savannah-foods.example"
 
@@ -149,6 +151,33 @@ def test_what_is_asked_for_while_the_server_is_away_is_saved_later(
     expect(block(client)).to_contain_text(SAVED)
     assert len(activities(acme, subject)) == 1
     client.complaints[:] = [line for line in client.complaints if "net::ERR_FAILED" not in line]
+
+
+@pytest.mark.parametrize(
+    ("before", "first"),
+    [({"decision": None}, "Its turn comes in a moment."), ({}, "Saved with the people of this email")],
+    ids=["new", "saved by hand meanwhile"],
+)
+def test_what_sync_has_in_hand_is_shown_and_looked_up_again(
+    client: MailClient, mailbox: Mailbox, before: dict[str, Any], first: str
+) -> None:
+    message_id = mailbox.deliver(f"in-hand-{mailbox.user}-{len(before)}")
+    mailbox.look()
+    mailbox.decided(message_id)
+    told: list[str] = []
+
+    def in_hand(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        told.append(found["standing"])
+        route.fulfill(response=answer, json={**found, **({"standing": "running"} | before if len(told) < 3 else {})})
+
+    client.context.route("**/api/v1/sync/why/**", in_hand)
+    show(client, mailbox, message_id, NGOZI)
+    expect(block(client)).to_contain_text(first)
+    expect(block(client)).to_contain_text("Saved with the people of this email")
+    client.page.wait_for_timeout(3 * EVERY)
+    assert told == ["decided"] * 3
 
 
 def test_why_is_said_in_words(client: MailClient, mailbox: Mailbox) -> None:

@@ -44,7 +44,11 @@ export function connectEmail(place, { open, signedOut, connect, recordOf }) {
     running = new AbortController();
     state = { item, key: crypto.randomUUID(), why: null, saved: savedHere.get(item.id) ?? null, failure: null, isBusy: false, isKept: false };
     draw();
-    if (item.mail) look(1);
+    if (item.mail) look(LOOKS);
+  }
+
+  function isAtWork(why) {
+    return why?.standing === "waiting" || why?.standing === "running";
   }
 
   /** Asks what became of it, and again while that may change at any moment. */
@@ -63,8 +67,7 @@ export function connectEmail(place, { open, signedOut, connect, recordOf }) {
     if (signal.aborted) return;
     if (mine.why.decision?.rule === "taken_back") mine.saved = null;
     draw();
-    const isAtWork = mine.why.standing === "waiting" || mine.why.standing === "running";
-    if (isAtWork && times > 1) setTimeout(() => { if (!signal.aborted) look(times - 1); }, EVERY);
+    if (isAtWork(mine.why) && !mine.why.hindrance && times > 1) setTimeout(() => { if (!signal.aborted) look(times - 1); }, EVERY);
   }
 
   /** One action at a time; what fails stays on the block until the next. */
@@ -169,7 +172,7 @@ export function connectEmail(place, { open, signedOut, connect, recordOf }) {
     const { why, saved } = state;
     if (state.isKept) return "It is saved as soon as the server can be reached.";
     if (isKeptOut(found)) return "This conversation is kept private: nothing more of it is saved.";
-    if (!saved && ["waiting", "running"].includes(why?.standing)) return why.hindrance || "Its turn comes in a moment.";
+    if (isAtWork(why) && !saved && found?.outcome !== "synced") return why.hindrance || "Its turn comes in a moment.";
     if (found && why?.is_private) return `${found.sentence} From now on its conversation is kept private.`;
     return found?.sentence ?? (why?.is_followed ? why.hindrance || "Nothing was decided about it yet." : "Not saved from here yet.");
   }
