@@ -63,19 +63,22 @@ def within(seconds: float, look: Callable[[], bool]) -> float:
 
 
 def switched_on(person: AddIn) -> AddIn:
-    """For an administrator's organization; returns once the process that answers pixels has heard of it, and of the key
-    under which it closes who asked: a product that was just started tells it within seconds."""
+    """For an administrator's organization; returns once the process that answers pixels has heard of both, and of the
+    key under which it closes who asked: it is told within seconds."""
     for key in ("track.opens", "track.clicks"):
         answer = person.call("PATCH", "policy/?level=organization", json={"values": {key: True}})
         assert answer.status_code == 200, answer.text
-    message = prepared(person, links=[])
-    within(20, lambda: _is_recorded(person, message))
+    message = prepared(person, links=["https://example.com/"])
+    within(30, lambda: _are_recorded(person, message))
     return person
 
 
-def _is_recorded(person: AddIn, message: dict[str, Any]) -> bool:
-    ask(message["copies"][0]["pixel"])
-    return any(event["device"] for event in person.call("GET", f"tracking/messages/{message['id']}/").json()["events"])
+def _are_recorded(person: AddIn, message: dict[str, Any]) -> bool:
+    (copy,) = message["copies"]
+    for url in (copy["pixel"], *copy["links"]):
+        ask(url)
+    events = person.call("GET", f"tracking/messages/{message['id']}/").json()["events"]
+    return {event["what"] for event in events if event["device"]} == {"open", "click"}
 
 
 @pytest.fixture(scope="module")
