@@ -16,6 +16,7 @@ def main() -> None:
 
     from bench import (
         attachments,
+        beside_files,
         burst,
         card_memory,
         mime,
@@ -39,6 +40,7 @@ def main() -> None:
     tracking.measure(results)
     sync.measure(results)
     attachments.measure(results)
+    beside_files.measure(results)
     from tests.running import whole_stack
 
     with whole_stack() as stack:

@@ -41,10 +41,10 @@ class House:
     staff: list[Employee] = field(default_factory=list)
     delivered: int = 0  # to each
 
-    def found(self, count: int) -> None:
+    def found(self, count: int, also: Sequence[str]) -> None:
         """So many people, each with a mailbox that is followed from now on."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.sync.company", str(count)],
+            [sys.executable, "-m", "tests.sync.company", str(count), *also],
             input=json.dumps(self.world.facts()),
             env=self.environment,
             cwd=product.ROOT,
@@ -88,8 +88,8 @@ class House:
 
 
 @contextmanager
-def opened(concurrency: int, people: int) -> Iterator[House]:
-    """`concurrency`: threads of the worker."""
+def opened(concurrency: int, people: int, also: Sequence[str] = ()) -> Iterator[House]:
+    """`concurrency`: threads of the worker. `also`: keys of what is switched on besides email sync."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o711)
@@ -101,7 +101,7 @@ def opened(concurrency: int, people: int) -> Iterator[House]:
         database = stack.enter_context(psycopg.connect(environment["DATABASE_URL"], autocommit=True))
         queue = stack.enter_context(Celery(broker=environment["REDIS_URL"]))
         house = House(world, database, queue, _worker(supervisor, folder, environment, concurrency), environment)
-        house.found(people)
+        house.found(people, also)
         yield house
 
 

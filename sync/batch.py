@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from providers.errors import ProviderError
-from sync import conclusions, holds, jobs, parking, retries
+from sync import conclusions, holds, jobs, parking, retries, uploads
 from sync.carriers import Carrier
 from sync.conclusions import NOTHING_KNOWN, About, Conclusion, Task
 from sync.models import SyncedMailbox
@@ -26,6 +26,9 @@ MOST_TOGETHER = 25
 READING = 1.0
 #: Seconds after which no further mail's files are begun: far from holds.LONGEST, and a colleague's copy waits for them.
 ATTACHING = 60.0
+#: Seconds, and up to twice as many, that files wait where all threads that may carry some do. Each try reads their mail
+#: again.
+NO_HAND = 15.0
 
 
 def carry_out(row: SyncedMailbox, tasks: Sequence[Task], make: Callable[[], Carrier], until: float) -> bool:
@@ -105,13 +108,21 @@ class _Batch:
 
     def _attach_all(self, tasks: list[Task], carrier: Carrier, may_go_on: bool) -> bool:
         """As many as there is time for, one at least; the others are looked for in Salesforce at their next try."""
+        if not tasks:
+            return may_go_on
+        with uploads.hand() as is_free:
+            if is_free:
+                may_go_on = self._attach_in_time(tasks, carrier, may_go_on)
+        self._let_go(tasks)
+        jobs.put_back(tasks, wait=0.0 if is_free else NO_HAND)
+        return may_go_on
+
+    def _attach_in_time(self, tasks: list[Task], carrier: Carrier, may_go_on: bool) -> bool:
         until = time.monotonic() + ATTACHING
         is_first = True
         while tasks and may_go_on and (is_first or time.monotonic() < until):
             may_go_on = holds.is_free(self._row.pk) and self._attach(tasks.pop(0), carrier)
             is_first = False
-        self._let_go(tasks)
-        jobs.put_back(tasks)
         return may_go_on
 
     def _settle(self, found: Mapping[UUID, Conclusion | Exception], tasks: Sequence[Task]) -> bool:

@@ -122,11 +122,13 @@ def begin(task: Task) -> bool:
     return bool(_mine(task).update(crashes=F("crashes") + 1, lease_until=Now() + LEASE))
 
 
-def put_back(tasks: Sequence[Task], *, were_begun: bool = True) -> None:
-    """Untouched: the worker has other things to do, or their provider has."""
+def put_back(tasks: Sequence[Task], *, were_begun: bool = True, wait: float = 0.0) -> None:
+    """Untouched: the worker has other things to do, or their provider has. `wait`: seconds, and up to twice as many,
+    until they are due; with 0 they keep their place."""
     ledger.release(*(task.lease for task in tasks))
     crashes = F("crashes") - 1 if were_begun else F("crashes")
-    _change(tasks, state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes)
+    later = {"next_at": Now() + timedelta(seconds=_spread(wait))} if wait else {}
+    _change(tasks, state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes, **later)
 
 
 def fail(

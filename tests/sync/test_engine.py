@@ -23,7 +23,7 @@ from providers.errors import (
     Transient,
 )
 from providers.mail import Heading
-from sync import batch, conclusions, holds, intake, jobs, parking, pull, retries, standing, sweep
+from sync import batch, conclusions, holds, intake, jobs, parking, pull, retries, standing, sweep, uploads
 from sync.conclusions import Conclusion, Task
 from sync.models import Decision, Job, LedgerEntry, Pause, Stream, SyncedMailbox
 from sync.reasons import Rule, verdict
@@ -191,6 +191,45 @@ def test_files_of_many_mails_take_turns(alice: Post, monkeypatch: pytest.MonkeyP
     assert not LedgerEntry.objects.filter(salesforce_id="").exclude(claimed_by=None).exists()
     alice.run()
     assert alice.desk.writes == dict.fromkeys(ids, 1)
+
+
+def test_files_wait_where_all_threads_but_one_carry_some(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail without files goes on, and theirs is tried again a little later without having failed."""
+    monkeypatch.setattr(uploads, "_hands", None)
+    uploads.leave_one_free(3)
+    alice.pull()
+    ids = alice.box.arrive(3)
+    while alice.pull():
+        pass
+
+    class SomeWithFiles(WithFiles):
+        def write(self, tasks: Sequence[Task]) -> Mapping[UUID, Conclusion | Exception]:
+            return Clerk.write(self, [task for task in tasks if task.message_id == ids[0]])
+
+    def carry_out() -> bool:
+        tasks, until = jobs.claim(alice.mailbox.pk), time.monotonic() + 9.0
+        return batch.carry_out(alice.again(), tasks, lambda: SomeWithFiles(alice.desk, alice.again()), until)
+
+    with uploads.hand() as one, uploads.hand() as two, uploads.hand() as three:
+        assert (one, two, three) == (True, True, False)
+        assert carry_out()
+    assert alice.desk.writes == {ids[0]: 1}
+    waiting = Job.objects.filter(
+        state="due", next_at__range=(Now() + timedelta(seconds=10), Now() + timedelta(seconds=30))
+    )
+    assert list(waiting.values_list("tries", "crashes", "lease_by")) == [(0, 0, None)] * 2
+    assert not LedgerEntry.objects.filter(salesforce_id="").exclude(claimed_by=None).exists()
+    waiting.update(next_at=Now())
+    assert carry_out()
+    assert alice.desk.writes == dict.fromkeys(ids, 1)
+
+
+def test_a_worker_with_one_thread_carries_files_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_hands", None)
+    uploads.leave_one_free(1)
+    for _ in range(2):
+        with uploads.hand() as is_free:
+            assert is_free
 
 
 def test_files_wait_where_another_stage_was_told_to_wait(alice: Post) -> None:
