@@ -42,7 +42,7 @@ export function connectEmail(place, { open, signedOut, connect, recordOf }) {
     clear();
     if (!item || !(item.mail || item.isWhole)) return;
     running = new AbortController();
-    state = { item, key: crypto.randomUUID(), why: null, saved: savedHere.get(item.id) ?? null, failure: null, isBusy: false, isKept: false };
+    state = { item, key: crypto.randomUUID(), why: null, saved: savedHere.get(item.id) ?? null, failure: null, isBusy: false, isKept: false, looks: 0 };
     draw();
     if (item.mail) look(LOOKS);
   }
@@ -55,19 +55,23 @@ export function connectEmail(place, { open, signedOut, connect, recordOf }) {
   async function look(times) {
     const { signal } = running;
     const mine = state;
+    const turn = ++mine.looks; // whatever an earlier one is told is older
     const { provider, messageId, threadId } = mine.item.mail;
     const query = new URLSearchParams({ provider, message_id: messageId, thread_id: threadId });
+    let why;
     try {
-      mine.why = await call("GET", `sync/why/?${query}`, { signal });
+      why = await call("GET", `sync/why/?${query}`, { signal });
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof Problem) return; // the people matter more: shown as if unknown
       if (error.name !== "AbortError") signedOut(error);
       return;
     }
-    if (signal.aborted) return;
-    if (mine.why.decision?.rule === "taken_back") mine.saved = null;
-    draw();
-    if (isAtWork(mine.why) && !mine.why.hindrance && times > 1) setTimeout(() => { if (!signal.aborted) look(times - 1); }, EVERY);
+    if (signal.aborted || turn !== mine.looks) return;
+    const isNews = JSON.stringify(why) !== JSON.stringify(mine.why);
+    mine.why = why;
+    if (why.decision?.rule === "taken_back") mine.saved = null;
+    if (isNews) draw(); // else whatever somebody has chosen stays chosen
+    if (isAtWork(why) && times > 1) setTimeout(() => { if (!signal.aborted && turn === mine.looks) look(times - 1); }, EVERY);
   }
 
   /** One action at a time; what fails stays on the block until the next. */
