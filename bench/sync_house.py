@@ -26,7 +26,7 @@ from tests.sync import bulk
 from tests.sync.company import Employee, World, simulated_world
 
 _WANTED = "UPDATE sync_syncedmailbox SET poll_wanted_at = now() WHERE id = %s AND poll_wanted_at IS NULL"
-_OPEN = "SELECT count(*) FROM sync_job WHERE state NOT IN ('done', 'dead')"
+OPEN = "SELECT count(*) FROM sync_job WHERE state NOT IN ('done', 'dead')"
 
 
 @dataclass
@@ -71,12 +71,12 @@ class House:
 
     def settled(self, decisions: int, seconds: float) -> None:
         """Until there are so many decisions and nothing is left to do. Raises AssertionError where it takes longer."""
-        self.until(lambda: self.decided() >= decisions and self.count(_OPEN) == 0, seconds, pause=0.5)
+        self.until(lambda: self.decided() >= decisions and self.count(OPEN) == 0, seconds, pause=0.5)
 
     def until(self, is_so: Callable[[], object], seconds: float = 120, pause: float = 0.05) -> None:
         ends = time.monotonic() + seconds
         while not is_so():
-            assert time.monotonic() < ends, f"not after {seconds:.0f} s; open jobs: {self.count(_OPEN)}"
+            assert time.monotonic() < ends, f"not after {seconds:.0f} s; open jobs: {self.count(OPEN)}"
             time.sleep(pause)
 
     def deliver(self, each: int, customers: Sequence[str]) -> int:

@@ -26,9 +26,6 @@ MOST_TOGETHER = 25
 READING = 1.0
 #: Seconds after which no further mail's files are begun: far from holds.LONGEST, and a colleague's copy waits for them.
 ATTACHING = 60.0
-#: Seconds, and up to twice as many, that files wait where all threads that may carry some do. Each try reads their mail
-#: again.
-NO_HAND = 15.0
 
 
 def carry_out(row: SyncedMailbox, tasks: Sequence[Task], make: Callable[[], Carrier], until: float) -> bool:
@@ -107,17 +104,21 @@ class _Batch:
         return self._attach_all([task for task in tasks if task.id not in found], carrier, may_go_on)
 
     def _attach_all(self, tasks: list[Task], carrier: Carrier, may_go_on: bool) -> bool:
-        """As many as there is time for, one at least; the others are looked for in Salesforce at their next try."""
+        """What is not attached now stands in line for it, where whoever comes first is first."""
         if not tasks:
             return may_go_on
-        with uploads.hand() as is_free:
+        ours = conclusions.before_files([(task, carrier.before_files(task)) for task in tasks])
+        self._let_go([task for task in tasks if task not in ours])
+        is_next = any(task.was_in_line for task in ours) or not jobs.others_wait_for_hand(self._row.pk)
+        with uploads.hand(is_next=is_next) as is_free:
             if is_free:
-                may_go_on = self._attach_in_time(tasks, carrier, may_go_on)
-        self._let_go(tasks)
-        jobs.put_back(tasks, wait=0.0 if is_free else NO_HAND)
+                may_go_on = self._attach_in_time(ours, carrier, may_go_on)
+        self._let_go(ours)
+        jobs.put_back(ours, waits_for_hand=True)
         return may_go_on
 
     def _attach_in_time(self, tasks: list[Task], carrier: Carrier, may_go_on: bool) -> bool:
+        """One at least."""
         until = time.monotonic() + ATTACHING
         is_first = True
         while tasks and may_go_on and (is_first or time.monotonic() < until):
@@ -142,7 +143,10 @@ class _Batch:
             conclusion = carrier.attach(task)
         except Exception as error:  # noqa: BLE001  see carried_out
             return not self._failed([task], error, at_last=carrier.without_files(task))
-        self._end([(task, conclusion)])
+        is_stored = conclusions.with_files(task, conclusion)
+        self._let_go([task])
+        if is_stored:
+            parking.note_success(self._row, self._row.connection.provider, retries.SALESFORCE)
         return True
 
     def _end(self, ended: Sequence[tuple[Task, Conclusion]]) -> None:
