@@ -1,7 +1,7 @@
 """Who stands on a mail that is filed already, and taking it back. What is there is looked at first, so that doing it
 twice does it once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from providers.activities import Correspondent, Logged
@@ -19,8 +19,8 @@ _PLACES = {EMAIL: ("EmailMessageRelation", "EmailMessageId"), TASK: ("TaskRelati
 
 
 def add(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Correspondent]) -> tuple[str, ...]:
-    """One call to look, one to write all of them or none; both again where a colleague was quicker with one of them.
-    Returns whom there is no place for."""
+    """One call to look, one to write all of them or none; both again where a colleague was quicker with one of them,
+    and one more look where Salesforce would not say so (at emails). Returns whom there is no place for."""
     left_out, is_done = _added(wire, ways, logged, people)
     return left_out if is_done else _added(wire, ways, logged, people)[0]
 
@@ -38,8 +38,20 @@ def _added(wire: Wire, ways: Ways, logged: Logged, people: Sequence[Corresponden
         (outcome,) = graphs.carry_out(wire, [nodes])
         if outcome.is_duplicate():
             return left_out, False
-        outcome.made()
+        made = outcome.made()
+        if logged.object == EMAIL:
+            _leave_first(wire, ways, logged, set(made.values()))
     return left_out, True
+
+
+def _leave_first(wire: Wire, ways: Ways, logged: Logged, mine: Collection[str]) -> None:
+    """Whoever has put somebody on an email second takes that back."""
+    first: dict[str, str] = {}
+    rows = sorted(_related(wire, ways, logged), key=lambda row: str(row["Id"]))
+    for row in rows:
+        first.setdefault(row["RelationId"], row["Id"])
+    second = [row["Id"] for row in rows if row["Id"] in mine and row["Id"] != first[row["RelationId"]]]
+    lookups.delete_each(wire, [f"{_PLACES[EMAIL][0]}/{each}" for each in second])
 
 
 def _placed(ways: Ways, logged: Logged, there: set[str], new: Sequence[str]) -> list[str]:

@@ -446,11 +446,13 @@ def test_colleagues_and_others_are_added_once_and_taken_off(salesforce: Running)
             assert [row["RelationId"] for row in desk.rows(kind, **{parent: logged.id})] == [second["Id"]]
 
 
+@pytest.mark.parametrize("kind", ["EmailMessageRelation", "TaskRelation"])
 def test_colleagues_who_add_the_same_person_at_once_add_all_of_theirs(
-    salesforce: Running, monkeypatch: pytest.MonkeyPatch
+    salesforce: Running, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Both have looked before either writes."""
-    desk = Desk(salesforce, "acme", "alice", absent=["EmailMessage", "EmailMessageRelation"])
+    is_email = kind == "EmailMessageRelation"
+    desk = Desk(salesforce, "acme", "alice", absent=[] if is_email else ["EmailMessage", "EmailMessageRelation"])
     first, common, *others = desk.ids("Contact", 4)
     logged = desk.activities.log_email(mail(to(first)), KEY)
     both, look = Barrier(2), relations._related
@@ -465,7 +467,8 @@ def test_colleagues_who_add_the_same_person_at_once_add_all_of_theirs(
     with ThreadPoolExecutor(2) as pool:
         tries = [pool.submit(desk.client().add_relations, logged, [to(common), to(each)]) for each in others]
     assert [each.result() for each in tries] == [(), ()]
-    there = [row["RelationId"] for row in desk.rows("TaskRelation", TaskId=logged.id)]
+    parent = "EmailMessageId" if is_email else "TaskId"
+    there = [row["RelationId"] for row in desk.rows(kind, **{parent: logged.id})]
     assert sorted(there) == sorted(row["Id"] for row in (first, common, *others))
 
 
