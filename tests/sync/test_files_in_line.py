@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from organizations import policy
 from providers.errors import RateLimited
 from providers.mail import Heading, MimeStream
-from sync import batch, conversations, jobs, parking, retries, sweep, uploads
+from sync import batch, conversations, corrections, jobs, parking, retries, sweep, undoing, uploads
 from sync.carrier import MailCarrier
-from sync.models import Decision, Job, LedgerEntry
+from sync.models import Correction, Decision, Job, LedgerEntry
 from sync.reasons import Outcome, Rule
 from tests.sync.conftest import Office, Post
 from tests.sync.test_carrier import WITH_FILE, Crm, Letters, bobs_too, box, crm, moved_in, with_file
@@ -151,6 +151,28 @@ def test_what_is_taken_back_while_its_files_come_stays_so(
     assert Decision.objects.get().rule == "taken_back"
     entry = LedgerEntry.objects.get()
     assert (entry.stands_for, entry.claimed_by) == ([], None)
+
+
+def test_taking_it_back_waits_for_files_that_are_on_their_way(
+    office: Office, box: Letters, crm: Crm, with_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would come to its people else, since it is gone."""
+    begun, attach = list[Correction](), crm.attach
+
+    def asked_for(*whatever: Any, **more: Any) -> None:
+        correction = undoing.undo_mail(office.alice.member, Decision.objects.get().pk)
+        assert correction is not None
+        assert corrections.claim(correction.pk) is None
+        begun.append(correction)
+        attach(*whatever, **more)
+
+    monkeypatch.setattr(crm, "attach", asked_for)
+    office.alice.run()
+    assert corrections.to_go_on() == [begun[0].pk]
+    step = corrections.claim(begun[0].pk)
+    assert step is not None
+    assert corrections.end(step, corrections.Result.DELETED)
+    assert Decision.objects.get().rule == "taken_back"
 
 
 def test_a_colleagues_copy_waits_for_no_files_and_brings_none_twice(
