@@ -16,7 +16,6 @@ def main() -> None:
 
     from bench import (
         attachments,
-        beside_files,
         burst,
         card_memory,
         mime,
@@ -40,7 +39,6 @@ def main() -> None:
     tracking.measure(results)
     sync.measure(results)
     attachments.measure(results)
-    beside_files.measure(results)
     from tests.running import whole_stack
 
     with whole_stack() as stack:

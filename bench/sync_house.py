@@ -26,7 +26,7 @@ from tests.sync import bulk
 from tests.sync.company import Employee, World, simulated_world
 
 _WANTED = "UPDATE sync_syncedmailbox SET poll_wanted_at = now() WHERE id = %s AND poll_wanted_at IS NULL"
-OPEN = "SELECT count(*) FROM sync_job WHERE state NOT IN ('done', 'dead')"
+_OPEN = "SELECT count(*) FROM sync_job WHERE state NOT IN ('done', 'dead')"
 
 
 @dataclass
@@ -41,10 +41,10 @@ class House:
     staff: list[Employee] = field(default_factory=list)
     delivered: int = 0  # to each
 
-    def found(self, count: int, also: Sequence[str]) -> None:
+    def found(self, count: int) -> None:
         """So many people, each with a mailbox that is followed from now on."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.sync.company", str(count), *also],
+            [sys.executable, "-m", "tests.sync.company", str(count)],
             input=json.dumps(self.world.facts()),
             env=self.environment,
             cwd=product.ROOT,
@@ -71,12 +71,12 @@ class House:
 
     def settled(self, decisions: int, seconds: float) -> None:
         """Until there are so many decisions and nothing is left to do. Raises AssertionError where it takes longer."""
-        self.until(lambda: self.decided() >= decisions and self.count(OPEN) == 0, seconds, pause=0.5)
+        self.until(lambda: self.decided() >= decisions and self.count(_OPEN) == 0, seconds, pause=0.5)
 
     def until(self, is_so: Callable[[], object], seconds: float = 120, pause: float = 0.05) -> None:
         ends = time.monotonic() + seconds
         while not is_so():
-            assert time.monotonic() < ends, f"not after {seconds:.0f} s; open jobs: {self.count(OPEN)}"
+            assert time.monotonic() < ends, f"not after {seconds:.0f} s; open jobs: {self.count(_OPEN)}"
             time.sleep(pause)
 
     def deliver(self, each: int, customers: Sequence[str]) -> int:
@@ -88,8 +88,8 @@ class House:
 
 
 @contextmanager
-def opened(concurrency: int, people: int, also: Sequence[str] = ()) -> Iterator[House]:
-    """`concurrency`: threads of the worker. `also`: keys of what is switched on besides email sync."""
+def opened(concurrency: int, people: int) -> Iterator[House]:
+    """`concurrency`: threads of the worker."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o711)
@@ -101,7 +101,7 @@ def opened(concurrency: int, people: int, also: Sequence[str] = ()) -> Iterator[
         database = stack.enter_context(psycopg.connect(environment["DATABASE_URL"], autocommit=True))
         queue = stack.enter_context(Celery(broker=environment["REDIS_URL"]))
         house = House(world, database, queue, _worker(supervisor, folder, environment, concurrency), environment)
-        house.found(people, also)
+        house.found(people)
         yield house
 
 

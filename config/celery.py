@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_after_setup, setup_logging, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
 
 from config.hardening import harden
 from config.logging import configure
@@ -34,13 +34,6 @@ def start_worker(**kwargs: Any) -> None:
     from config import process
 
     process.start("worker")
-
-
-@celeryd_after_setup.connect
-def leave_a_thread_free(instance: Any, **kwargs: Any) -> None:
-    from sync import uploads
-
-    uploads.leave_one_free(instance.concurrency)
 
 
 @beat_init.connect

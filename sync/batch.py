@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from providers.errors import ProviderError
-from sync import conclusions, holds, jobs, parking, retries, uploads
+from sync import conclusions, holds, jobs, parking, retries
 from sync.carriers import Carrier
 from sync.conclusions import NOTHING_KNOWN, About, Conclusion, Task
 from sync.models import SyncedMailbox
@@ -104,26 +104,14 @@ class _Batch:
         return self._attach_all([task for task in tasks if task.id not in found], carrier, may_go_on)
 
     def _attach_all(self, tasks: list[Task], carrier: Carrier, may_go_on: bool) -> bool:
-        """What is not attached now stands in line for it, where whoever comes first is first."""
-        if not tasks:
-            return may_go_on
-        ours = conclusions.before_files([(task, carrier.before_files(task)) for task in tasks])
-        self._let_go([task for task in tasks if task not in ours])
-        is_next = any(task.was_in_line for task in ours) or not jobs.others_wait_for_hand(self._row.pk)
-        with uploads.hand(is_next=is_next) as is_free:
-            if is_free:
-                may_go_on = self._attach_in_time(ours, carrier, may_go_on)
-        self._let_go(ours)
-        jobs.put_back(ours, waits_for_hand=True)
-        return may_go_on
-
-    def _attach_in_time(self, tasks: list[Task], carrier: Carrier, may_go_on: bool) -> bool:
-        """One at least."""
+        """As many as there is time for, one at least; the others are looked for in Salesforce at their next try."""
         until = time.monotonic() + ATTACHING
         is_first = True
         while tasks and may_go_on and (is_first or time.monotonic() < until):
             may_go_on = holds.is_free(self._row.pk) and self._attach(tasks.pop(0), carrier)
             is_first = False
+        self._let_go(tasks)
+        jobs.put_back(tasks)
         return may_go_on
 
     def _settle(self, found: Mapping[UUID, Conclusion | Exception], tasks: Sequence[Task]) -> bool:
@@ -143,10 +131,7 @@ class _Batch:
             conclusion = carrier.attach(task)
         except Exception as error:  # noqa: BLE001  see carried_out
             return not self._failed([task], error, at_last=carrier.without_files(task))
-        is_stored = conclusions.with_files(task, conclusion)
-        self._let_go([task])
-        if is_stored:
-            parking.note_success(self._row, self._row.connection.provider, retries.SALESFORCE)
+        self._end([(task, conclusion)])
         return True
 
     def _end(self, ended: Sequence[tuple[Task, Conclusion]]) -> None:

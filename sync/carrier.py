@@ -190,9 +190,6 @@ class MailCarrier:
         ledger.let_go(*(task.lease for task in found))
         return {task.id: self._said_to(each, verdict(Rule.KEPT_PRIVATE)) for task, each in found.items()}
 
-    def before_files(self, task: Task) -> Conclusion:
-        return self._by_id(task.id, self._writing.before_files(self._drafts[task.id], self._filed[task.id]))
-
     def attach(self, task: Task) -> Conclusion:
         return self._by_id(task.id, self._writing.attach(self._drafts[task.id], self._filed[task.id]))
 

@@ -33,10 +33,6 @@ class Carrier(Protocol):
         back in `Conclusion.written`. Raises where nothing is known about any."""
         ...
 
-    def before_files(self, task: Task) -> Conclusion:
-        """Of one that was written and wants its files: what is known so far."""
-        ...
-
     def attach(self, task: Task) -> Conclusion:
         """The files of one that was written."""
         ...

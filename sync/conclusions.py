@@ -51,8 +51,7 @@ class AskedFor:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job that is held: what whoever carries it out needs to know. `lease` is new with each try. `was_in_line`: its
-    mail is there, and its files have waited for a hand."""
+    """A job that is held: what whoever carries it out needs to know. `lease` is new with each try."""
 
     id: UUID
     lease: UUID
@@ -63,7 +62,6 @@ class Task:
     was_chosen: bool
     tries: int
     crashes: int
-    was_in_line: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -106,68 +104,25 @@ class About:
 NOTHING_KNOWN = About()
 
 
-Ended = Sequence[tuple[Task, Conclusion]]
-
-
-def conclude(ended: Ended) -> list[Task]:
+def conclude(ended: Sequence[tuple[Task, Conclusion]]) -> list[Task]:
     """Store what became of some messages of one mailbox, all or none; returns those that were still ours to store."""
     with transaction.atomic():
-        replies = _held_replies_to(ended)
+        replies = _replies_to([(task, conclusion) for task, conclusion in ended if conclusion.written])
+        if replies:
+            hold(Job.objects.filter(pk__in=[*(task.id for task, _ in ended), *replies]))
         ours = _end([task for task, _ in ended], Job.State.DONE)
         kept = [(task, conclusion) for task, conclusion in ended if task.id in ours]
-        news = _stored(kept, replies)
+        for _, conclusion in kept:
+            for written in conclusion.written:
+                ledger.settle(written)
+        ledger.join(conclusion.joined for _, conclusion in kept if conclusion.joined)
+        news = _news(kept)
+        _decide(news)
         _leave([task for task, conclusion in news if conclusion.verdict.outcome is Outcome.FAILED])
         _look_again([task for task, conclusion in kept if conclusion.verdict.rule in BY_PLACE])
+        again = Job.objects.filter(pk__in=replies, state=Job.State.DONE)
+        again.update(state=Job.State.DUE, next_at=Now(), created_at=Now())
     return [task for task, _ in kept]
-
-
-def before_files(written: Ended) -> list[Task]:
-    """Store of these that they are in Salesforce, so that nobody who looks, decides or dies meanwhile loses sight of
-    them; their files follow, and their jobs go on (`with_files`). Returns those that were still ours to store."""
-    with transaction.atomic():
-        replies = _held_replies_to(written)
-        ours = set(hold(_running([task for task, _ in written])))
-        kept = [(task, conclusion) for task, conclusion in written if task.id in ours]
-        _stored(kept, replies, is_held=True)
-    return [task for task, _ in kept]
-
-
-def with_files(task: Task, conclusion: Conclusion) -> bool:
-    """The end of one that `before_files` has stored: of what is decided about it only that changes which its files
-    concern, and nothing where somebody has taken it back meanwhile. Whether it was still ours."""
-    with transaction.atomic():
-        if not _end([task], Job.State.DONE):
-            return False
-        rows = Decision.objects.filter(mailbox_id=task.mailbox_id, message_id=task.message_id, outcome=Outcome.SYNCED)
-        row = rows.first()
-        if row:
-            ledger.join([conclusion.joined] if conclusion.joined else [])
-            notes = {note: count for note, count in row.notes.items() if note != Note.FILES_MISSING}
-            missing = {note: count for note, count in conclusion.notes.items() if note is Note.FILES_MISSING}
-            rows.update(notes={**notes, **missing}, error_code=conclusion.error_code, decided_at=Now())
-        ledger.let_go(task.lease)
-    return True
-
-
-def _held_replies_to(ended: Ended) -> list[UUID]:
-    """Their jobs and these are locked, in the order that all keep."""
-    replies = _replies_to([(task, conclusion) for task, conclusion in ended if conclusion.written])
-    if replies:
-        hold(Job.objects.filter(pk__in=[*(task.id for task, _ in ended), *replies]))
-    return replies
-
-
-def _stored(kept: Ended, replies: Sequence[UUID], *, is_held: bool = False) -> Ended:
-    """Returns what changes a decision."""
-    for _, conclusion in kept:
-        for written in conclusion.written:
-            ledger.settle(written, is_held=is_held)
-    ledger.join(conclusion.joined for _, conclusion in kept if conclusion.joined)
-    news = _news(kept)
-    _decide(news)
-    again = Job.objects.filter(pk__in=replies, state=Job.State.DONE)
-    again.update(state=Job.State.DUE, next_at=Now(), created_at=Now())
-    return news
 
 
 def conclude_asked(asked: AskedFor, conclusion: Conclusion) -> None:
@@ -269,16 +224,12 @@ def _completed(each: Conclusion, known: Decision | None) -> Conclusion:
 
 def _end(tasks: Sequence[Task], state: Job.State) -> set[UUID]:
     """Ids of those that were still ours to end."""
-    found = set(hold(_running(tasks)))
+    leases = {task.lease for task in tasks}
+    mine = Job.objects.filter(pk__in=[task.id for task in tasks], lease_by__in=leases, state=Job.State.RUNNING)
+    found = set(hold(mine))
     crashes = {"crashes": 0, "tries": 0} if state == Job.State.DONE else {}
     Job.objects.filter(pk__in=found).update(state=state, lease_by=None, lease_until=None, **crashes)
     return found
-
-
-def _running(tasks: Sequence[Task]) -> QuerySet[Job]:
-    """Those that are still ours."""
-    leases = {task.lease for task in tasks}
-    return Job.objects.filter(pk__in=[task.id for task in tasks], lease_by__in=leases, state=Job.State.RUNNING)
 
 
 def _news(ended: Sequence[tuple[P, Conclusion]]) -> Sequence[tuple[P, Conclusion]]:

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Now
 
-from sync import conclusions, holds, ledger, parking, retries, uploads
+from sync import conclusions, ledger, parking, retries
 from sync.conclusions import About, Conclusion, Task
 from sync.locks import hold
 from sync.models import Job, SyncedMailbox
@@ -24,8 +24,6 @@ from sync.retries import Answer, Ruling
 
 #: People are asked about for so many mails at once.
 BATCH = 40
-#: So many of those whose files wait: each is read again, and few have their turn at once.
-FILES = 5
 LEASE = timedelta(seconds=60)
 #: Waits of a mail that has killed its worker twice, three times; after the last it is given up. Up to twice as long, so
 #: that those which were in hand together do not come back together.
@@ -40,20 +38,9 @@ _LEFT_BEHIND = Q(state=Job.State.RUNNING, lease_until__lt=Now())
 
 
 def due(mailbox_id: UUID | None = None) -> QuerySet[Job]:
-    """Those whose time has come, those of a killed worker among them; not those whose files wait for a hand."""
-    rows = Job.objects.filter(Q(state__in=_WAITING, next_at__lte=Now(), waits_for_hand=False) | _LEFT_BEHIND)
+    """Those whose time has come, those of a killed worker among them."""
+    rows = Job.objects.filter(Q(state__in=_WAITING, next_at__lte=Now()) | _LEFT_BEHIND)
     return rows.filter(mailbox_id=mailbox_id) if mailbox_id else rows
-
-
-def waiting_for_hand() -> QuerySet[Job]:
-    """In their order; of all mailboxes."""
-    rows = Job.objects.filter(waits_for_hand=True, state=Job.State.DUE, next_at__lte=Now())
-    return rows.order_by("-is_live", "next_at")
-
-
-def others_wait_for_hand(mailbox_id: UUID) -> bool:
-    """Others that may be worked at now."""
-    return waiting_for_hand().filter(mailbox__in=holds.free()).exclude(mailbox_id=mailbox_id).exists()
 
 
 def _always() -> bool:
@@ -68,9 +55,6 @@ def claim(mailbox_id: UUID, most: int = BATCH, *, may_be_suspect: Callable[[], b
     with transaction.atomic():
         ordered = due(mailbox_id).order_by("-is_live", "next_at")
         found = list(ordered.select_for_update(skip_locked=True)[:most])
-        if not found and uploads.is_free():
-            in_line = waiting_for_hand().filter(mailbox_id=mailbox_id)
-            found = list(in_line.select_for_update(skip_locked=True)[: min(most, FILES)])
         rows = _alone(found)
         if rows and rows[0].crashes and not may_be_suspect():
             _put_off([row for row in found if row.crashes])
@@ -82,7 +66,6 @@ def claim(mailbox_id: UUID, most: int = BATCH, *, may_be_suspect: Callable[[], b
             lease_until=Now() + LEASE,
             crashes=F("crashes") + 1,
             is_told_again=False,
-            waits_for_hand=False,
         )
         leases = {key: lease for key, lease in mine.values_list("pk", "lease_by") if lease}
     return [_task(row, leases[row.pk]) for row in rows]
@@ -106,7 +89,7 @@ def _alone(rows: list[Job]) -> list[Job]:
 
 def _task(row: Job, lease: UUID) -> Task:
     whose = (row.organization_id, row.mailbox_id, row.message_id)
-    return Task(row.pk, lease, *whose, row.is_live, row.was_chosen, row.tries, row.crashes + 1, row.waits_for_hand)
+    return Task(row.pk, lease, *whose, row.is_live, row.was_chosen, row.tries, row.crashes + 1)
 
 
 def prolong(tasks: Sequence[Task]) -> None:
@@ -139,15 +122,11 @@ def begin(task: Task) -> bool:
     return bool(_mine(task).update(crashes=F("crashes") + 1, lease_until=Now() + LEASE))
 
 
-def put_back(tasks: Sequence[Task], *, were_begun: bool = True, waits_for_hand: bool = False) -> None:
-    """Untouched: the worker has other things to do, or their provider has. `waits_for_hand`: to the end of the line of
-    those whose files wait."""
-    if not tasks:
-        return
+def put_back(tasks: Sequence[Task], *, were_begun: bool = True) -> None:
+    """Untouched: the worker has other things to do, or their provider has."""
     ledger.release(*(task.lease for task in tasks))
     crashes = F("crashes") - 1 if were_begun else F("crashes")
-    line = {"waits_for_hand": True, "next_at": Now()} if waits_for_hand else {}
-    _change(tasks, state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes, **line)
+    _change(tasks, state=Job.State.DUE, lease_by=None, lease_until=None, crashes=crashes)
 
 
 def fail(
@@ -188,7 +167,7 @@ def _end(task: Task, at_last: Conclusion | None, failed: Conclusion) -> None:
     if at_last is None:
         conclusions.give_up(task, failed)
     else:
-        conclusions.with_files(task, at_last)
+        conclusions.conclude([(task, at_last)])
 
 
 def _failed(about: About, ruling: Ruling, why: Verdict) -> Conclusion:

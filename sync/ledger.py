@@ -224,15 +224,15 @@ def known(organization_id: UUID, message_marks: Iterable[bytes]) -> set[bytes]:
     return {bytes(mark) for mark in rows.values_list("message_mark", flat=True)}
 
 
-def settle(written: Written, *, is_held: bool = False) -> None:
-    """In the transaction that stores the decision. An entry that is written stays as it is. `is_held`: its files
-    follow, and nobody else brings them meanwhile."""
+def settle(written: Written) -> None:
+    """In the transaction that stores the decision. An entry that is written stays as it is."""
     LedgerEntry.objects.filter(pk=written.entry_id, salesforce_id="").update(
         salesforce_id=written.salesforce_id,
         remote_version=written.remote_version,
         rule=written.rule,
         **({"object_name": written.object_name} if written.object_name else {}),
-        **({} if is_held else {"claimed_by": None, "claimed_until": None}),
+        claimed_by=None,
+        claimed_until=None,
         written_at=Now(),
     )
 

@@ -183,8 +183,6 @@ class Job(Row):
     tries = models.PositiveSmallIntegerField(default=0)
     #: Tries that were begun and never ended, which a process' death leaves behind. Counted before the try (sync.md 7).
     crashes = models.PositiveSmallIntegerField(default=0)
-    #: Its mail is in Salesforce, and its files wait for a thread that may carry some (uploads.py), since `next_at`.
-    waits_for_hand = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "message_id"], name="job_once")]
@@ -193,7 +191,6 @@ class Job(Row):
                 fields=["mailbox", "-is_live", "next_at"], condition=~Q(state__in=["done", "dead"]), name="sync_job_due"
             ),
             models.Index(fields=["organization", "created_at"], condition=Q(state="done"), name="sync_job_done"),
-            models.Index(fields=["-is_live", "next_at"], condition=Q(waits_for_hand=True), name="sync_job_files"),
         ]
 
 

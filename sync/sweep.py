@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from sync import appearing, holds, jobs, listing, silence, subscriptions, uploads
+from sync import appearing, holds, jobs, listing, silence, subscriptions
 from sync.models import Subscription, SyncedMailbox, Waiting
 
 #: A worker that was woken up has begun by then, or the message was lost.
@@ -32,29 +32,17 @@ def is_wanted(mailbox_id: UUID) -> bool:
 
 
 def to_work() -> list[UUID]:
-    """Mailboxes that have jobs which are due, those of a killed worker and those whose files wait among them."""
+    """Mailboxes that have jobs which are due, those of a killed worker among them."""
     is_due = Exists(jobs.due().filter(mailbox=OuterRef("pk")))
-    is_in_line = Exists(jobs.waiting_for_hand().filter(mailbox=OuterRef("pk")))
-    return _marked(_to_wake().filter(is_due | is_in_line), hinted_at=Now())
+    rows = _unheld("working").filter(Q(hinted_at=None) | Q(hinted_at__lt=Now() - PATIENCE))
+    return _marked(rows.filter(is_due), hinted_at=Now())
 
 
 def to_work_of(mailbox_id: UUID) -> list[UUID]:
     """The same for one, which has just got jobs; nothing where a worker is on its way already, or at it: that one asks
     again when it is done."""
-    rows = _to_wake().filter(pk=mailbox_id)
+    rows = _unheld("working").filter(Q(hinted_at=None) | Q(hinted_at__lt=Now() - PATIENCE), pk=mailbox_id)
     return _marked(rows, hinted_at=Now()) if jobs.due(mailbox_id).exists() else []
-
-
-def to_carry() -> list[UUID]:
-    """Whose files wait the longest, where this process has a hand for them."""
-    if not uploads.is_free():
-        return []
-    first = jobs.waiting_for_hand().filter(mailbox__in=_to_wake()).values_list("mailbox_id", flat=True).first()
-    return _marked(_to_wake().filter(pk=first), hinted_at=Now()) if first else []
-
-
-def _to_wake() -> QuerySet[SyncedMailbox]:
-    return _unheld("working").filter(Q(hinted_at=None) | Q(hinted_at__lt=Now() - PATIENCE))
 
 
 def to_list() -> list[UUID]:

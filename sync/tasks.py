@@ -61,12 +61,11 @@ def poll(mailbox_id: str) -> None:
 
 @shared_task(ignore_result=True)
 def work(mailbox_id: str) -> None:
-    """Asks at the end whatever it has left: who brings jobs for a mailbox that is worked at leaves them to that. And
-    whoever has carried files leaves that to who waits the longest."""
+    """Asks at the end whatever it has left: who brings jobs for a mailbox that is worked at leaves them to that."""
     make = carriers.current()
     if make is not None:
         working.work(UUID(mailbox_id), make)
-        wake(work, [*sweep.to_work_of(UUID(mailbox_id)), *sweep.to_carry()])
+        wake(work, sweep.to_work_of(UUID(mailbox_id)))
 
 
 @shared_task(ignore_result=True)

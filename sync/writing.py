@@ -103,8 +103,7 @@ class Filed:
     @property
     def notes(self) -> Mapping[Note, int]:
         """What of it is not there. Whatever a copy that joins goes without is there where all files are."""
-        is_without = bool(self.error_code or self.parents)
-        found = {Note.NO_PLACE: len(self.left_out), Note.FILES_MISSING: int(is_without)}
+        found = {Note.NO_PLACE: len(self.left_out), Note.FILES_MISSING: int(bool(self.error_code))}
         missing = {note: count for note, count in found.items() if count}
         return {**self.stayed_out, **missing} if self.written or self.files is not Files.ALL else missing
 
@@ -236,16 +235,10 @@ class Writing:
         keyed = Keyed(draft.record, draft.entry.key)
         return self._activities.make_own_tasks(there, keyed, left_out) if left_out else ()
 
-    def before_files(self, draft: Draft, filed: Filed) -> Filed:
-        """What is to be stored of it while its files are on their way: none of them is there, so that any later look
-        brings them."""
-        is_first = draft.entry.is_mine
-        return replace(filed, joined=Joined(draft.entry.id, self._member.pk, Files.NONE) if is_first else None)
-
     def attach(self, draft: Draft, filed: Filed) -> Filed:
         """Its files, onto the first of `filed.parents` that takes them: some organizations let none be added to a
-        message. Whoever dies before that is stored begins again, and keys keep the second copy away. Raises what may
-        pass."""
+        message. Before the entry is settled: whoever dies in between begins again, and keys keep the second copy away.
+        Raises what may pass."""
         most = policies.enclosures_for(self._member).most_bytes
         is_repeat = draft.entry.is_repeat or not draft.entry.is_mine
         going = Attaching(

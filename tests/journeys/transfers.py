@@ -98,11 +98,8 @@ class Sent:
         self._seed = seed
 
     def rule(self) -> str:
-        """By which it was decided, "" where nobody has looked yet, or its files are on their way."""
-        query = (
-            "SELECT d.rule FROM sync_decision d JOIN sync_job j USING (mailbox_id, message_id)"
-            " WHERE message_id = %s AND j.state IN ('done', 'dead')"
-        )
+        """By which it was decided, "" where nobody has looked yet."""
+        query = "SELECT rule FROM sync_decision WHERE message_id = %s"
         found = self.transfers.mailboxes[self.provider].rows(query, self.message_id)
         return str(found[0]["rule"]) if found else ""
 

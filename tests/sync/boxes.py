@@ -210,9 +210,6 @@ class Clerk:
     def _concluded(record: str, *written: Written) -> Conclusion:
         return Conclusion(verdict(Rule.MATCHED), activity_id=record, written=written, arrived_at=datetime.now(UTC))
 
-    def before_files(self, task: Task) -> Conclusion:
-        raise AssertionError("no files here")
-
     def attach(self, task: Task) -> Conclusion:
         raise AssertionError("no files here")
 

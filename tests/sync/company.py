@@ -1,7 +1,7 @@
 """A company of any size with its mailboxes: hired at the simulators, signed in through the product's own doors.
 
-`python -m tests.sync.company COUNT [SETTING ...]` reads the simulators' facts from stdin and prints whose mailbox is
-which, for who has no Django of his own."""
+`python -m tests.sync.company COUNT` reads the simulators' facts from stdin and prints whose mailbox is which, for who
+has no Django of his own."""
 
 import json
 import sys
@@ -115,9 +115,8 @@ def _is_plain(address: str) -> bool:
 # -- through the product's doors --------------------------------------------------------------------------------------
 
 
-def found(world: World, staff: Sequence[Employee], also: Sequence[str] = ()) -> list[Employee]:
-    """Everybody signed in at Salesforce, email sync (and `also`) switched on for all, every mailbox connected and
-    followed."""
+def found(world: World, staff: Sequence[Employee]) -> list[Employee]:
+    """Everybody signed in at Salesforce, email sync switched on for all, every mailbox connected and followed."""
     from organizations import policy
     from sync import mailboxes
     from sync.models import SyncedMailbox
@@ -125,8 +124,7 @@ def found(world: World, staff: Sequence[Employee], also: Sequence[str] = ()) -> 
 
     keys.verify_kek()
     members = [_signed_in(world, each) for each in staff]
-    for key in ("email.sync.enabled", *also):
-        policy.set_organization_value("test", members[0].organization_id, key, True)
+    policy.set_organization_value("test", members[0].organization_id, "email.sync.enabled", True)
     rows = [_connected(world, each, member) for each, member in zip(staff, members, strict=True)]
     mailboxes.follow_settings()
     ids = dict(SyncedMailbox.objects.values_list("connection_id", "pk"))
@@ -174,4 +172,4 @@ if __name__ == "__main__":
 
     django.setup()
     here = World.of(json.load(sys.stdin))
-    print(json.dumps([asdict(each) for each in found(here, here.hire(int(sys.argv[1])), sys.argv[2:])]))  # noqa: T201
+    print(json.dumps([asdict(each) for each in found(here, here.hire(int(sys.argv[1])))]))  # noqa: T201

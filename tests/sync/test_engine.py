@@ -1,12 +1,13 @@
 """From a change to a decision: pages, replays, failures, waits. Every message is decided once, whatever comes."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -22,11 +23,11 @@ from providers.errors import (
     Transient,
 )
 from providers.mail import Heading
-from sync import conclusions, holds, intake, jobs, parking, pull, retries, standing, sweep
+from sync import batch, conclusions, holds, intake, jobs, parking, pull, retries, standing, sweep
 from sync.conclusions import Conclusion, Task
 from sync.models import Decision, Job, LedgerEntry, Pause, Stream, SyncedMailbox
 from sync.reasons import Rule, verdict
-from tests.sync.boxes import INBOX
+from tests.sync.boxes import INBOX, Clerk
 from tests.sync.conftest import Office, Post
 from vault import clients, clock, consent
 
@@ -160,6 +161,54 @@ def test_a_message_that_is_moved_is_decided_anew_where_its_place_decided(alice: 
     alice.run()
     assert alice.decisions() == {one: "matched"}
     assert Job.objects.get().was_chosen
+
+
+class WithFiles(Clerk):
+    """Every mail of its has files."""
+
+    def write(self, tasks: Sequence[Task]) -> Mapping[UUID, Conclusion | Exception]:
+        return {}
+
+    def attach(self, task: Task) -> Conclusion:
+        return self._written(task, self.entries[task.id])
+
+    def without_files(self, task: Task) -> Conclusion:
+        raise AssertionError("all of them go")
+
+
+def test_files_of_many_mails_take_turns(alice: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever's files have to wait is tried again without having failed."""
+    monkeypatch.setattr(batch, "ATTACHING", 0.0)
+    alice.pull()
+    ids = alice.box.arrive(3)
+    while alice.pull():
+        pass
+    tasks = jobs.claim(alice.mailbox.pk)
+    assert batch.carry_out(alice.again(), tasks, lambda: WithFiles(alice.desk, alice.again()), time.monotonic() + 9.0)
+    assert sorted(alice.desk.writes.values()) == [1]
+    due = Job.objects.filter(state="due")
+    assert list(due.values_list("tries", "crashes", "lease_by")) == [(0, 0, None)] * 2
+    assert not LedgerEntry.objects.filter(salesforce_id="").exclude(claimed_by=None).exists()
+    alice.run()
+    assert alice.desk.writes == dict.fromkeys(ids, 1)
+
+
+def test_files_wait_where_another_stage_was_told_to_wait(alice: Post) -> None:
+    alice.pull()
+    alice.box.arrive(3)
+    while alice.pull():
+        pass
+    slow = retries.rule(RateLimited("slow down", provider="google", retry_after=120.0), "google")
+
+    class ParkedMeanwhile(WithFiles):
+        def attach(self, task: Task) -> Conclusion:
+            parking.park(alice.mailbox.pk, slow)
+            return super().attach(task)
+
+    tasks = jobs.claim(alice.mailbox.pk)
+    until = time.monotonic() + 9.0
+    assert not batch.carry_out(alice.again(), tasks, lambda: ParkedMeanwhile(alice.desk, alice.again()), until)
+    assert len(alice.decisions()) == 1
 
 
 def test_what_is_gone_makes_no_job(alice: Post) -> None:
