@@ -250,9 +250,10 @@ def _saves_nothing(each: Conclusion) -> bool:
 
 
 def _outlasts(rule: str, later: Verdict) -> bool:
-    """Whether what is decided, of a mail that is there or was taken back, stays."""
+    """Whether what is decided, of a mail that is there or was taken back, stays. That it is taken back is said once it
+    is (`corrected`): a look may come before, and it may turn out that it cannot be."""
     if rule == Rule.TAKEN_BACK or later.rule is Rule.TAKEN_BACK:
-        return rule == later.rule
+        return later.rule is Rule.TAKEN_BACK
     return later.outcome is not Outcome.SYNCED or later.rule is Rule.SAVED_ELSEWHERE or rule == Rule.RELINKED
 
 

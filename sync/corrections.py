@@ -102,9 +102,11 @@ def to_go_on() -> list[UUID]:
 
 
 def _due() -> QuerySet[CorrectionStep]:
+    """Not of a mail that somebody brings files to, which would come after it is gone."""
     paused = Pause.objects.filter(until__gt=Now()).values("organization_id")
     is_free = Q(lease_until=None) | Q(lease_until__lt=Now())
     rows = CorrectionStep.objects.filter(is_free, result="", next_at__lte=Now())
+    rows = rows.exclude(entry__claimed_until__gt=Now())
     return rows.exclude(correction__organization_id__in=paused)
 
 

@@ -20,7 +20,7 @@ from organizations.models import Member
 from providers.activities import Copy, Correspondent, EmailRecord, FoundPeople, FoundPerson, Keyed, Logged, PersonKind
 from providers.errors import Detail, NotFound, PermissionMissing, ProviderError, Rejected, Transient
 from providers.mail import Heading, MimeStream
-from sync import batch, conversations, decisions, jobs, ledger, work
+from sync import batch, conversations, corrections, decisions, jobs, ledger, undoing, work
 from sync.carrier import MailCarrier
 from sync.models import Correction, CorrectionStep, Decision, LedgerEntry, SyncedMailbox
 from sync.retries import TRIES
@@ -487,12 +487,58 @@ def test_what_we_have_saved_stays_ours_whoever_saves_it_too(
 def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, crm: Crm) -> None:
     message_id = box.post("undone")
     office.alice.run()
-    LedgerEntry.objects.update(undone_at=Now())
     row = Decision.objects.get()
+    correction = undoing.undo_mail(office.alice.member, row.pk)
+    assert correction is not None
+
+    def looked_again() -> dict[str, str]:
+        decisions.try_again(office.alice.member, [row.pk])
+        office.alice.run()
+        return office.alice.decisions()
+
+    assert looked_again() == {message_id: "matched"}  # until it is gone, which nobody knows yet
+    assert Decision.objects.get().activity_id == row.activity_id
+    step = corrections.claim(correction.pk)
+    assert step is not None
+    assert corrections.end(step, corrections.Result.DELETED)
+    assert looked_again() == {message_id: "taken_back"}
+    assert crm.calls["log_emails"] == 1
+
+
+def test_what_cannot_be_taken_back_after_all_stays_known_to_be_there(office: Office, box: Letters, crm: Crm) -> None:
+    message_id = box.post("changed")
+    office.alice.run()
+    row = Decision.objects.get()
+    correction = undoing.undo_mail(office.alice.member, row.pk)
+    assert correction is not None
     decisions.try_again(office.alice.member, [row.pk])
     office.alice.run()
-    assert office.alice.decisions() == {message_id: "taken_back"}
-    assert crm.calls["log_emails"] == 1
+    step = corrections.claim(correction.pk)
+    assert step is not None
+    assert corrections.end(step, corrections.Result.CHANGED)
+    assert office.alice.decisions() == {message_id: "matched"}
+    assert undoing.undo_mail(office.alice.member, row.pk) is not None
+
+
+def test_taking_back_waits_for_files_that_a_colleague_brings(
+    office: Office, box: Letters, crm: Crm, with_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would come to its people else, since it is gone."""
+    bobs_too(office, box, with_file)
+    policy.set_member_value(office.alice.member, "attach.enabled", False)
+    office.alice.run()
+    begun, attach = list[Correction](), crm.attach
+
+    def asked_for(*whatever: Any, **more: Any) -> None:
+        correction = undoing.undo_mail(office.alice.member, Decision.objects.get(mailbox=office.alice.mailbox).pk)
+        assert correction is not None
+        assert corrections.claim(correction.pk) is None
+        begun.append(correction)
+        attach(*whatever, **more)
+
+    monkeypatch.setattr(crm, "attach", asked_for)
+    office.bob.run()
+    assert corrections.claim(begun[0].pk) is not None
 
 
 def test_a_mails_day_is_that_of_its_members_zone(office: Office, box: Letters, crm: Crm) -> None:
