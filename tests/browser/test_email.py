@@ -215,6 +215,7 @@ def test_what_another_program_has_saved_may_be_asked_for_again(client: MailClien
     key, theirs = f"theirs-{mailbox.accounts.name}", "Another program has saved it in Salesforce already"
     filed_by_another_program(mailbox.stack, key, f"Theirs {CANARY}")
     message_id = mailbox.deliver(key, subject="Theirs")
+    mailbox.look()
     assert mailbox.decided(message_id)["rule"] == "saved_elsewhere"
     show(client, mailbox, message_id, NGOZI)
     expect(block(client)).to_contain_text(theirs)

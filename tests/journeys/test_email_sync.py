@@ -197,7 +197,9 @@ def test_what_another_program_has_saved_is_left_to_it(mailboxes: list[Mailbox], 
     subject = f"From elsewhere {CANARY}"
     filed_by_another_program(mailboxes[0].stack, "elsewhere-1", subject)
     for each in mailboxes:
-        decision = each.decided(each.deliver("elsewhere-1", subject="From elsewhere"))
+        message_id = each.deliver("elsewhere-1", subject="From elsewhere")
+        each.look()
+        decision = each.decided(message_id)
         assert (decision["rule"], decision["activity_id"], decision["record_ids"]) == ("saved_elsewhere", "", [])
     assert len(activities(acme, "From elsewhere")) == 1
 
