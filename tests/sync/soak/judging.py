@@ -134,7 +134,15 @@ class Judge:
         for org in ORGS:
             found = Counter(row["PathOnClient"] for row in self._new(org, "ContentVersion"))
             wanted = expected_files(mails, org)
-            assert wanted == found, {"files lost": wanted - found, "doubled": found - wanted}
+            lost = wanted - found
+            told = {"files lost": lost, "what is said of their mails": self._said_of(lost), "doubled": found - wanted}
+            assert wanted == found, told
+
+    def _said_of(self, files: Counter[str]) -> Counter[tuple[str, ...]]:
+        """(Outcome, rule, error) of each copy that has one of these."""
+        decisions = self._decisions()
+        rows = [decisions.get(key, {}) for key, mail in self._way.delivered.items() if files.keys() & set(mail.files)]
+        return Counter(tuple(str(row.get(name)) for name in ("outcome", "rule", "error_code")) for row in rows)
 
     def _judge_people(self, mails: Sequence[Mail]) -> None:
         """Each record names whom it must, and every member who has the mail once, and nobody else; one of these members

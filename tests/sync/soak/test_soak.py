@@ -26,6 +26,7 @@ FAILING = 0.05
 
 def soaked(folder: Path, module: str, *, copies: int, kills: int, seconds: float, patience: float) -> Outcome:
     """So many copies of mails arrive and so many kills happen within `seconds`; all is decided `patience` later."""
+    sys.stdout.write(f"\nseed {SEED}\n")
     (folder / "tmp").mkdir(parents=True)
     with running.whole_stack(folder / "state", {"TMPDIR": str(folder / "tmp")}, module) as stack:
         way = Way(stack, SEED)
