@@ -164,12 +164,12 @@ def test_what_sync_has_in_hand_is_shown_and_looked_up_again(
     message_id = mailbox.deliver(f"in-hand-{mailbox.user}-{len(before)}")
     mailbox.look()
     mailbox.decided(message_id)
-    told: list[str] = []
+    told: list[Route] = []
     in_hand: dict[str, Any] = {"standing": "running", **before}
 
     def answered(route: Route) -> None:
         answer = route.fetch()
-        told.append("")
+        told.append(route)
         route.fulfill(response=answer, json={**answer.json(), **in_hand})
 
     client.context.route("**/api/v1/sync/why/**", answered)

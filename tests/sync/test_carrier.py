@@ -484,12 +484,23 @@ def test_what_we_have_saved_stays_ours_whoever_saves_it_too(
     assert Decision.objects.get(pk=row.pk).activity_id == (record if is_seen else "")
 
 
+def begun_to_undo(post: Post) -> Correction:
+    """Of its only mail."""
+    begun = undoing.undo_mail(post.member, Decision.objects.get(mailbox=post.mailbox).pk)
+    assert begun is not None
+    return begun
+
+
+def end(correction: Correction, result: corrections.Result) -> None:
+    step = corrections.claim(correction.pk)
+    assert step is not None
+    assert corrections.end(step, result)
+
+
 def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, crm: Crm) -> None:
     message_id = box.post("undone")
     office.alice.run()
-    row = Decision.objects.get()
-    correction = undoing.undo_mail(office.alice.member, row.pk)
-    assert correction is not None
+    row, correction = Decision.objects.get(), begun_to_undo(office.alice)
 
     def looked_again() -> dict[str, str]:
         decisions.try_again(office.alice.member, [row.pk])
@@ -498,9 +509,7 @@ def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, 
 
     assert looked_again() == {message_id: "matched"}  # until it is gone, which nobody knows yet
     assert Decision.objects.get().activity_id == row.activity_id
-    step = corrections.claim(correction.pk)
-    assert step is not None
-    assert corrections.end(step, corrections.Result.DELETED)
+    end(correction, corrections.Result.DELETED)
     assert looked_again() == {message_id: "taken_back"}
     assert crm.calls["log_emails"] == 1
 
@@ -508,16 +517,12 @@ def test_what_was_taken_back_is_not_written_again(office: Office, box: Letters, 
 def test_what_cannot_be_taken_back_after_all_stays_known_to_be_there(office: Office, box: Letters, crm: Crm) -> None:
     message_id = box.post("changed")
     office.alice.run()
-    row = Decision.objects.get()
-    correction = undoing.undo_mail(office.alice.member, row.pk)
-    assert correction is not None
-    decisions.try_again(office.alice.member, [row.pk])
+    correction = begun_to_undo(office.alice)
+    decisions.try_again(office.alice.member, [Decision.objects.get().pk])
     office.alice.run()
-    step = corrections.claim(correction.pk)
-    assert step is not None
-    assert corrections.end(step, corrections.Result.CHANGED)
+    end(correction, corrections.Result.CHANGED)
     assert office.alice.decisions() == {message_id: "matched"}
-    assert undoing.undo_mail(office.alice.member, row.pk) is not None
+    assert begun_to_undo(office.alice).pk != correction.pk
 
 
 def test_taking_back_waits_for_files_that_a_colleague_brings(
@@ -530,10 +535,8 @@ def test_taking_back_waits_for_files_that_a_colleague_brings(
     begun, attach = list[Correction](), crm.attach
 
     def asked_for(*whatever: Any, **more: Any) -> None:
-        correction = undoing.undo_mail(office.alice.member, Decision.objects.get(mailbox=office.alice.mailbox).pk)
-        assert correction is not None
-        assert corrections.claim(correction.pk) is None
-        begun.append(correction)
+        begun.append(begun_to_undo(office.alice))
+        assert corrections.claim(begun[0].pk) is None
         attach(*whatever, **more)
 
     monkeypatch.setattr(crm, "attach", asked_for)

@@ -134,9 +134,11 @@ class Judge:
         for org in ORGS:
             found = Counter(row["PathOnClient"] for row in self._new(org, "ContentVersion"))
             wanted = expected_files(mails, org)
-            lost = wanted - found
-            told = {"files lost": lost, "what is said of their mails": self._said_of(lost), "doubled": found - wanted}
-            assert wanted == found, told
+            assert wanted == found, {
+                "files lost": wanted - found,
+                "what is said of their mails": self._said_of(wanted - found),
+                "doubled": found - wanted,
+            }
 
     def _said_of(self, files: Counter[str]) -> Counter[tuple[str, ...]]:
         """(Outcome, rule, error) of each copy that has one of these."""
