@@ -175,8 +175,8 @@ class _Asked:
         found = match(candidate, people, member_id=self._member.salesforce_user_id, chosen=chosen)
         if not found.targets:
             return Saved(decide_by_match(found), person_ids=found.asked_ids, asked_why=found.asked_why)
-        at = self._message.letter.sent_at or self._message.received_at
-        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate, at)
+        times = [at for at in (self._message.letter.sent_at, self._message.received_at) if at]
+        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate, times)
         filed = Filed(Rule.SAVED_ELSEWHERE) if is_elsewhere else self._filed(candidate, found)
         self._end(filed, candidate, found)
         ids = filed.stands_with([target.person.id for target in found.targets])

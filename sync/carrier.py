@@ -14,7 +14,7 @@ from providers.mail import Folder, Heading, Mailbox
 from sync import conversations, ledger, owners, places, policies, threads
 from sync.conclusions import NOTHING_KNOWN, About, Conclusion, Task
 from sync.conversations import Said
-from sync.elsewhere import message_id_of
+from sync.elsewhere import message_id_of, times_of
 from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
 from sync.mime import read
@@ -119,7 +119,7 @@ class MailCarrier:
         for task_id, (heading, candidate) in candidates.items():
             chosen = self._said_of(heading).person_ids
             found = match(candidate, people, member_id=self._row.member.salesforce_user_id, chosen=chosen)
-            if found.targets and elsewhere.has(message_ids[task_id], candidate, heading.received_at):
+            if found.targets and elsewhere.has(message_ids[task_id], candidate, times_of(heading)):
                 decided[task_id] = _concluded(verdict(Rule.SAVED_ELSEWHERE), heading, candidate, notes=found.notes)
             elif found.targets:
                 self._matched[task_id] = Matched(heading, candidate, found)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from providers.activities import Copy, FoundPeople, FoundPerson, PersonKind
 from providers.mail import Folder, Heading
-from sync.elsewhere import Copies, Elsewhere, message_id_of
+from sync.elsewhere import Copies, Elsewhere, message_id_of, times_of
 from sync.matching import addresses_to_ask, decide_by_match, match
 from sync.reasons import WITH_NOBODY, Outcome, Rule, Verdict, outcome_of, verdict
 from sync.rules import Candidate, Rulebook, Thread, decide_by_heading
@@ -110,7 +110,7 @@ def _matched(waiting: Iterable[_Waiting], people: "_People", member_id: str) -> 
     for heading, candidate, thread in waiting:
         known = people.among(addresses_to_ask(candidate))
         matched = match(candidate, known, member_id=member_id, chosen=thread.chosen)
-        is_elsewhere = matched.targets and there.has(message_id_of(heading), candidate, heading.received_at)
+        is_elsewhere = matched.targets and there.has(message_id_of(heading), candidate, times_of(heading))
         decided = verdict(Rule.SAVED_ELSEWHERE) if is_elsewhere else decide_by_match(matched)
         yield Foreseen(heading.id, heading.received_at, decided)
 

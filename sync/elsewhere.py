@@ -22,8 +22,19 @@ LONGEST = 200
 
 def message_id_of(heading: Heading) -> str:
     """With its <>, as a Letter has it; "" where none is usable."""
-    given = [(name, value.encode("utf-8", "replace")) for name, value in heading.headers if name == "message-id"]
-    return headers.message_id(Fields(given, set()))
+    return headers.message_id(_fields(heading, "message-id"))
+
+
+def times_of(heading: Heading) -> tuple[datetime, ...]:
+    """When it was received and, where it says so, sent."""
+    sent_at = headers.sent_at(_fields(heading, "date"), None, set())
+    return (heading.received_at, sent_at) if sent_at else (heading.received_at,)
+
+
+def _fields(heading: Heading, wanted: str) -> Fields:
+    return Fields(
+        [(name, value.encode("utf-8", "replace")) for name, value in heading.headers if name == wanted], set()
+    )
 
 
 class Elsewhere:
@@ -32,16 +43,16 @@ class Elsewhere:
     def __init__(self, copies: Copies, ours: Collection[str]) -> None:
         self._copies = {message_id: found for message_id, found in copies.items() if message_id not in ours}
 
-    def has(self, message_id: str, candidate: Candidate, at: datetime) -> bool:
-        """`at`: when it was sent or received. Sender, subject and day are the same, too: whoever forges a Message-ID,
-        or uses one again, keeps no other mail out."""
+    def has(self, message_id: str, candidate: Candidate, times: Collection[datetime]) -> bool:
+        """`times`: when it was sent, and when received; either may have been kept. Sender, subject and day are the
+        same, too: whoever forges a Message-ID, or uses one again, keeps no other mail out."""
         envelope = candidate.envelope
         senders = {party.address for party in envelope.parties if party.role is Role.FROM}
         return any(
             fold(copy.sender) in senders
             and _one(copy.subject) == _one(envelope.subject)
             and copy.sent_at is not None
-            and abs(copy.sent_at - at) < NEAR
+            and any(abs(copy.sent_at - at) < NEAR for at in times)
             for copy in self._copies.get(message_id, ())
         )
 

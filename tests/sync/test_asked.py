@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 from uuid import uuid4
 
 import pytest
@@ -45,9 +46,9 @@ def with_crm(monkeypatch: pytest.MonkeyPatch, crm: Crm) -> Crm:
     return crm
 
 
-def letter() -> Letter:
+def letter(more: str = "") -> Letter:
     headers = f"From: {JANE}\r\nTo: alice@acme.example\r\nSubject: Offer\r\nMessage-ID: <one@customer.example>\r\n"
-    return read([headers.encode(), b"\r\nYes.\r\n"], timezone.now())
+    return read([f"{headers}{more}".encode(), b"\r\nYes.\r\n"], timezone.now())
 
 
 def saved(member: Member, whence: Whence | None = None) -> Saved:
@@ -72,6 +73,17 @@ def test_what_another_program_has_saved_is_not_saved_by_hand_either(office: Offi
     assert (found.verdict.rule, found.activity_id, found.person_ids) == ("saved_elsewhere", "", ())
     assert not crm.logged
     assert not LedgerEntry.objects.exists()
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_another_program_may_have_kept_when_a_mail_came_or_when_it_was_sent(
+    office: Office, crm: Crm, days: int
+) -> None:
+    now = timezone.now()
+    mail = letter(f"Date: {format_datetime(now - timedelta(days=3))}\r\n")
+    crm.copies[mail.message_id] = (Copy(JANE, "Offer", now - timedelta(days=days)),)
+    found = asked.log_letter_now(office.alice.member, mail, Whence())
+    assert found.verdict.rule == "saved_elsewhere"
 
 
 def test_ones_other_mailbox_is_no_colleagues(office: Office, crm: Crm) -> None:
