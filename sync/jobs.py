@@ -83,13 +83,13 @@ def _spread(seconds: float) -> float:
 
 
 def _alone(rows: list[Job]) -> list[Job]:
-    suspect = [row for row in rows if row.crashes or row.tries > 1]
+    suspect = [row for row in rows if row.crashes or max(row.tries, row.file_tries) > 1]
     return suspect[:1] if suspect and suspect[0] is rows[0] else [row for row in rows if row not in suspect]
 
 
 def _task(row: Job, lease: UUID) -> Task:
     whose = (row.organization_id, row.mailbox_id, row.message_id)
-    return Task(row.pk, lease, *whose, row.is_live, row.was_chosen, row.tries, row.crashes + 1)
+    return Task(row.pk, lease, *whose, row.is_live, row.was_chosen, row.tries, row.file_tries, row.crashes + 1)
 
 
 def prolong(tasks: Sequence[Task]) -> None:
@@ -141,18 +141,18 @@ def fail(
     is tried no more, and all but a part of it was done."""
     if ruling.cause == retries.NOT_ALLOWED and _is_open_to_others(tasks):
         ruling = replace(ruling, answer=Answer.GIVE_UP, cause="refused")
-    is_elsewhere = parking.note_failure(mailbox, ruling)
+    is_elsewhere, is_there = parking.note_failure(mailbox, ruling), at_last is not None
     counts = not is_elsewhere and ruling.cause != retries.IN_OTHER_HANDS
     for task in tasks:
         is_refused = ruling.answer is Answer.GIVE_UP and len(tasks) == 1
-        if is_refused and at_last is None:
+        if is_refused and not is_there:
             ledger.let_go(task.lease)  # all of it was refused: a colleague may write it at once
-        if is_refused or _is_over(task, ruling, counts=counts):
+        if is_refused or _is_over(task, ruling, counts=counts, is_there=is_there):
             _end(task, at_last, _failed(about(task), ruling, _refused(ruling) if is_refused else _gave_up(task)))
         elif is_elsewhere:
             _wait(task, ruling)
         else:
-            _try_again(task, ruling, counts=counts)
+            _try_again(task, ruling, counts=counts, is_there=is_there)
     return is_elsewhere
 
 
@@ -179,16 +179,18 @@ def _refused(ruling: Ruling) -> Verdict:
 
 
 def _gave_up(task: Task) -> Verdict:
-    return verdict(Rule.GAVE_UP, tries=str(task.tries + 1))
+    return verdict(Rule.GAVE_UP, tries=str(task.tries + task.file_tries + 1))
 
 
-def _is_over(task: Task, ruling: Ruling, *, counts: bool) -> bool:
-    if counts and task.tries + 1 >= retries.TRIES:
+def _is_over(task: Task, ruling: Ruling, *, counts: bool, is_there: bool) -> bool:
+    tries, most = (task.file_tries, retries.FILE_TRIES) if is_there else (task.tries, retries.TRIES)
+    if counts and tries + 1 >= most:
         return True
     if ruling.cause == retries.IN_OTHER_HANDS:  # which end by themselves (ledger)
         return False
     is_waiting = ruling.answer in (Answer.PARK, Answer.PAUSE)
-    return not is_waiting and Job.objects.filter(pk=task.id, created_at__lt=Now() - LONGEST, tries__gt=0).exists()
+    old = Job.objects.filter(Q(tries__gt=0) | Q(file_tries__gt=0), pk=task.id, created_at__lt=Now() - LONGEST)
+    return not is_waiting and old.exists()
 
 
 def _wait(task: Task, ruling: Ruling) -> None:
@@ -199,21 +201,25 @@ def _wait(task: Task, ruling: Ruling) -> None:
     _due_again(task, timedelta(0), tries=Greatest(F("tries"), 1) if is_refused else F("tries"))
 
 
-def _try_again(task: Task, ruling: Ruling, *, counts: bool) -> None:
-    """Waiting for a colleague is no try."""
+def _try_again(task: Task, ruling: Ruling, *, counts: bool, is_there: bool) -> None:
+    """Waiting for a colleague is no try. Where only files are left, all that comes before them has worked."""
     ledger.release(task.lease)
-    times, tries = (task.tries + 1, F("tries") + 1) if counts else (1, F("tries"))
-    _due_again(task, timedelta(seconds=retries.back_off(times, ruling.wait)), tries=tries)
+    times, counted = 1, dict[str, Combinable | int]()
+    if counts and is_there:
+        times, counted = task.file_tries + 1, {"file_tries": F("file_tries") + 1, "tries": 0}
+    elif counts:
+        times, counted = task.tries + 1, {"tries": F("tries") + 1}
+    _due_again(task, timedelta(seconds=retries.back_off(times, ruling.wait)), **counted)
 
 
-def _due_again(task: Task, wait: timedelta, *, tries: Combinable) -> None:
+def _due_again(task: Task, wait: timedelta, **counted: Combinable | int) -> None:
     _mine(task).update(
         state=Job.State.DUE,
         lease_by=None,
         lease_until=None,
         crashes=F("crashes") - 1,
-        tries=tries,
         next_at=Now() + wait,
+        **counted,
     )
 
 
@@ -253,4 +259,4 @@ def again(mailbox_id: UUID, message_ids: Sequence[str]) -> int:
     rows = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=message_ids, state__in=rest)
     with transaction.atomic():
         hold(rows)
-        return rows.update(state=Job.State.DUE, tries=0, crashes=0, next_at=Now(), created_at=Now())
+        return rows.update(state=Job.State.DUE, tries=0, file_tries=0, crashes=0, next_at=Now(), created_at=Now())

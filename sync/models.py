@@ -181,6 +181,8 @@ class Job(Row):
     lease_by = models.UUIDField(null=True)  # of one try; who holds another stores nothing
     lease_until = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    #: Tries that ended with its mail in Salesforce and not all of its files; a separate count, and a longer one.
+    file_tries = models.PositiveSmallIntegerField(default=0)
     #: Tries that were begun and never ended, which a process' death leaves behind. Counted before the try (sync.md 7).
     crashes = models.PositiveSmallIntegerField(default=0)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Q
+
 from organizations.privacy.visits import JourneyFailed, Visit
 from organizations.registries import privacy_journeys
 from sync import tasks
@@ -188,7 +190,7 @@ def _is_running(message_id: str) -> bool:
 
 
 def _has_failed(message_id: str) -> bool:
-    return Job.objects.filter(message_id=message_id, tries__gt=0).exists()
+    return Job.objects.filter(Q(tries__gt=0) | Q(file_tries__gt=0), message_id=message_id).exists()
 
 
 def _save_or_say_why(visit: Visit, office: _Office, provider: str) -> None:

@@ -26,6 +26,9 @@ IN_OTHER_HANDS = "in_other_hands"
 #: A right that the person did not give; and what the mail provider refuses all the same, for reasons of its own.
 SCOPE_MISSING, NOT_ALLOWED = "scope_missing", "not_allowed"
 BASE, CAP, TRIES = 2.0, 900.0, 8
+#: Of a mail that is in Salesforce and waits for its files, in an hour or two: these need many requests, each of which
+#: may fail, and nobody brings them later.
+FILE_TRIES = 2 * TRIES
 #: Looked at again after so long where only a person can mend it; mended earlier, it is heard of (parking.py).
 UNTIL_MENDED = 900.0
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")

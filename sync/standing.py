@@ -179,7 +179,8 @@ def _is_relisted(row: SyncedMailbox) -> bool:
 
 def late(rows: QuerySet[Job]) -> QuerySet[Job]:
     """New mail that nobody has looked at for too long; what was tried and waits for its next try is none."""
-    return rows.filter(state=Job.State.DUE, is_live=True, tries=0, created_at__lt=Now() - BEHIND, next_at__lt=Now())
+    untried = rows.filter(state=Job.State.DUE, is_live=True, tries=0, file_tries=0)
+    return untried.filter(created_at__lt=Now() - BEHIND, next_at__lt=Now())
 
 
 def _waits(row: SyncedMailbox, cause: str, provider: str) -> Finding:

@@ -1,5 +1,6 @@
 """What goes into Salesforce for one message: with whom, with how much of it, and once; whatever else was said of it."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesHeaderParser
+from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -22,8 +24,8 @@ from providers.errors import Detail, NotFound, PermissionMissing, ProviderError,
 from providers.mail import Heading, MimeStream
 from sync import batch, conversations, corrections, decisions, jobs, ledger, undoing, work
 from sync.carrier import MailCarrier
-from sync.models import Correction, CorrectionStep, Decision, LedgerEntry, SyncedMailbox
-from sync.retries import TRIES
+from sync.models import Correction, CorrectionStep, Decision, Job, LedgerEntry, SyncedMailbox
+from sync.retries import FILE_TRIES, TRIES
 from tests.sync.boxes import INBOX, Box, Mail
 from tests.sync.conftest import Office, Post
 from vault import clients
@@ -217,7 +219,7 @@ def test_a_file_that_never_arrives_keeps_no_mail_out(
 ) -> None:
     """It stops nobody else's mail, and is there without it at last."""
     crm.no_files = fault
-    tried(office.alice, 4)
+    tried(office.alice, FILE_TRIES // 2)
     assert office.alice.again().parked_until is None
     other = box.post("other")
     office.alice.run()
@@ -225,7 +227,7 @@ def test_a_file_that_never_arrives_keeps_no_mail_out(
     assert (row.outcome, row.error_code, row.notes) == ("synced", "gave_up", {**row.notes, "files_missing": 1})
     assert LedgerEntry.objects.filter(salesforce_id=row.activity_id).exists()
     assert office.alice.decisions()[other] == "matched"
-    assert crm.calls["attach"] == TRIES
+    assert crm.calls["attach"] == FILE_TRIES
     assert len(crm.logged) == 2
 
 
@@ -237,6 +239,19 @@ def test_a_file_that_arrives_at_last_is_no_failure(office: Office, crm: Crm, wit
     row = Decision.objects.get(message_id=with_file)
     assert (row.rule, row.error_code) == ("matched", "")
     assert "files_missing" not in row.notes
+
+
+def test_a_mail_that_waits_for_its_files_is_not_given_up_as_a_whole(office: Office, crm: Crm, with_file: str) -> None:
+    """What fails on the way to them is counted for itself: all of it has worked before."""
+    crm.no_files = Transient("away", provider="salesforce")
+    tried(office.alice, TRIES - 1)
+    crm.lost = 1
+    tried(office.alice, 1)
+    crm.no_files = None
+    tried(office.alice, 1)
+    row = Decision.objects.get(message_id=with_file)
+    assert (row.rule, row.error_code, len(crm.logged)) == ("matched", "", 1)
+    assert list(Job.objects.values_list("state", "tries", "file_tries")) == [("done", 0, 0)]
 
 
 def test_a_file_waits_where_no_file_could_go(office: Office, crm: Crm, with_file: str) -> None:
@@ -274,7 +289,7 @@ def test_a_file_that_a_colleagues_copy_cannot_bring_is_told(
     policy.set_member_value(office.alice.member, "attach.enabled", False)
     office.alice.run()
     crm.no_files = fault
-    tried(office.bob, TRIES + 1)
+    tried(office.bob, FILE_TRIES + 1)
     row = Decision.objects.get(mailbox=office.bob.mailbox)
     assert (row.rule, row.notes["files_missing"], bool(row.error_code)) == ("colleague_was_first", 1, True)
     entry = LedgerEntry.objects.get()
@@ -461,6 +476,19 @@ def test_what_only_shares_an_id_keeps_no_mail_out(
     message_id = box.post("same")
     office.alice.run()
     assert office.alice.decisions() == {message_id: "matched"}
+
+
+@pytest.mark.parametrize("kept", ["sent", "received"])
+def test_another_program_may_keep_either_time_of_a_mail_that_was_long_on_its_way(
+    office: Office, box: Letters, crm: Crm, kept: str
+) -> None:
+    message_id = box.post("late")
+    received_at = box.mails[message_id].arrived_at
+    sent_at = received_at - timedelta(days=3)
+    box.raw[message_id] = re.sub(rb"Date: [^\r]*", b"Date: " + format_datetime(sent_at).encode(), box.raw[message_id])
+    crm.copies["<late@customer.example>"] = (Copy(JANE, "Offer", {"sent": sent_at, "received": received_at}[kept]),)
+    office.alice.run()
+    assert office.alice.decisions() == {message_id: "saved_elsewhere"}
 
 
 @pytest.mark.parametrize("is_seen", [True, False])

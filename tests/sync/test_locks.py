@@ -30,7 +30,7 @@ def of_descending_ids(alice: Post, state: str) -> list[Task]:
     ]
     made = [Job.objects.get(pk=row.pk) for row in rows]
     about = (alice.member.organization_id, alice.mailbox.pk)
-    return [Task(row.pk, row.lease_by or uuid4(), *about, row.message_id, True, False, 0, 1) for row in made]
+    return [Task(row.pk, row.lease_by or uuid4(), *about, row.message_id, True, False, 0, 0, 1) for row in made]
 
 
 def _again(tasks: Sequence[Task]) -> None:
