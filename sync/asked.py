@@ -20,6 +20,7 @@ from sync import conclusions, conversations, holds, ledger, owners, policies, re
 from sync.attaching import Open
 from sync.conclusions import AskedFor, Conclusion
 from sync.conversations import Said
+from sync.elsewhere import times_of
 from sync.enclosures import enclosed
 from sync.letters import Letter, Undecipherable
 from sync.matching import Match, addresses_to_ask, decide_by_match, match
@@ -79,7 +80,10 @@ def log_email_now(member: Member, provider: str, message_id: str, *, chosen: Col
     except Undecipherable as error:
         return Saved(verdict(Rule.UNDECIPHERABLE, code=error.code))
     own = owners.asked(member, mailbox) if row is None else owners.addresses_of(row, mailbox)
-    message = _Message(letter, heading.id, heading.received_at, opened, row.pk if row else None, heading.thread_id)
+    times = times_of(heading)
+    message = _Message(
+        letter, heading.id, heading.received_at, times, opened, row.pk if row else None, heading.thread_id
+    )
     said = _said([row] if row else [], heading.thread_id)
     return _Asked(member, message).saved(own, chosen or said.person_ids, is_private=said.is_private)
 
@@ -105,7 +109,9 @@ def log_letter_now(
     written = letter if whole else replace(letter, attachments=())
     opened, left_behind = partial(_again, whole), {} if whole else _left_behind(member, letter)
     mailbox_id = row.pk if row else None
-    message = _Message(written, _stand_in(letter), timezone.now(), opened, mailbox_id, left_behind=left_behind)
+    now = timezone.now()
+    times = (letter.sent_at or now,)  # when it was received nobody told
+    message = _Message(written, _stand_in(letter), now, times, opened, mailbox_id, left_behind=left_behind)
     own = _own_addresses(member, rows)
     return _Asked(member, message).saved(own, chosen or said.person_ids, is_private=said.is_private)
 
@@ -153,6 +159,7 @@ class _Message:
     letter: Letter
     id: str
     received_at: datetime
+    times: tuple[datetime, ...]  # by any of which another program may have filed it
     opened: Open
     mailbox_id: UUID | None
     thread_id: str = ""  # of whom the provider itself told; "" for what was handed over
@@ -175,8 +182,7 @@ class _Asked:
         found = match(candidate, people, member_id=self._member.salesforce_user_id, chosen=chosen)
         if not found.targets:
             return Saved(decide_by_match(found), person_ids=found.asked_ids, asked_why=found.asked_why)
-        times = [at for at in (self._message.letter.sent_at, self._message.received_at) if at]
-        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate, times)
+        is_elsewhere = self._writing.elsewhere(people).has(message_id, candidate, self._message.times)
         filed = Filed(Rule.SAVED_ELSEWHERE) if is_elsewhere else self._filed(candidate, found)
         self._end(filed, candidate, found)
         ids = filed.stands_with([target.person.id for target in found.targets])

@@ -34,6 +34,7 @@ PUT_OFF = 5.0
 #: Whatever fails for so long is given up, though nothing counted.
 LONGEST = timedelta(days=3)
 _WAITING = (Job.State.DUE, Job.State.SET_ASIDE)
+_TRIED = Q(tries__gt=0) | Q(file_tries__gt=0)
 _LEFT_BEHIND = Q(state=Job.State.RUNNING, lease_until__lt=Now())
 
 
@@ -145,7 +146,7 @@ def fail(
     counts = not is_elsewhere and ruling.cause != retries.IN_OTHER_HANDS
     for task in tasks:
         is_refused = ruling.answer is Answer.GIVE_UP and len(tasks) == 1
-        if is_refused and not is_there:
+        if is_refused and not is_there and not task.file_tries:
             ledger.let_go(task.lease)  # all of it was refused: a colleague may write it at once
         if is_refused or _is_over(task, ruling, counts=counts, is_there=is_there):
             _end(task, at_last, _failed(about(task), ruling, _refused(ruling) if is_refused else _gave_up(task)))
@@ -159,7 +160,7 @@ def fail(
 def _is_open_to_others(tasks: Sequence[Task]) -> bool:
     """Whether one of these was refused before, and its mailbox has been read since: then it is these that the provider
     refuses, of which each is tried alone, and the mailbox need not wait."""
-    tried = Job.objects.filter(pk__in=[task.id for task in tasks], tries__gt=0)
+    tried = Job.objects.filter(_TRIED, pk__in=[task.id for task in tasks])
     return tried.filter(mailbox__streams__read_at__gt=F("next_at")).exists()
 
 
@@ -189,7 +190,8 @@ def _is_over(task: Task, ruling: Ruling, *, counts: bool, is_there: bool) -> boo
     if ruling.cause == retries.IN_OTHER_HANDS:  # which end by themselves (ledger)
         return False
     is_waiting = ruling.answer in (Answer.PARK, Answer.PAUSE)
-    old = Job.objects.filter(Q(tries__gt=0) | Q(file_tries__gt=0), pk=task.id, created_at__lt=Now() - LONGEST)
+    tried = _TRIED if is_there else Q(tries__gt=0)
+    old = Job.objects.filter(tried, pk=task.id, created_at__lt=Now() - LONGEST)
     return not is_waiting and old.exists()
 
 
@@ -204,12 +206,12 @@ def _wait(task: Task, ruling: Ruling) -> None:
 def _try_again(task: Task, ruling: Ruling, *, counts: bool, is_there: bool) -> None:
     """Waiting for a colleague is no try. Where only files are left, all that comes before them has worked."""
     ledger.release(task.lease)
-    times, counted = 1, dict[str, Combinable | int]()
+    times, cap, counted = 1, retries.CAP, dict[str, Combinable | int]()
     if counts and is_there:
-        times, counted = task.file_tries + 1, {"file_tries": F("file_tries") + 1, "tries": 0}
+        times, cap, counted = task.file_tries + 1, retries.FILE_CAP, {"file_tries": F("file_tries") + 1, "tries": 0}
     elif counts:
         times, counted = task.tries + 1, {"tries": F("tries") + 1}
-    _due_again(task, timedelta(seconds=retries.back_off(times, ruling.wait)), **counted)
+    _due_again(task, timedelta(seconds=retries.back_off(times, ruling.wait, cap)), **counted)
 
 
 def _due_again(task: Task, wait: timedelta, **counted: Combinable | int) -> None:

@@ -26,9 +26,9 @@ IN_OTHER_HANDS = "in_other_hands"
 #: A right that the person did not give; and what the mail provider refuses all the same, for reasons of its own.
 SCOPE_MISSING, NOT_ALLOWED = "scope_missing", "not_allowed"
 BASE, CAP, TRIES = 2.0, 900.0, 8
-#: Of a mail that is in Salesforce and waits for its files, in an hour or two: these need many requests, each of which
-#: may fail, and nobody brings them later.
-FILE_TRIES = 2 * TRIES
+#: Of a mail that is in Salesforce and waits for its files: these need many requests, each of which may fail, and nobody
+#: brings them later. Shorter waits, as it stands there unknown meanwhile: a quarter of an hour, as a rule.
+FILE_CAP, FILE_TRIES = 120.0, 16
 #: Looked at again after so long where only a person can mend it; mended earlier, it is heard of (parking.py).
 UNTIL_MENDED = 900.0
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
@@ -43,7 +43,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """`cause`: why, as a code. `counts`: as one of a job's TRIES. `wait`: seconds at least; 0: back off.
+    """`cause`: why, as a code. `counts`: as one of a job's TRIES or FILE_TRIES. `wait`: seconds at least; 0: back off.
     `error_code`: the provider's own, never its text."""
 
     answer: Answer
@@ -94,6 +94,6 @@ def code_of(error: Exception) -> str:
     return code if _CODE.fullmatch(code or "") else ""
 
 
-def back_off(times: int, at_least: float = 0.0) -> float:
+def back_off(times: int, at_least: float = 0.0, cap: float = CAP) -> float:
     """Seconds before the next try after `times` failures: full jitter, but never before the provider's own word."""
-    return at_least + random.uniform(0.0, min(CAP, BASE * 2.0 ** min(times, 20)))  # noqa: S311  spreads, hides nothing
+    return at_least + random.uniform(0.0, min(cap, BASE * 2.0 ** min(times, 20)))  # noqa: S311  spreads, hides nothing

@@ -104,7 +104,7 @@ class Sent:
         return str(found[0]["rule"]) if found else ""
 
     def tries(self) -> int:
-        query = "SELECT tries FROM sync_job WHERE message_id = %s"
+        query = "SELECT tries + file_tries AS tries FROM sync_job WHERE message_id = %s"
         found = self.transfers.mailboxes[self.provider].rows(query, self.message_id)
         return int(found[0]["tries"]) if found else 0
 

@@ -49,7 +49,7 @@ def _make_haste() -> None:
     from sync import holds, jobs, ledger, resync, retries, schedule, sweep
 
     back_off = retries.back_off
-    retries.back_off = lambda times, at_least=0.0: back_off(times, at_least) / HASTE
+    retries.back_off = lambda *given: back_off(*given) / HASTE
 
     for module, names in (
         (holds, ("HOLD", "BEAT")),

@@ -79,7 +79,7 @@ class Judge:
         return {(self._boxes[row["provider"], row["whose"]], row["message_id"]): row for row in rows}
 
     def _standing(self) -> str:
-        jobs = self._way.execute("SELECT state, crashes, tries, count(*) FROM sync_job GROUP BY 1, 2, 3")
+        jobs = self._way.execute("SELECT state, crashes, tries, file_tries, count(*) FROM sync_job GROUP BY 1, 2, 3, 4")
         boxes = self._way.execute("SELECT parked_for, parked_at_provider, failures FROM sync_syncedmailbox")
         left = Counter(
             (box.provider, box.account, self._way.delivered[box, each].kind) for box, each in self._undecided()
