@@ -149,7 +149,7 @@ def conclude_asked(asked: AskedFor, conclusion: Conclusion) -> None:
 def put_down(asked: Place) -> bool:
     """Whether it was given up or set aside, and is tried no more."""
     mine = _jobs_of(asked).filter(state__in=[Job.State.DEAD, Job.State.SET_ASIDE])
-    return bool(mine.update(state=Job.State.DONE, crashes=0, tries=0, file_tries=0))
+    return bool(mine.update(state=Job.State.DONE, **Job.UNCOUNTED))
 
 
 def _jobs_of(asked: Place) -> QuerySet[Job]:
@@ -228,7 +228,7 @@ def _end(tasks: Sequence[Task], state: Job.State) -> set[UUID]:
     leases = {task.lease for task in tasks}
     mine = Job.objects.filter(pk__in=[task.id for task in tasks], lease_by__in=leases, state=Job.State.RUNNING)
     found = set(hold(mine))
-    counts = {"crashes": 0, "tries": 0, "file_tries": 0} if state == Job.State.DONE else {}
+    counts = Job.UNCOUNTED if state == Job.State.DONE else {}
     Job.objects.filter(pk__in=found).update(state=state, lease_by=None, lease_until=None, **counts)
     return found
 

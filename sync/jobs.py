@@ -34,7 +34,6 @@ PUT_OFF = 5.0
 #: Whatever fails for so long is given up, though nothing counted.
 LONGEST = timedelta(days=3)
 _WAITING = (Job.State.DUE, Job.State.SET_ASIDE)
-_TRIED = Q(tries__gt=0) | Q(file_tries__gt=0)
 _LEFT_BEHIND = Q(state=Job.State.RUNNING, lease_until__lt=Now())
 
 
@@ -160,7 +159,7 @@ def fail(
 def _is_open_to_others(tasks: Sequence[Task]) -> bool:
     """Whether one of these was refused before, and its mailbox has been read since: then it is these that the provider
     refuses, of which each is tried alone, and the mailbox need not wait."""
-    tried = Job.objects.filter(_TRIED, pk__in=[task.id for task in tasks])
+    tried = Job.objects.filter(Job.TRIED, pk__in=[task.id for task in tasks])
     return tried.filter(mailbox__streams__read_at__gt=F("next_at")).exists()
 
 
@@ -190,7 +189,7 @@ def _is_over(task: Task, ruling: Ruling, *, counts: bool, is_there: bool) -> boo
     if ruling.cause == retries.IN_OTHER_HANDS:  # which end by themselves (ledger)
         return False
     is_waiting = ruling.answer in (Answer.PARK, Answer.PAUSE)
-    tried = _TRIED if is_there else Q(tries__gt=0)
+    tried = Job.TRIED if is_there else Q(tries__gt=0)
     old = Job.objects.filter(tried, pk=task.id, created_at__lt=Now() - LONGEST)
     return not is_waiting and old.exists()
 
@@ -261,4 +260,4 @@ def again(mailbox_id: UUID, message_ids: Sequence[str]) -> int:
     rows = Job.objects.filter(mailbox_id=mailbox_id, message_id__in=message_ids, state__in=rest)
     with transaction.atomic():
         hold(rows)
-        return rows.update(state=Job.State.DUE, tries=0, file_tries=0, crashes=0, next_at=Now(), created_at=Now())
+        return rows.update(state=Job.State.DUE, next_at=Now(), created_at=Now(), **Job.UNCOUNTED)

@@ -186,6 +186,10 @@ class Job(Row):
     #: Tries that were begun and never ended, which a process' death leaves behind. Counted before the try (sync.md 7).
     crashes = models.PositiveSmallIntegerField(default=0)
 
+    #: Of one that has failed before; and all counts of one that begins anew, or has ended well.
+    TRIED: ClassVar = Q(tries__gt=0) | Q(file_tries__gt=0)
+    UNCOUNTED: ClassVar = {"tries": 0, "file_tries": 0, "crashes": 0}
+
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["mailbox", "message_id"], name="job_once")]
         indexes: ClassVar = [

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q
-
 from organizations.privacy.visits import JourneyFailed, Visit
 from organizations.registries import privacy_journeys
 from sync import tasks
@@ -190,7 +188,7 @@ def _is_running(message_id: str) -> bool:
 
 
 def _has_failed(message_id: str) -> bool:
-    return Job.objects.filter(Q(tries__gt=0) | Q(file_tries__gt=0), message_id=message_id).exists()
+    return Job.objects.filter(Job.TRIED, message_id=message_id).exists()
 
 
 def _save_or_say_why(visit: Visit, office: _Office, provider: str) -> None:

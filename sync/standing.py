@@ -179,7 +179,7 @@ def _is_relisted(row: SyncedMailbox) -> bool:
 
 def late(rows: QuerySet[Job]) -> QuerySet[Job]:
     """New mail that nobody has looked at for too long; what was tried and waits for its next try is none."""
-    untried = rows.filter(state=Job.State.DUE, is_live=True, tries=0, file_tries=0)
+    untried = rows.filter(~Job.TRIED, state=Job.State.DUE, is_live=True)
     return untried.filter(created_at__lt=Now() - BEHIND, next_at__lt=Now())
 
 
