@@ -9,7 +9,8 @@ import time
 
 from bench.footprint import processor
 from bench.results import Results
-from tests.journeys.transfers import ARCHIVE, MIB, Sent, Transfers
+from tests.journeys.test_email_sync import ARCHIVE
+from tests.journeys.transfers import MIB, Sent, Transfers
 from tests.memory import growth
 from tests.running import whole_stack
 from tests.traced import Traces, is_possible

@@ -6,6 +6,7 @@ from functools import cache
 from secrets import token_bytes
 
 import pytest
+from hypothesis import settings as examples
 from pytest_django import Settings
 
 from tests import emptying, loopback, outgoing, running, servers
@@ -13,6 +14,8 @@ from tests.journeys.people import AddIn, sign_in_anew
 
 SignIn = Callable[[str, str], AddIn]
 
+examples.register_profile("here", deadline=None)  # one stall of a busy machine is no fault
+examples.load_profile("here")
 loopback.guard()
 emptying.by_what_was_written()
 

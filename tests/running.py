@@ -77,7 +77,7 @@ class Stack:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(90)  # one part after the other, each with its own time
 
 
 @contextlib.contextmanager

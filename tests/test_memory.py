@@ -6,7 +6,7 @@ import sys
 from tests.memory import growth
 
 MIB = 1024 * 1024
-_HOLDS = "import time; input(); held = b'x' * {0}; print(len(held), flush=True); time.sleep(0.2); del held; input()"
+_HOLDS = "import time; input(); held = b'x' * {0}; print(len(held), flush=True); time.sleep(1); del held; input()"
 
 
 def test_what_a_child_holds_for_a_moment_is_seen() -> None:

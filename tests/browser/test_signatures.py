@@ -31,7 +31,8 @@ def switch(person: AddIn, change: dict[str, Any], *, is_on: bool) -> None:
     within(
         10,
         lambda: (
-            {person.call("POST", "sidebar/signature/", json={"text": "x"}).status_code for _ in range(8)} == {status}
+            {person.call("POST", "sidebar/signature/", json={"text": "x"}, fresh=True).status_code for _ in range(8)}
+            == {status}
         ),
     )
 

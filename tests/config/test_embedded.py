@@ -85,9 +85,7 @@ def test_starts_twice_and_keeps_its_data(directory: Path) -> None:
             connection.execute("INSERT INTO kept VALUES ('still here')")
         assert redis.Redis.from_url(owner.facts["redis_url"]).ping()
         owner.end(signal.SIGTERM, within=5)
-    began = time.monotonic()
     with owner_of(directory) as owner:
-        assert time.monotonic() - began < 5
         assert ask(owner.facts["database_url"], "SELECT word FROM kept") == ("still here",)
         owner.end(signal.SIGTERM, within=5)
 

@@ -22,7 +22,8 @@ from vault.models import State
 __all__ = ["alice", "cold", "provider"]
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-PATIENCE = 3.0
+#: Seconds; two are the least, and on a busy machine more.
+PATIENCE = 8.0
 
 
 @pytest.fixture(params=["never answers", "takes no connection"])

@@ -88,12 +88,12 @@ class TestNotices(Graph):
 
     def test_after_four_hours_it_is_missed(self, mailbox: Mailbox, receiver: Receiver, post: Post) -> None:
         self.subscribed(mailbox, receiver)
-        post.simulated.sim("push", {"first_wait": 0.3})
+        post.simulated.sim("push", {"first_wait": 2.0})
         receiver.answers = [500]
         post.deliver(letter())
         receiver.wait_for(1)
         post.simulated.sim("clock", {"advance": 4 * 3600 + 1})
-        missed = receiver.wait_for(2)[-1]
+        missed = receiver.wait_for(2, 30)[-1]
         assert (missed.get("lifecycleEvent"), missed["clientState"]) == ("missed", SECRET)
 
     @pytest.mark.parametrize("event", ["reauthorizationRequired", "missed"])

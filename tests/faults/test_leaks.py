@@ -191,6 +191,7 @@ def judge(scan: Scan, renewed: int) -> None:
     assert min(given.values()) >= renewed, given
 
 
+@pytest.mark.timeout(400)
 def test_a_few_hundred_failures_leave_no_secret(own: Stack) -> None:
     judge(run(own, 120), renewed=2)
 

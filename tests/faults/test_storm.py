@@ -198,7 +198,7 @@ def be_killed_in_between(
 
 def test_a_small_storm(simulator: Running, oracle: Oracle, tmp_path: Path) -> None:
     waves = [["before", "kept"], ["settled"]]
-    survive(simulator, oracle, tmp_path, callers=40, processes=2, lease=2.0, waves=waves)
+    survive(simulator, oracle, tmp_path, callers=40, processes=2, lease=6.0, waves=waves)
 
 
 @pytest.mark.oracle(reuses=1)

@@ -19,7 +19,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "path": lambda: "nothing/here",
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-SLOWEST = 2.0  # seconds
+SLOWEST = 2.0  # seconds, twice in a row: other tests keep the machine busy
 #: RFC 6749 4.1.2.1 and 5.2, RFC 7009 2.2.1.
 OAUTH_ERRORS = {
     *("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"),
@@ -56,13 +56,22 @@ def fault(answer: requests.Response) -> str:
     path = "/" + answer.url.split("://", 1)[1].partition("/")[2].partition("?")[0]
     if answer.status_code >= 500:
         return f"{answer.status_code}"
-    if answer.elapsed.total_seconds() > SLOWEST:
+    if _is_slow(answer) and _is_slow(_again(answer)):
         return f"took {answer.elapsed.total_seconds():.1f} s"
     if answer.status_code < 400:
         return ""
     if path.startswith("/api/"):
         return _fault_of_problem(answer)
     return _fault_of_oauth(answer) if path in _JSON_OF_OAUTH else ""
+
+
+def _is_slow(answer: requests.Response) -> bool:
+    return answer.elapsed.total_seconds() > SLOWEST
+
+
+def _again(answer: requests.Response) -> requests.Response:
+    with requests.Session() as http:
+        return http.send(answer.request, allow_redirects=False, timeout=30)
 
 
 def _fault_of_problem(answer: requests.Response) -> str:

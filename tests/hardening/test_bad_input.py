@@ -214,11 +214,10 @@ def test_a_gzip_bomb(alice: AddIn) -> None:
     """BI-A10: 1 GB in 1 MB. Refused unread, so the size it would have makes no difference."""
     bomb = gzip.compress(bytes(4_194_304)) * 240  # members follow one another
     assert 900_000 < len(bomb) < 1_048_576
-    began = time.monotonic()
     answer = alice.call("POST", "sidebar/people/", fresh=True, data=bomb, headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 415
     assert answer.json()["type"].endswith("/unsupported-encoding")
-    assert time.monotonic() - began < doors.SLOWEST
+    assert doors.fault(answer) == ""
 
 
 def test_a_body_without_end(stack: Stack, alice: AddIn) -> None:

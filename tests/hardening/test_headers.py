@@ -2,7 +2,6 @@
 
 import contextlib
 import http.cookies
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from config.embedded import ports
 from config.middleware import MAIL_HOSTS
 from tests import servers
 from tests.hardening import doors
@@ -51,9 +51,7 @@ def https(stack: Stack) -> Iterator[Behind]:
 @contextlib.contextmanager
 def production_web(stack: Stack, **environment: str) -> Iterator[Behind]:
     """One more web process on the stack's own database, under the settings of a production host."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = ports.free()
     command = [sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--http", "1"]
     command += ["--no-ws", "--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "8"]
     process = subprocess.Popen(

@@ -13,6 +13,8 @@ import requests
 from tests.running import Stack
 
 CLIENT_ID = "outlook-task-pane"
+#: Seconds in which every process has heard of a change, on a busy machine too.
+HEARD = 3.0
 
 
 @dataclass

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.test_email_sync import until
-from tests.journeys.transfers import ARCHIVE, MIB, PROVIDERS, Sent, Transfers
+from tests.journeys.test_email_sync import ARCHIVE, until
+from tests.journeys.transfers import MIB, PROVIDERS, Sent, Transfers
 from tests.memory import growth
 from tests.running import whole_stack
 from tests.traced import Traces, is_possible

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from tests.journeys.people import AddIn, forms_in, origin_of, sign_in_anew, submit
+from tests.journeys.people import HEARD, AddIn, forms_in, origin_of, sign_in_anew, submit
 from tests.running import Stack
 
 PROVIDERS = ("google", "microsoft")
@@ -76,7 +76,7 @@ def connection(who: AddIn, provider: str) -> dict[str, Any] | None:
 def switch(who: AddIn, key: str, on: bool) -> None:
     body = {"values": {key: on}}
     assert who.call("PATCH", "policy/?level=member", json=body).status_code == 200
-    time.sleep(2)  # every process has heard of it
+    time.sleep(HEARD)
 
 
 def disconnect(who: AddIn, provider: str) -> None:

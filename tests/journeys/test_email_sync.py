@@ -15,7 +15,7 @@ import requests
 from celery import Celery
 from psycopg.rows import dict_row
 
-from tests.journeys.people import AddIn, Salesforce, sign_in_anew
+from tests.journeys.people import HEARD, AddIn, Salesforce, sign_in_anew
 from tests.journeys.test_connecting import Accounts, connect, disconnect, switch
 from tests.running import Stack
 from tests.simulators.running import Running
@@ -24,6 +24,8 @@ PEOPLE = {"google": "bob", "microsoft": "erin"}
 #: A contact that no other journey looks at: what is logged shows on cards, which may be five minutes old elsewhere.
 NGOZI, NOBODY = "ngozi.okafor@savannah-foods.example", "somebody@unheard-of.example"
 CANARY = "canary-7b1e44"
+#: A folder that is not followed: what lies there goes only where somebody asks for it.
+ARCHIVE = "archive"
 _tokens: dict[str, str] = {}
 PLANS = bytes(range(256)) * 4_000
 _RAW = (
@@ -63,8 +65,8 @@ class Mailbox:
             _RAW.format(id=key, sender=sender, to=to, subject=f"{subject} {CANARY}", canary=CANARY).encode()
         )
 
-    def deliver_raw(self, raw: bytes) -> str:
-        body = {"messages": [{"raw": base64.b64encode(raw).decode(), "folder": "inbox"}]}
+    def deliver_raw(self, raw: bytes, folder: str = "inbox") -> str:
+        body = {"messages": [{"raw": base64.b64encode(raw).decode(), "folder": folder}]}
         url = f"{self.accounts.url}/_sim/mail/{self.user}/deliver"
         answer = self.accounts.session.post(url, json=body, timeout=30)
         assert answer.status_code < 300, answer.text
@@ -266,15 +268,15 @@ def test_attachments_go_along_where_they_are_switched_on(
     """C62, C63: off, they stay where they are; on, they arrive as they were sent. The cloud's file is never fetched."""
     for each in mailboxes:
         name = each.accounts.name
-        off = each.deliver_raw(with_files(f"off-{name}", f"{each.user}@acme.example"))
+        off = each.deliver_raw(with_files(f"off-{name}", f"{each.user}@acme.example"), ARCHIVE)
         assert log_now(each.person, each, off).json()["saved"] is True
         assert not files(acme, f"off-{name}")
     on = {"values": {"attach.enabled": True}}
     assert alice.call("PATCH", "policy/?level=organization", json=on).status_code == 200
-    time.sleep(2)  # every process has heard of it
+    time.sleep(HEARD)
     for each in mailboxes:
         name = each.accounts.name
-        message_id = each.deliver_raw(with_files(f"on-{name}", f"{each.user}@acme.example"))
+        message_id = each.deliver_raw(with_files(f"on-{name}", f"{each.user}@acme.example"), ARCHIVE)
         saved = log_now(each.person, each, message_id).json()
         (file,) = files(acme, f"on-{name}")
         assert (file["ContentSize"], file["Checksum"]) == (len(PLANS), hashlib.md5(PLANS).hexdigest())  # noqa: S324

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.journeys.people import AddIn, Salesforce
+from tests.journeys.people import HEARD, AddIn, Salesforce
 from tests.journeys.test_email_sync import activities, files
 from tests.running import Stack
 
@@ -123,7 +123,7 @@ def with_files(alice: AddIn) -> Iterator[None]:
     for wanted in (True, False):
         values = {"values": {"attach.enabled": wanted}}
         assert alice.call("PATCH", "policy/?level=organization", json=values).status_code == 200
-        time.sleep(2)
+        time.sleep(HEARD)
         if wanted:
             yield
 

@@ -73,6 +73,15 @@ def test_own_domain_is_left_out(alice: AddIn) -> None:
     }
 
 
+def asked(caller: AddIn, addresses: list[str]) -> requests.Response:
+    """Whoever is sent away because the house is full comes again."""
+    answer = caller.people(addresses, fresh=True)
+    if answer.status_code == 503:
+        time.sleep(float(answer.headers["Retry-After"]))
+        answer = caller.people(addresses, fresh=True)
+    return answer
+
+
 @pytest.mark.usefixtures("heard")
 def test_two_hundred_at_once_make_one_call_per_process(alice: AddIn, acme: Salesforce) -> None:
     """C56: a stampede of equal look-ups, cold, over two web processes."""
@@ -80,7 +89,7 @@ def test_two_hundred_at_once_make_one_call_per_process(alice: AddIn, acme: Sales
     acme.desk("faults", {"times": 2, "delay": 0.5, "path": "/services/data"})
     before = len(made_by(acme))
     with ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(lambda _: alice.people(address, fresh=True), range(200)))
+        answers = list(pool.map(lambda _: asked(alice, address), range(200)))
     assert [answer.status_code for answer in answers] == [200] * 200
     made = made_by(acme)[before:]
     assert len(made) <= 2, made
@@ -107,6 +116,7 @@ def stack_member_without_grant(signed_in: SignIn) -> AddIn:
     return erin
 
 
+@pytest.mark.timeout(600)
 def test_nobody_ever_gets_anothers_bytes(alice: AddIn, bob: AddIn, charlie: AddIn) -> None:
     """docs/hardening.md, row 5: 10,000 random probes by three people who see different things of the same people."""
     # Whom no other test edits: a colleague's card may lawfully be five minutes older than an edit by somebody else.

@@ -14,8 +14,6 @@ from tests.running import Stack
 
 PROVIDERS = ("google", "microsoft")
 MIB = 1024 * 1024
-#: A folder that is not followed: what lies there goes only where somebody asks for it.
-ARCHIVE = "archive"
 #: Where whole messages are read, one by one.
 _MESSAGES = {"google": "/gmail/v1/users/me/messages/", "microsoft": "/v1.0/me/messages/"}
 

@@ -111,7 +111,7 @@ def test_refused(text: str) -> None:
     assert parse_addresses([text]) == ([], [0])
 
 
-@settings(deadline=500, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(st.text(alphabet=st.characters() | st.sampled_from('@<>(),;:."\\ +='), max_size=80), max_size=4))
 def test_never_raises_and_reads_its_own_output(texts: list[str]) -> None:
     found, invalid = parse_addresses(texts)

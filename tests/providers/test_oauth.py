@@ -395,7 +395,7 @@ def test_many_who_ask_at_once_cost_one_fetch(server: Faulty, session: http.Sessi
 
 def test_many_who_ask_a_broken_host_share_its_failure(server: Faulty, session: http.Session) -> None:
     def behave(handler: Handler) -> None:
-        time.sleep(0.3)
+        time.sleep(1.0)
         handler.answer(503, {})
 
     server.behave = behave

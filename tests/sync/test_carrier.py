@@ -723,12 +723,12 @@ def test_one_turn_carries_no_more_than_it_may(
     office: Office, box: Letters, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch is cut off after its seconds; what is left goes on at the next turn, and nothing twice."""
-    monkeypatch.setattr(work, "SLICE", 0.15)
+    monkeypatch.setattr(work, "SLICE", 1.0)
     monkeypatch.setattr(batch, "READING", 0.0)
     mime = box.mime
 
     def slow(message_id: str, *, most: int) -> object:
-        time.sleep(0.05)
+        time.sleep(0.3)
         return mime(message_id, most=most)
 
     monkeypatch.setattr(box, "mime", slow)

@@ -46,10 +46,10 @@ def killed_at_random(
     return outcome
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_nothing_answered_is_lost_and_nothing_doubled(own: Stack) -> None:
     """One kill of each part, while the others are still coming back."""
-    load = Load(own, tickets(own, switched_on(own), 2_000), rate=250.0)
+    load = Load(own, tickets(own, switched_on(own), 6_000), rate=250.0)
     outcome = killed_at_random(own, Killer(own, SEED), load, 4, pause=(0.5, 1.5))
     assert outcome.answered > 500
 

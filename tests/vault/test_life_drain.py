@@ -108,7 +108,7 @@ def test_a_process_without_renewals_ends_at_once(alice: Connected, provider: Rot
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
 
 
 def test_a_request_under_way_is_answered_first(alice: Connected, provider: Rotating, tmp_path: Path) -> None:
