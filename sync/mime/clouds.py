@@ -13,7 +13,6 @@ from sync.mime.words import one_line
 #: As nh3 writes them: any attributes in any order, values in double quotes.
 _ANCHOR = re.compile(rf'<a (?:[a-z]++="[^"]*+" )*?href="([^"]{{1,{3 * LONGEST_LINK}}})"[^>]*+>')
 _BARE = re.compile(rf"https://[^\s<>\"'\]\)]{{4,{LONGEST_LINK}}}+")
-_WHOLE_ANCHOR = re.compile(r"<a [^>]*+>[^<]*+(?:<(?!/a>)[^<]*+)*+</a>")
 _LONGEST_ANCHOR = 2_000
 _HOSTS = {
     "drive.google.com": CloudService.GOOGLE_DRIVE,
@@ -28,7 +27,7 @@ _SHAREPOINT = ".sharepoint.com"
 def links(html: str, text: str) -> tuple[CloudLink, ...]:
     """In their order, each once. `html`: sanitised; where there is one, `text` says the same and is not looked at."""
     found: dict[str, CloudLink] = {}
-    rest = as_text(_WHOLE_ANCHOR.sub(" ", html)) if html else text
+    rest = as_text(_without_anchors(html)) if html else text
     for url, name in (*_named(html), *((match.group().rstrip(".,;:!?"), "") for match in _BARE.finditer(rest))):
         service = service_of(url)
         if service is not None and url not in found:
@@ -36,6 +35,11 @@ def links(html: str, text: str) -> tuple[CloudLink, ...]:
         if len(found) == MOST_LINKS:
             break
     return tuple(found.values())
+
+
+def _without_anchors(html: str) -> str:
+    """nh3 closes each, and leaves none within another."""
+    return " ".join(piece.partition("<a ")[0] for piece in html.split("</a>"))
 
 
 def _named(html: str) -> Iterator[tuple[str, str]]:
