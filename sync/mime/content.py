@@ -13,7 +13,7 @@ _LONGEST = 8 * 1024
 _MOST_PARAMETERS = 64
 _TYPE = re.compile(rb"([a-z0-9!#$&^_.+-]{1,100})/([a-z0-9!#$&^_.+-]{1,100})", re.IGNORECASE)
 _PARAMETER = re.compile(
-    rb';[ \t]*+([^ \t=;"]{1,100})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)(?:"|\\?$)|([^;]*+))', re.DOTALL
+    rb';[ \t]*+([^ \t=;"]{1,100})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)(?:"|\\?$)|([^;]*+))', re.DOTALL
 )
 _SECTION = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
