@@ -38,7 +38,7 @@ def links(html: str, text: str) -> tuple[CloudLink, ...]:
 
 
 def _without_anchors(html: str) -> str:
-    """nh3 closes each, and leaves none within another."""
+    """nh3 closes each. One within another, in a table's cell, ends the outer one here."""
     return " ".join(piece.partition("<a ")[0] for piece in html.split("</a>"))
 
 

@@ -31,7 +31,7 @@ def switch(person: AddIn, change: dict[str, Any], *, is_on: bool) -> None:
     within(
         10,
         lambda: (
-            {person.call("POST", "sidebar/signature/", json={"text": "x"}, fresh=True).status_code for _ in range(8)}
+            {person.call("POST", "sidebar/signature/", json={"text": "x"}, fresh=True).status_code for _ in range(24)}
             == {status}
         ),
     )

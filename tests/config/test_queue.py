@@ -22,8 +22,8 @@ from vault.models import State
 __all__ = ["alice", "cold", "provider"]
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-#: Seconds; two are the least, and on a busy machine more.
-PATIENCE = 8.0
+#: Seconds; two are what it takes, and with the usual repetition nearly five.
+PATIENCE = 4.0
 
 
 @pytest.fixture(params=["never answers", "takes no connection"])
@@ -80,7 +80,7 @@ def test_a_request_that_enqueues_answers_and_nothing_is_lost(alice: Connected, p
     response = admin.post("/dashboard/members/change/", {"member": str(alice.member.pk), "is_active": "no"})
     took = time.monotonic() - began
     assert (response.status_code, response.headers["Location"]) == (302, "/dashboard/members/?saved=ended#people")
-    assert took < PATIENCE
+    assert took < 2 * PATIENCE, "with all the rest of it"
     assert provider.revoked == []
     tasks.finish_revocations()
     assert provider.revoked == [provider.refresh_token]

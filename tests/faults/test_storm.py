@@ -203,7 +203,7 @@ def test_a_small_storm(simulator: Running, oracle: Oracle, tmp_path: Path) -> No
 
 @pytest.mark.oracle(reuses=1)
 def test_killed_in_between(simulator: Running, oracle: Oracle, tmp_path: Path) -> None:
-    be_killed_in_between(simulator, oracle, tmp_path, callers=40, processes=2, lease=2.0)
+    be_killed_in_between(simulator, oracle, tmp_path, callers=40, processes=2, lease=6.0)
 
 
 @pytest.mark.soak

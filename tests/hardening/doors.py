@@ -56,7 +56,7 @@ def fault(answer: requests.Response) -> str:
     path = "/" + answer.url.split("://", 1)[1].partition("/")[2].partition("?")[0]
     if answer.status_code >= 500:
         return f"{answer.status_code}"
-    if _is_slow(answer) and _is_slow(_again(answer)):
+    if _is_slow(answer) and (not _may_be_sent_again(answer.request) or _is_slow(_again(answer))):
         return f"took {answer.elapsed.total_seconds():.1f} s"
     if answer.status_code < 400:
         return ""
@@ -67,6 +67,11 @@ def fault(answer: requests.Response) -> str:
 
 def _is_slow(answer: requests.Response) -> bool:
     return answer.elapsed.total_seconds() > SLOWEST
+
+
+def _may_be_sent_again(request: requests.PreparedRequest) -> bool:
+    """And is the same request then: neither used up nor answered from what is kept of the first."""
+    return isinstance(request.body, str | bytes | None) and "Idempotency-Key" not in request.headers
 
 
 def _again(answer: requests.Response) -> requests.Response:

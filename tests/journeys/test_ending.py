@@ -127,7 +127,7 @@ def test_a_hanging_salesforce_leaves_the_neighbours_fast(
     for thread in hanging:
         thread.join(30)
     globex.desk("reset", {"only": ["faults"]})
-    assert p99(times) < max(ALWAYS_FAST, MUCH * max(calm, p99_in_calm(alice, callers=2)))
+    assert p99(times) < harmless(calm, p99_in_calm(alice, callers=2))
 
 
 def p99_in_calm(caller: AddIn, callers: int = 1) -> float:
@@ -142,8 +142,14 @@ def warm_at_once(caller: AddIn, callers: int) -> list[float]:
         return [took for part in pool.map(lambda _: warm_times(caller), range(callers)) for took in part]
 
 
+def harmless(*calm: float) -> float:
+    """Seconds; whoever waits for what hangs waits for several."""
+    return min(1.0, max(ALWAYS_FAST, MUCH * max(calm)))
+
+
 def p99(times: list[float]) -> float:
-    return statistics.quantiles(times, n=100)[98]
+    """Of fewer than a hundred, all but the worst."""
+    return statistics.quantiles(sorted(times)[: max(99, len(times) - 1)], n=100, method="inclusive")[98]
 
 
 def warm_times(caller: AddIn) -> list[float]:

@@ -87,11 +87,11 @@ def test_without_a_thread_the_next_hint_tries_again(looking: Looking, monkeypatc
 
 
 def test_a_database_that_hangs_keeps_no_provider_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row 28 of the threats, G15: acknowledged within 300 ms with a database that takes two seconds."""
-    looked = threading.Event()
+    """Row 28 of the threats, G15: acknowledged within 300 ms, all of them before the database answers."""
+    is_back, looked = threading.Event(), threading.Event()
 
     def told_by(_: object) -> dict[tuple[str, str], object]:
-        time.sleep(2)
+        is_back.wait(60)
         looked.set()
         return {}
 
@@ -103,7 +103,8 @@ def test_a_database_that_hangs_keeps_no_provider_waiting(monkeypatch: pytest.Mon
         began = time.monotonic()
         assert Client().post(GRAPH, notice, content_type="application/json").status_code == 202
         took.append(time.monotonic() - began)
-    assert sorted(took)[50] < 0.3
-    assert sorted(took)[98] < 1.5, "beside other tests"
+    assert sorted(took)[50] < 0.3, "on a busy machine one or the other takes longer"
+    assert not looked.is_set()
+    is_back.set()
     assert looked.wait(10)
     within(10, lambda: not webhooks._hints._is_at_work)

@@ -52,6 +52,12 @@ def test_a_link_counts_wherever_its_address_stands() -> None:
     assert found.links == (CloudLink(url, "plan", CloudService.GOOGLE_DRIVE),)
 
 
+def test_an_anchor_within_another_ends_it() -> None:
+    url = "https://1drv.ms/w/s!Ab"
+    found = html(f'<a href="https://a.example"><table><tr><td><a href="https://b.example">b</a>{url}</table></a>')
+    assert found.links == (CloudLink(url, "", CloudService.ONEDRIVE),)
+
+
 def test_links_of_plain_text_are_bare_and_told_once() -> None:
     url = b"https://contoso.sharepoint.com/:x:/s/team/a"
     found = letter(HEAD, TEXT, b"\r\nsee <" + url + b">, again " + url + b".")
