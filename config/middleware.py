@@ -38,6 +38,8 @@ POLICIES = (
 # Signing in for an add-in happens in a pop-up whose opener must survive the trip to Salesforce.
 _POPUP_PATHS = ("/addins/", "/connect/", "/o/")
 MAX_BODY_BYTES = 1_048_576
+#: Reading a quoted one takes some releases of Python quadratic time (CVE-2024-7592).
+MAX_COOKIE_BYTES = 8_192
 #: Bodies that a view reads as they come, and counts: by path and media type.
 STREAMED = frozenset({("/api/v1/sync/emails/", "message/rfc822")})
 
@@ -86,6 +88,9 @@ class Envelope:
             return errors.problem("unsupported-encoding", 415, "Send the body uncompressed.")
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES and not _is_streamed(request):
             return errors.problem("too-large", 413, "The body is larger than 1 MiB.")
+        if len(request.META.get("HTTP_COOKIE", "")) > MAX_COOKIE_BYTES:
+            detail = "The cookies are larger than 8 KiB. Delete those of this site."
+            return errors.problem("cookies-too-large", 431, detail)
         if host != self.public.netloc and request.method == "GET" and settings.IS_LOOPBACK:
             return self.to_public_name(request)
         return None

@@ -111,6 +111,11 @@ PROBLEMS = {
         "The body is larger than this address takes. The member detail says how much that is.",
         "Ask for fewer things in one request.",
     ),
+    "cookies-too-large": Problem(
+        "The cookies are too large",
+        "The cookies that came along are larger than 8 KiB. Ours are not: something else on this host has set them.",
+        "Delete this site's cookies in the browser, and ask again.",
+    ),
     "too-many-requests": Problem(
         "Too many requests",
         "More requests came from you than one person needs.",
