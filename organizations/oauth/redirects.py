@@ -8,6 +8,8 @@ from organizations.loopback import is_loopback
 
 # The characters a URI may hold; anything else (space, backslash, control, non-ASCII) parses differently elsewhere.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]{1,2000}")
+# Releases of Python differ in what they take between brackets for a host, and in what may stand beside them.
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 _LOOPBACK_IP = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?(/.*)?")
 
 
@@ -19,6 +21,8 @@ def is_acceptable(uri: str) -> bool:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError:
+        return False
+    if {"[", "]"} & set(parts.netloc) and not _BRACKETED.fullmatch(parts.netloc):
         return False
     if parts.username is not None or parts.password is not None or not parts.hostname or port == 0:
         return False

@@ -67,7 +67,13 @@ def test_loopback_ip_takes_any_port_and_localhost_only_its_own(alice: Member) ->
         assert people.ask(browser, people.pkce(), redirect_uri=uri).status_code == 400, uri
 
 
-@pytest.mark.parametrize("uri", ["http://evil.example/cb", "https://a@evil.example/", "https://x.example/#f", "foo"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("http://evil.example/cb", "https://a@evil.example/", "https://x.example/#f", "foo"),
+        *("http://[::1].evil.example/cb", "http://evil.example[::1]/cb", "http://[::1]evil.example:80/"),
+    ],
+)
 def test_what_may_not_be_registered(uri: str) -> None:
     with pytest.raises(ValueError, match="redirect"):
         people.add_in(uri)
