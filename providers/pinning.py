@@ -94,12 +94,20 @@ def tls_context(ca_bundle: str = "") -> ssl.SSLContext:
     return context
 
 
+#: Of which releases of Python think differently (IANA's special-purpose registries; RFC 3879, 7526, 9637).
+_NOBODYS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20", "2001::/23")))
+
+
 def resolve(host: str, port: int) -> list[str]:
     """All addresses of `host`, within RESOLVE_SECONDS although getaddrinfo itself knows no time-out."""
     answer: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
     if not _lookups.acquire(timeout=RESOLVE_SECONDS):
         raise Transient("The name server does not answer.")
-    threading.Thread(target=_look_up, args=(host, port, answer), daemon=True).start()
+    try:
+        threading.Thread(target=_look_up, args=(host, port, answer), daemon=True).start()
+    except RuntimeError:  # none is to be had, or this process is ending
+        _lookups.release()
+        raise Transient("This machine has no thread left.") from None
     try:
         found = answer.get(timeout=RESOLVE_SECONDS)
     except queue.Empty:
@@ -130,7 +138,7 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or _nat64(ip)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or any(ip in network for network in _NOBODYS))
 
 
 def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

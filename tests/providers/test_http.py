@@ -210,7 +210,7 @@ def test_old_tls_is_refused(tmp_path: Path) -> None:
     "address",
     ["127.0.0.1", "169.254.169.254", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "0.0.0.0", "::1",  # noqa: S104
      "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1",
-     "nonsense"],
+     "192.0.0.8", "192.88.99.1", "fec0::1", "3fff::1", "2001:20::1", "nonsense"],
 )  # fmt: skip
 def test_names_that_point_inside(server: Faulty, address: str) -> None:
     """FT26, BI-DNS: a Salesforce name whose address is private; nothing is connected."""
@@ -225,6 +225,18 @@ def test_names_that_point_inside(server: Faulty, address: str) -> None:
         http.ask(http.Session(settings, resolver), "GET", "https://acme.my.salesforce.com/")
     assert asked == ["acme.my.salesforce.com"]
     assert server.connections == 0
+
+
+def test_a_machine_without_a_thread_left_says_so_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(threading.Thread, "start", no_thread)
+        for _ in range(65):  # one more than may look up at once
+            with pytest.raises(Transient, match="thread"):
+                pinning.resolve("localhost", 443)
+    assert pinning.resolve("localhost", 443)
 
 
 def test_the_checked_address_is_the_connected_one(server: Faulty) -> None:
