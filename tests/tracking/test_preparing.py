@@ -4,6 +4,8 @@ import secrets
 from base64 import b64encode
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from organizations import policy
@@ -45,3 +47,13 @@ def test_others_there_and_another_organizations_people_are_not(alice: Member) ->
 def test_who_has_left_is_not(alice: Member) -> None:
     Member.objects.filter(email=BOB).update(is_active=False)
     assert len(prepared(alice, BOB).copies) == 1
+
+
+def test_no_statement_names_a_recipient(alice: Member) -> None:
+    """PostgreSQL shows everybody's last statement, and may log one that fails (C61)."""
+    with CaptureQueriesContext(connection) as asked:
+        assert len(prepared(alice, JANE, "somebody@gmail.com").copies) == 2
+    statements = " ".join(each["sql"].lower() for each in asked.captured_queries)
+    assert "organizations_member" in statements
+    assert "jane" not in statements
+    assert "somebody" not in statements
