@@ -42,7 +42,7 @@ class Killed:
         return [at for name, at in self.parts if name == part]
 
     def was_away(self, at: float) -> bool:
-        """As the hot process sees it: it takes the stream for down a moment after it comes back."""
+        """As the hot process sees it: it takes the stream for down until it has asked again, twice where it is busy."""
         return any(begin - 2 * PATIENCE <= at <= self._back(end) for begin, end in self.away)
 
     def in_stream(self, at: float) -> float:
@@ -53,7 +53,7 @@ class Killed:
         )
 
     def _back(self, end: float) -> float:
-        return end + RETRY_AFTER + 2 * PATIENCE
+        return end + 2 * (RETRY_AFTER + 2 * PATIENCE)
 
 
 class Killer:
