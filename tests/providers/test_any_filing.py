@@ -108,7 +108,7 @@ def session(server: Faulty) -> http.Session:
 
 
 @pytest.mark.parametrize("form", list(KeyForm))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(name=st.sampled_from(list(USES)), answers=ANSWERS)
 def test_every_answer_is_an_outcome_or_a_known_failure(
     server: Faulty, session: http.Session, form: KeyForm, name: str, answers: list[tuple[int, Any]]

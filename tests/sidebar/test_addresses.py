@@ -17,7 +17,7 @@ DOMAIN = st.text("abcxn019-.", min_size=1, max_size=60)
 @example("a@b.co")
 @example("x@1.2.3.4")
 @example("jane.doe+news@mail.customer.example")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_what_the_short_cut_takes_is_what_the_parser_makes_of_it(text: str) -> None:
     match = _PLAIN.fullmatch(text)
     if match:
@@ -33,7 +33,7 @@ def test_ordinary_addresses_take_the_short_cut(text: str) -> None:
 
 
 @given(st.lists(st.text(max_size=60), max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_makes_it_fail(texts: list[str]) -> None:
     """C55, BI-A5."""
     found = correspondents(texts, OWN)

@@ -152,7 +152,7 @@ class TestHostile:
         assert not read("x\n" * MOST_LINES + "Regards,\nJane Doe", JANE).lines
         assert not read("x " * LARGEST + "\n\nRegards,\nJane Doe", JANE).lines
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(text=st.text(max_size=400), sender=st.text(max_size=60))
     def test_nothing_raises_and_lines_are_the_mails_own(self, text: str, sender: str) -> None:
         found = read(text, sender)

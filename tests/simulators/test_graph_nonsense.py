@@ -66,7 +66,7 @@ def ask(microsoft: Microsoft, method: str, path: str, query: dict[str, str], pre
     return asyncio.run(settled())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT"]), st.lists(SEGMENTS, max_size=6), OPTIONS, ODD, BODIES
 )  # fmt: skip
@@ -80,7 +80,7 @@ def test_nothing_is_an_error_of_its_own(
         assert set(json.loads(bytes(found.body))["error"]) == {"code", "message", "innerError"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["/me/messages", "/me/mailFolders/inbox/messages/delta", "/me/mailFolders", "/me/messages/x"]),
     OPTIONS,
@@ -91,7 +91,7 @@ def test_no_option_is_an_error_of_its_own(microsoft: Microsoft, path: str, query
 
 
 @given(st.dictionaries(KEYS, BODIES, max_size=7), st.lists(st.dictionaries(KEYS, BODIES, max_size=5), max_size=22))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_is_an_error_of_its_own(microsoft: Microsoft, body: dict[str, Any], steps: list[Any]) -> None:
     microsoft.restore_mail()
     assert ask(microsoft, "POST", "/subscriptions", {}, "", body).status_code == 400

@@ -84,14 +84,14 @@ def org() -> InProcess:
     return InProcess(Org(GLOBEX, []), "charlie")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT"]), path=PATHS, body=BODIES, query=st.dictionaries(
     st.sampled_from(["q", "ids", "fields", "start", "end", "limit", "sobject", "allOrNone"]), st.text(max_size=12)))  # fmt: skip
 def test_rest_calls(org: InProcess, method: str, path: str, body: Any, query: dict[str, str]) -> None:
     assert org.rest(method, path, body, **query).status in STATUSES
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(
     st.sampled_from(
         "SELECT FROM WHERE AND OR NOT IN LIKE Id Name Email Contact Account.Name Owner.Name Tasks ( ) , = != < > 'x' 'a%' 5 "
@@ -103,7 +103,7 @@ def test_soql_of_stray_words(org: InProcess, words: list[str]) -> None:
     assert org.rest("GET", "query", q=" ".join(words)).status in {200, 400}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(term=st.text(max_size=20) | st.text(alphabet="&|!(){}[]^\"~*?:\\'+- aANDORT", max_size=20))
 def test_sosl_of_stray_characters(org: InProcess, term: str) -> None:
     assert org.rest("GET", "search", q=f"FIND {{{term}}} IN ALL FIELDS RETURNING Contact(Id), Lead").status in {

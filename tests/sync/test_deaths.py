@@ -353,7 +353,5 @@ def test_any_order_of_things(alice: Post, monkeypatch: pytest.MonkeyPatch) -> No
     Mine.monkeypatch = monkeypatch
     run_state_machine_as_test(
         Mine,
-        settings=settings(
-            max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=25, stateful_step_count=12, suppress_health_check=list(HealthCheck)),
     )

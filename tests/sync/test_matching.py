@@ -184,7 +184,7 @@ _SWITCHES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(_PEOPLE, _SWITCHES)
 def test_nobody_is_guessed(people: list[FoundPerson], switches: dict[str, bool]) -> None:
     """Whoever is taken is the only one of his kind with that address whom the rules allow, and is no colleague."""
@@ -210,7 +210,7 @@ def test_nobody_is_guessed(people: list[FoundPerson], switches: dict[str, bool])
         assert question.party.address not in {target.party.address for target in result.targets}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_PEOPLE, _SWITCHES, st.randoms(use_true_random=False))
 def test_the_order_of_the_answer_changes_nothing(people: list[FoundPerson], switches: Any, random: Any) -> None:
     waiting = candidate(heading(JANE, f"{ALICE}, {BOB}", cc=JOHN), **switches)

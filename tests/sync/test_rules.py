@@ -284,7 +284,7 @@ _CHANGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_HEADINGS, _CHANGES, _CHANGES)
 def test_a_stricter_rule_lets_no_further_mail_through(mail: Heading, changes: Any, more: Any) -> None:
     """What restricts restricts: added to any rules whatsoever, it never turns a refusal into a candidate."""
@@ -300,7 +300,7 @@ def test_a_stricter_rule_lets_no_further_mail_through(mail: Heading, changes: An
     assert isinstance(before, Candidate) or isinstance(after, Verdict)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_HEADINGS, _CHANGES)
 def test_a_candidate_has_a_stranger_whom_nothing_blocks(mail: Heading, changes: Any) -> None:
     decided = decide(mail, book(**changes))
@@ -311,7 +311,7 @@ def test_a_candidate_has_a_stranger_whom_nothing_blocks(mail: Heading, changes: 
         assert ALICE not in {party.address for party in (*decided.strangers, *decided.colleagues)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(["from", "to", "cc", "subject", "sensitivity"]), st.text()), max_size=6))
 def test_any_headers_get_a_decision(headers: list[tuple[str, str]]) -> None:
     mail = Heading("m", "t", ("f-inbox",), WHEN, 1, False, tuple(headers))

@@ -79,7 +79,7 @@ def sound(found: Letter) -> None:
     assert all(target.startswith(SCHEMES) for target in seen.targets)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(MAILS)
 def test_any_bytes_end_in_a_letter_or_a_reason(raw: bytes) -> None:
     examine(raw)
@@ -103,7 +103,7 @@ def test_ten_minutes_of_bytes() -> None:
 
 def by_chance(number: int) -> None:
     @seed(number)
-    @settings(max_examples=ROUND, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=ROUND, database=None, suppress_health_check=list(HealthCheck))
     @given(MAILS)
     def examined(raw: bytes) -> None:
         examine(raw)

@@ -62,7 +62,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TREES, st.integers(60, 400))
 def test_cut_html_is_well_formed_and_fits(html: str, most: int) -> None:
     short = fitted_html(html, most)

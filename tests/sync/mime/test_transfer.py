@@ -35,7 +35,7 @@ CODINGS: dict[bytes, Callable[[bytes], bytes]] = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=600), st.sampled_from(sorted(CODINGS)), st.lists(st.integers(0, 90), max_size=20))
 def test_what_was_encoded_comes_out(data: bytes, coding: bytes, cuts: list[int]) -> None:
     undone = Undone(coding, in_pieces(CODINGS[coding](data), cuts))
