@@ -14,8 +14,8 @@ from tests.running import Stack
 JANE = "jane.doe@northwind.example"
 #: So much slower than in calm is no harm, where other tests make a busy machine of it.
 MUCH = 3.0
-#: Seconds that are no harm on any machine; and for how long to look.
-ALWAYS_FAST, WHILE_IT_HANGS = 0.1, 4.0
+#: Seconds for which to look.
+WHILE_IT_HANGS = 4.0
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_revoked_at_salesforce_is_said_once_and_dropped_everywhere(rita: AddIn, 
     for _ in range(12):
         assert rita.people([JANE], fresh=True).status_code == 200
     acme.desk("users/rita", {"revoke": True})
-    before = len(made_by_rita(acme))
+    before = len(acme.counted_calls("rita", ""))
     refused = rita.people(["liam.oconnor@northwind.example"], fresh=True)
     assert refused.status_code == 409
     assert refused.json()["type"].endswith("/needs-reconnect")
@@ -39,7 +39,7 @@ def test_revoked_at_salesforce_is_said_once_and_dropped_everywhere(rita: AddIn, 
     while {rita.people([JANE], fresh=True).status_code for _ in range(8)} != {409}:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert len(made_by_rita(acme)) - before <= 2  # the refused call and at most one further attempt
+    assert len(acme.counted_calls("rita", "")) - before <= 2  # the refused call and at most one further attempt
 
 
 def test_an_administrator_revoked_at_salesforce_has_no_powers_here(stack: Stack, globex: Salesforce) -> None:
@@ -79,17 +79,12 @@ def test_disconnect_revokes_at_salesforce_and_ends_every_answer(stack: Stack, ac
     while {rita.people([JANE], fresh=True).status_code for _ in range(8)} != {409}:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    before = len(made_by_rita(acme))
+    before = len(acme.counted_calls("rita", ""))
     assert rita.people(["prince@paisley.example"]).json()["type"].endswith("/connect-required")
-    assert len(made_by_rita(acme)) == before
+    assert len(acme.counted_calls("rita", "")) == before
     while not revoked_at_salesforce(acme):
         assert time.monotonic() < deadline + 70
         time.sleep(0.5)
-
-
-def made_by_rita(acme: Salesforce) -> list[object]:
-    """Or with a grant that has ended. Others' mail may be synced meanwhile."""
-    return [call for call in acme.counted_calls() if call["user"] in ("rita", "")]
 
 
 def revoked_at_salesforce(acme: Salesforce) -> bool:
@@ -112,7 +107,7 @@ def test_signing_out_ends_the_token_everywhere(stack: Stack) -> None:
 def test_a_hanging_salesforce_leaves_the_neighbours_fast(
     stack: Stack, alice: AddIn, charlie: AddIn, globex: Salesforce
 ) -> None:
-    """50 look-ups hang on Globex's Salesforce; Acme's warm p99 stays what it is in calm (bench has the figure)."""
+    """50 look-ups hang on Globex's Salesforce; Acme's warm p99 stays under 50 ms, where the machine is not busy."""
     calm = p99_in_calm(alice, callers=2)
     globex.desk("faults", {"times": 60, "delay": 8, "path": "/services/data"})
     hanging = [
@@ -127,7 +122,7 @@ def test_a_hanging_salesforce_leaves_the_neighbours_fast(
     for thread in hanging:
         thread.join(30)
     globex.desk("reset", {"only": ["faults"]})
-    assert p99(times) < harmless(calm, p99_in_calm(alice, callers=2))
+    assert p99(times) < harmless(calm, p99_in_calm(alice, callers=2), always=0.050)
 
 
 def p99_in_calm(caller: AddIn, callers: int = 1) -> float:
@@ -142,9 +137,9 @@ def warm_at_once(caller: AddIn, callers: int) -> list[float]:
         return [took for part in pool.map(lambda _: warm_times(caller), range(callers)) for took in part]
 
 
-def harmless(*calm: float) -> float:
-    """Seconds; whoever waits for what hangs waits for several."""
-    return min(1.0, max(ALWAYS_FAST, MUCH * max(calm)))
+def harmless(*calm: float, always: float = 0.1) -> float:
+    """Seconds; `always`: on any machine. Whoever waits for what hangs waits for several."""
+    return min(1.0, max(always, MUCH * max(calm)))
 
 
 def p99(times: list[float]) -> float:

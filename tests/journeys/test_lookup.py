@@ -34,18 +34,13 @@ def heard(alice: AddIn) -> None:
     time.sleep(2.5)
 
 
-def made_by(acme: Salesforce, user: str = "alice") -> list[dict[str, Any]]:
-    """Calls that count: this person's, for whom nothing is synced meanwhile."""
-    return [call for call in acme.counted_calls() if call["user"] == user]
-
-
 @pytest.mark.usefixtures("heard")
 def test_a_cold_conversation_of_twelve_is_one_call_and_a_warm_one_none(alice: AddIn, acme: Salesforce) -> None:
     """C54, C55, C56, C58."""
-    before = len(made_by(acme))
+    before = len(acme.counted_calls("alice"))
     cold = alice.people(CONVERSATION)
     assert cold.status_code == 200
-    made = made_by(acme)[before:]
+    made = acme.counted_calls("alice")[before:]
     assert len(made) == 1, made
     cards = {card["address"]: card for card in cold.json()["people"]}
     assert len(cards) == 12
@@ -57,10 +52,10 @@ def test_a_cold_conversation_of_twelve_is_one_call_and_a_warm_one_none(alice: Ad
 
     for _ in range(30):  # on connections of their own, so that both web processes are asked and warm up
         assert alice.people(CONVERSATION, fresh=True).status_code == 200
-    calls = len(made_by(acme))
+    calls = len(acme.counted_calls("alice"))
     for _ in range(20):
         assert alice.people(CONVERSATION, fresh=True).json()["people"][0]["address"] == JANE
-    assert not made_by(acme)[calls:]
+    assert not acme.counted_calls("alice")[calls:]
     assert calls - before <= 2
 
 
@@ -88,24 +83,24 @@ def test_two_hundred_at_once_make_one_call_per_process(alice: AddIn, acme: Sales
     """C56: a stampede of equal look-ups, cold, over two web processes."""
     address = ["hannah.goldberg@lighthouse-media.example"]
     acme.desk("faults", {"times": 2, "delay": 0.5, "path": "/services/data"})
-    before, sent_away = len(made_by(acme)), list[requests.Response]()
+    before, sent_away = len(acme.counted_calls("alice")), list[requests.Response]()
     with ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(lambda _: asked(alice, address, sent_away), range(200)))
     assert len(sent_away) < 60, "most wait for the one answer"
     assert [answer.status_code for answer in answers] == [200] * 200
-    made = made_by(acme)[before:]
+    made = acme.counted_calls("alice")[before:]
     assert len(made) <= 2, made
 
 
 def test_who_never_connected_causes_no_call(stack_member_without_grant: AddIn, acme: Salesforce) -> None:
     """C9."""
-    before = len(made_by(acme, "erin"))
+    before = len(acme.counted_calls("erin"))
     answer = stack_member_without_grant.people([JANE])
     assert answer.status_code == 409
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["type"].endswith("/connect-required")
     assert "/connect/salesforce/" in answer.json()["reconnect_url"]
-    assert len(made_by(acme, "erin")) == before
+    assert len(acme.counted_calls("erin")) == before
 
 
 @pytest.fixture
