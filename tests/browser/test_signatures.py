@@ -28,13 +28,12 @@ def switch(person: AddIn, change: dict[str, Any], *, is_on: bool) -> None:
     """Each web process hears by itself."""
     assert person.call("PATCH", "policy/?level=organization", json=change).status_code == 200
     status = 200 if is_on else 403
-    within(
-        10,
-        lambda: (
-            {person.call("POST", "sidebar/signature/", json={"text": "x"}, fresh=True).status_code for _ in range(24)}
-            == {status}
-        ),
-    )
+    body: dict[str, object] = {"text": "x"}
+
+    def answers() -> set[int]:
+        return {person.call("POST", "sidebar/signature/", json=body, fresh=True).status_code for _ in range(24)}
+
+    within(10, lambda: answers() == {status})
 
 
 def new_contact(client: MailClient) -> Locator:
